@@ -1,0 +1,17 @@
+"""An HTTP request as the relay receives it, before anything in it is trusted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """Header names are lower-case, repeated headers are joined by a comma; `body` is the raw bytes as signed."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime

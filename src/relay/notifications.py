@@ -1,0 +1,72 @@
+"""A notification: who gets which message by which scenario.
+
+It is what a route makes of an event, the body of a `format: message` source, and the payload of a schedule.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from relay.destinations import Destination, DestinationProblem, parse_destination
+from relay.urls import UnsafeUrl, check_public_url
+
+CALLBACK_DATA_CHARS = 4_000  # the API's own limit
+TEXT_CHARS = 20_000
+MAX_DESTINATIONS = 5_000
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+
+
+class Notification(BaseModel):
+    """Fields as a sender writes them: `{id, to: [{phone, email}], scenario, text, subject}` and, for the API's
+    advanced form, `channels` (a body per OMNI channel), `sendAt`, `callbackData` and `notifyUrl`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    to: Annotated[tuple[Destination, ...], Field(min_length=1, max_length=MAX_DESTINATIONS)]
+    scenario: _Name
+    text: Annotated[str, StringConstraints(max_length=TEXT_CHARS)] | None = None
+    subject: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+    channels: dict[str, dict[str, Any]] | None = None
+    send_at: Annotated[datetime | None, Field(validation_alias=AliasChoices("sendAt", "send_at"))] = None
+    callback_data: Annotated[
+        str | None,
+        Field(validation_alias=AliasChoices("callbackData", "callback_data"), max_length=CALLBACK_DATA_CHARS),
+    ] = None
+    notify_url: Annotated[str | None, Field(validation_alias=AliasChoices("notifyUrl", "notify_url"))] = None
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _parse_destinations(cls, value: Any) -> tuple[Destination, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError("expected a list of {phone, email}")  # noqa: TRY004 - Pydantic turns a ValueError into a field's error
+        return tuple(dict.fromkeys(_destination(index, entry) for index, entry in enumerate(value)))
+
+    @field_validator("notify_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_public_url(value)
+            except UnsafeUrl as problem:
+                raise ValueError(str(problem)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _has_something_to_say(self) -> "Notification":
+        if not (self.text and self.text.strip()) and not self.channels:
+            raise ValueError("expected a text, or channels with their own")
+        return self
+
+
+def _destination(index: int, entry: Any) -> Destination:
+    if isinstance(entry, Destination):
+        return entry
+    if not isinstance(entry, dict):
+        raise ValueError(f"[{index}]: expected an object with phone, email or both")  # noqa: TRY004 - as above
+    try:
+        return parse_destination(entry)
+    except DestinationProblem as problem:
+        raise ValueError(f"[{index}].{problem}") from None

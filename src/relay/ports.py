@@ -1,0 +1,103 @@
+"""What the domain needs of the world, as protocols; aws/ and omni/ implement them, tests fake them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from omni.models import AdvancedRequest, OmniResponse, TextRequest
+
+from relay.parking import Parked
+from relay.queueing import QueueItem
+from relay.sources import Source
+
+Json = Any
+
+
+class InFlight(Exception):
+    """Another copy holds this key and may still fail; try again in `retry_after` seconds."""
+
+    def __init__(self, retry_after: float = 5) -> None:
+        super().__init__(f"in flight; try again in {retry_after:.0f} s")
+        self.retry_after = retry_after
+
+
+class LedgerUnavailable(Exception):
+    """The ledger can't be read or written; the action was not run."""
+
+
+class QueueUnavailable(Exception):
+    """The item was not confirmed as stored."""
+
+
+class ConfigurationUnavailable(Exception):
+    """SSM fails, and there is no last good value."""
+
+
+class UnknownScenario(LookupError):
+    """No parameter holds a key of that name."""
+
+
+class BreakerOpen(Exception):
+    """OMNI has been failing: not tried, so as not to wait for one more time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The result of an action that ran now, or (`duplicate`) ran before."""
+
+    result: Json
+    duplicate: bool
+
+
+class Ledger(Protocol):
+    """Runs an action at most once per key, and keeps its result (JSON) until it expires."""
+
+    def once(self, kind: Literal["send", "enqueue", "park"], key: str, action: Callable[[], Json]) -> Once:
+        """Raises InFlight, LedgerUnavailable, or what the action raises (then the key is free again)."""
+        ...
+
+    def forget(self, kind: Literal["send", "enqueue", "park"], key: str) -> None:
+        """Frees a key. Raises LedgerUnavailable."""
+        ...
+
+
+class Outbox(Protocol):
+    """The delivery queue and the dead-letter queue."""
+
+    def enqueue(self, item: QueueItem, delay: int = 0) -> None:
+        """Stores the item for delivery in `delay` seconds. Raises QueueUnavailable."""
+        ...
+
+    def park(self, parked: Parked) -> None:
+        """Stores it where a person finds it. Raises QueueUnavailable."""
+        ...
+
+
+class OmniGateway(Protocol):
+    """OMNI behind its circuit breaker."""
+
+    def send(self, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
+        """Sends within `deadline` seconds. Raises omni.errors.OmniError, BreakerOpen or ConfigurationUnavailable."""
+        ...
+
+
+class Configuration(Protocol):
+    """Sources and scenario keys, cached."""
+
+    def source(self, name: str) -> Source | None:
+        """None for an unknown source. Raises ConfigurationUnavailable."""
+        ...
+
+    def scenario_key(self, name: str) -> str:
+        """Raises UnknownScenario or ConfigurationUnavailable."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Structured log lines and metrics."""
+
+    def message_status(self, fields: Mapping[str, Json]) -> None: ...
+
+    def log(self, level: Literal["info", "warning", "error"], message: str, **fields: Json) -> None: ...
+
+    def count(self, metric: str, value: int = 1) -> None: ...

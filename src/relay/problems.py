@@ -1,0 +1,58 @@
+"""What the relay can answer instead of taking an event; each is one row of the HTTP contract (RFC 9457)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """`field` is a path in the body, such as `to[0].phone`."""
+
+    field: str
+    problem: str
+
+
+class Problem(Exception):
+    """`detail` says what to do and never quotes the body; `retry_after` is in seconds where a retry helps."""
+
+    status: ClassVar[int]
+    title: ClassVar[str]
+    retry_after: ClassVar[int | None] = None
+
+    def __init__(self, detail: str, *, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+
+
+class MalformedRequest(Problem):
+    status, title = 400, "The body can't be read"
+
+
+class NotAuthenticated(Problem):
+    status, title = 401, "The request isn't authenticated"
+
+
+class UnknownSource(Problem):
+    status, title = 404, "There is no such source"
+
+
+class DuplicateInFlight(Problem):
+    status, title, retry_after = 409, "The first copy of this event is still being sent", 5
+
+
+class PayloadTooLarge(Problem):
+    status, title = 413, "The body is too large"
+
+
+class InvalidBody(Problem):
+    status, title = 422, "The body isn't what this source takes"
+
+
+class TooManyHeaders(Problem):
+    status, title = 431, "The headers are too large"
+
+
+class Unavailable(Problem):
+    status, title, retry_after = 503, "The event could not be made durable; send it again", 10

@@ -1,0 +1,196 @@
+"""Event → notifications → dispatches: every route whose `when` holds says who gets which message."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from relay.dispatches import Dispatch, dispatches_of
+from relay.events import Event
+from relay.expressions import Expression, ExpressionProblem
+from relay.notifications import Notification
+from relay.parking import Reason
+from relay.ports import UnknownScenario
+from relay.problems import FieldError, InvalidBody
+from relay.sources import BrokenRoute, Route, Source
+from relay.templates import Template, TemplateProblem
+
+MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
+MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
+
+
+@dataclass(frozen=True, slots=True)
+class Misrouted:
+    """A route that wanted the event and can't serve it until a person acts; `detail` names route and field."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What the routes made of an event. Neither dispatches nor misroutings: no route wanted it."""
+
+    dispatches: tuple[Dispatch, ...]
+    misrouted: tuple[Misrouted, ...]
+
+
+class _RouteFailed(Exception):
+    def __init__(self, route: str, detail: str, reason: Reason = Reason.ROUTE_INVALID) -> None:
+        super().__init__(detail)
+        self.misrouted = Misrouted(reason, f"route {route}: {detail}")
+
+
+def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str]) -> Routed:
+    """Runs all routes of the source; one route's failure leaves the others' dispatches standing.
+
+    Args:
+        event: the verified event.
+        source: where it comes from.
+        limit: destinations per dispatch.
+        scenario_key: looks a scenario's key up, to be sure that there is one.
+
+    Raises:
+        InvalidBody: the body of a `format: message` source isn't a notification.
+        ConfigurationUnavailable: a scenario can't be looked up now.
+    """
+    dispatches: list[Dispatch] = []
+    misrouted: list[Misrouted] = []
+    plans = [_message_plan(event)] if source.format == "message" else [_route_plan(event, r) for r in source.routes]
+    for name, plan in plans:
+        try:
+            made = [
+                dispatch
+                for item, notification in plan()
+                for dispatch in _checked(event, source.name, name, item, notification, limit, scenario_key)
+            ]
+        except _RouteFailed as failure:
+            misrouted.append(failure.misrouted)
+        else:
+            dispatches.extend(made)
+    return Routed(tuple({d.id: d for d in dispatches}.values()), tuple(misrouted))
+
+
+_Plan = tuple[str, Callable[[], Iterator[tuple[str, Notification]]]]
+
+
+def _message_plan(event: Event) -> _Plan:
+    notification = parse_notification(event.body)
+    return MESSAGE_ROUTE, lambda: iter([("", notification)])
+
+
+def _route_plan(event: Event, rule: Route | BrokenRoute) -> _Plan:
+    return rule.name, lambda: _notifications(event, rule)
+
+
+def _checked(
+    event: Event, source: str, name: str, item: str, notification: Notification, limit: int, key: Callable[[str], str]
+) -> Iterator[Dispatch]:
+    try:
+        key(notification.scenario)
+    except UnknownScenario:
+        detail = f"scenario: no key is configured for {notification.scenario}"
+        raise _RouteFailed(name, detail, Reason.UNKNOWN_SCENARIO) from None
+    yield from dispatches_of(notification, event_id=event.id, source=source, route=name, item=item, limit=limit)
+
+
+def parse_notification(body: Any) -> Notification:
+    """A notification from outside: a message body, or a schedule's payload.
+
+    Raises:
+        InvalidBody: with each wrong field; values are not repeated.
+    """
+    try:
+        return Notification.model_validate(body)
+    except ValidationError as problem:
+        raise InvalidBody("Correct the fields listed in errors.", errors=field_errors(problem)) from None
+
+
+def field_errors(problem: ValidationError) -> list[FieldError]:
+    """Pydantic's errors as paths in the body and what was expected there."""
+    return [_field_error(error["loc"], error["msg"]) for error in problem.errors(include_url=False, include_input=False)]
+
+
+def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    message = message.removeprefix("Value error, ")
+    if message.startswith("["):  # a destination's error names its own place
+        inner, _, message = message.partition(": ")
+        path += inner
+    return FieldError(path or "(body)", message)
+
+
+def _notifications(event: Event, rule: Route | BrokenRoute) -> Iterator[tuple[str, Notification]]:
+    if isinstance(rule, BrokenRoute):
+        raise _RouteFailed(rule.name, str(rule.mistake))
+    variables = event.variables()
+    if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
+        return
+    for key, item in _items(rule, variables):
+        yield key, _notification(rule, variables | {"item": item})
+
+
+def _holds(value: Any) -> bool:
+    """JMESPath's own truth: empty and null are false, but 0 is true."""
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+def _items(rule: Route, variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each item with a key that stays the same when a sender repeats an event in another order."""
+    if rule.for_each is None:
+        yield "", None
+        return
+    items = _search(rule, "for_each", rule.for_each, variables)
+    if items is None:
+        return
+    if not isinstance(items, list):
+        raise _RouteFailed(rule.name, "for_each: expected a list")
+    if len(items) > MAX_NOTIFICATIONS:
+        raise _RouteFailed(rule.name, f"for_each: {len(items)} items, of at most {MAX_NOTIFICATIONS}")
+    seen: dict[str, int] = {}
+    for item in items:
+        key = _item_key(rule, variables, item)
+        seen[key] = seen.get(key, 0) + 1
+        yield f"{key}/{seen[key]}", item
+
+
+def _item_key(rule: Route, variables: Mapping[str, Any], item: Any) -> str:
+    value = _search(rule, "item_id", rule.item_id, {**variables, "item": item}) if rule.item_id else item
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
+    if isinstance(rule.to, tuple):
+        to: Any = [_render(rule, f"to[{i}]", recipient, variables) for i, recipient in enumerate(rule.to)]
+    else:
+        to = _search(rule, "to", rule.to, variables)
+    fields = {name: _render(rule, name, value, variables) for name, value in rule.fields.items()}
+    try:
+        return Notification.model_validate({"scenario": rule.scenario, "to": to, **fields})
+    except ValidationError as problem:
+        first = field_errors(problem)[0]
+        raise _RouteFailed(rule.name, f"{first.field}: {first.problem}") from None
+
+
+def _render(rule: Route, field: str, value: Any, variables: Mapping[str, Any]) -> Any:
+    """The value with its templates rendered; a recipient's empty address counts as absent."""
+    if isinstance(value, Template):
+        try:
+            return value.render(variables)
+        except TemplateProblem as problem:
+            raise _RouteFailed(rule.name, f"{field}: {problem}") from None
+    if isinstance(value, Mapping):
+        return {key: _render(rule, f"{field}.{key}", inner, variables) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_render(rule, f"{field}[{i}]", inner, variables) for i, inner in enumerate(value)]
+    return value
+
+
+def _search(rule: Route, field: str, expression: Expression, variables: Mapping[str, Any]) -> Any:
+    try:
+        return expression.search(variables)
+    except ExpressionProblem as problem:
+        raise _RouteFailed(rule.name, f"{field}: {problem}") from None

@@ -1,0 +1,237 @@
+"""A source as configured: how its requests are verified, and the routes of its events.
+
+Everything is checked when it is loaded; a mistake names the source, the route, the field and what was expected.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from relay.expressions import Expression, ExpressionProblem, compile_expression
+from relay.schemas import BodySchema, SchemaProblem, compile_schema
+from relay.templates import Template, TemplateProblem, compile_template
+from relay.verification import Verification, parse
+
+SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_T = TypeVar("_T")
+
+
+class ConfigurationMistake(ValueError):
+    """What a person got wrong in the configuration, and where."""
+
+    def __init__(self, source: str, route: str | None, field: str, expected: str) -> None:
+        place = f"source {source}" + (f", route {route}" if route else "") + (f", {field}" if field else "")
+        super().__init__(f"{place}: {expected}")
+        self.source, self.route, self.field, self.expected = source, route, field, expected
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verify: Any
+    delivery: Literal["direct", "queued"] | None = None
+    format: Literal["routes", "message"] = "routes"
+    id: str | None = None
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+
+
+class _Recipient(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phone: str | int | None = None
+    email: str | None = None
+
+
+class _RouteSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    when: str | None = None
+    for_each: str | None = None
+    item_id: str | None = None
+    scenario: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+    to: Annotated[list[_Recipient], Field(min_length=1)] | str
+    text: str | None = None
+    subject: str | None = None
+    channels: dict[str, dict[str, Any]] | None = None
+    send_at: Annotated[str | None, Field(alias="sendAt")] = None
+    callback_data: Annotated[str | None, Field(alias="callbackData")] = None
+    notify_url: Annotated[str | None, Field(alias="notifyUrl")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A compiled rule: *when* it applies, *who* gets the message, *what* it says, by *which scenario*.
+
+    `fields` holds the notification's other fields: values, nested in lists and dicts, of which each text is a template.
+    """
+
+    name: str
+    scenario: str
+    to: Expression | tuple[Mapping[str, Template], ...]
+    fields: Mapping[str, Any]
+    when: Expression | None = None
+    for_each: Expression | None = None
+    item_id: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRoute:
+    """A route that could not be compiled: it parks the events that it might have wanted."""
+
+    name: str
+    mistake: ConfigurationMistake
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured sender. `secrets` may be several while rotating; none means that nothing is accepted."""
+
+    name: str
+    verification: Verification
+    delivery: Literal["direct", "queued"]
+    format: Literal["routes", "message"]
+    secrets: tuple[str, ...]
+    routes: tuple[Route | BrokenRoute, ...] = ()
+    id: Expression | None = None
+    schema: BodySchema | None = None
+
+    @property
+    def scenarios(self) -> frozenset[str]:
+        """The names of the scenarios that its routes use."""
+        return frozenset(route.scenario for route in self.routes if isinstance(route, Route))
+
+    @property
+    def mistakes(self) -> tuple[ConfigurationMistake, ...]:
+        return tuple(route.mistake for route in self.routes if isinstance(route, BrokenRoute))
+
+
+def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: tuple[str, ...]) -> Source:
+    """Compiles a source from its parsed settings and routes.
+
+    Raises:
+        ConfigurationMistake: the settings are wrong. A wrong route becomes a `BrokenRoute` instead, so that it
+            can't take the others down.
+    """
+    parsed = _validated(_Settings, settings, name, None)
+    try:
+        verification = parse(parsed.verify)
+    except ValueError as problem:
+        raise _mistake(problem, name, None, "verify") from None
+    if parsed.format == "message" and routes:
+        raise ConfigurationMistake(name, None, "routes", "a source of format message has none: its body says it all")
+    return Source(
+        name=name,
+        verification=verification,
+        delivery=parsed.delivery or verification.preset.delivery,
+        format=parsed.format,
+        secrets=secrets,
+        routes=tuple(_route_or_mistake(name, route, raw) for route, raw in routes.items()),
+        id=_compiled(compile_expression, parsed.id, name, None, "id"),
+        schema=_compiled(compile_schema, parsed.schema_, name, None, "schema"),
+    )
+
+
+def parse_secrets(value: str) -> tuple[str, ...]:
+    """One secret, or a JSON array of them while rotating; an unreadable array is taken for one secret's text."""
+    text = value.strip()
+    if text.startswith("["):
+        try:
+            secrets = json.loads(text)
+        except ValueError:
+            return (text,)
+        if isinstance(secrets, list):
+            return tuple(secret for secret in secrets if isinstance(secret, str) and secret)
+    return (text,) if text else ()
+
+
+def _route_or_mistake(source: str, name: str, raw: Any) -> Route | BrokenRoute:
+    try:
+        return _parse_route(source, name, raw)
+    except ConfigurationMistake as mistake:
+        return BrokenRoute(name, mistake)
+
+
+def _parse_route(source: str, name: str, raw: Any) -> Route:
+    settings = _validated(_RouteSettings, raw, source, name)
+    if not settings.text and not settings.channels:
+        raise ConfigurationMistake(source, name, "text", "expected a text, or channels with their own")
+    if settings.item_id and not settings.for_each:
+        raise ConfigurationMistake(source, name, "item_id", "expected for_each beside it")
+
+    def expression(field: str) -> Expression | None:
+        return _compiled(compile_expression, getattr(settings, field), source, name, field)
+
+    return Route(
+        name=name,
+        scenario=settings.scenario,
+        to=_recipients(settings.to, source, name),
+        fields={
+            field: _templates(value, source, name, field)
+            for field in ("text", "subject", "channels", "send_at", "callback_data", "notify_url")
+            if (value := getattr(settings, field)) is not None
+        },
+        when=expression("when"),
+        for_each=expression("for_each"),
+        item_id=expression("item_id"),
+    )
+
+
+def _recipients(to: list[_Recipient] | str, source: str, route: str) -> Expression | tuple[Mapping[str, Template], ...]:
+    if isinstance(to, str):
+        return _compile(compile_expression, to, source, route, "to")
+    recipients = []
+    for index, recipient in enumerate(to):
+        given = {key: str(value) for key, value in recipient.model_dump(exclude_none=True).items()}
+        if not given:
+            raise ConfigurationMistake(source, route, f"to[{index}]", "expected phone, email or both")
+        recipients.append(_templates(given, source, route, f"to[{index}]"))
+    return tuple(recipients)
+
+
+def _templates(value: Any, source: str, route: str, field: str) -> Any:
+    """The value with each text compiled as a template."""
+    if isinstance(value, str):
+        return _compile(compile_template, value, source, route, field)
+    if isinstance(value, dict):
+        return {key: _templates(inner, source, route, f"{field}.{key}") for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_templates(inner, source, route, f"{field}[{index}]") for index, inner in enumerate(value)]
+    return value
+
+
+_Problems = (ExpressionProblem, TemplateProblem, SchemaProblem)
+
+
+def _compile(compiler: Callable[[Any], _T], value: Any, source: str, route: str | None, field: str) -> _T:
+    try:
+        return compiler(value)
+    except _Problems as problem:
+        raise ConfigurationMistake(source, route, field, str(problem)) from None
+
+
+def _compiled(
+    compiler: Callable[[Any], _T], value: Any, source: str, route: str | None, field: str
+) -> _T | None:
+    return None if value is None else _compile(compiler, value, source, route, field)
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _validated(model: type[_M], raw: Any, source: str, route: str | None) -> _M:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as problem:
+        raise _mistake(problem, source, route, "") from None
+
+
+def _mistake(problem: ValueError, source: str, route: str | None, field: str) -> ConfigurationMistake:
+    """The first error of a validation; the value itself is never repeated, it may be a secret in the wrong place."""
+    if not isinstance(problem, ValidationError):
+        return ConfigurationMistake(source, route, field, str(problem))
+    first = problem.errors(include_url=False, include_input=False, include_context=False)[0]
+    path = ".".join(str(part) for part in ((field,) if field else ()) + first["loc"])
+    return ConfigurationMistake(source, route, path, first["msg"].removeprefix("Value error, "))
