@@ -1,0 +1,1 @@
+"""Everything local: the OMNI API sandbox, and the stand-ins for AWS."""

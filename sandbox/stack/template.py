@@ -1,0 +1,348 @@
+"""Reads template.yaml into what the stand-ins need: functions, routes, queues, their pollers, tables, schedules."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.stack.intrinsics import Json, Resolver, TemplateError, load_yaml, text
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+STACK_NAME = "omni-relay-local"
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::StackName": STACK_NAME,
+    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/local",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """`timeout` in seconds, `memory` in MB; `reserved` is the reserved concurrency, where the template sets one."""
+
+    logical_id: str
+    name: str
+    handler: str
+    code: Path
+    runtime: str
+    timeout: float
+    memory: int
+    environment: Mapping[str, str]
+    reserved: int | None
+    log_group: str
+    log_format: str
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """`method` is upper-case, or ANY; `path` may hold `{name}` and, last, `{name+}`."""
+
+    method: str
+    path: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleSpec:
+    """Requests a second, and at once; None is no limit."""
+
+    rate: float | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSpec:
+    """`attributes` are SQS's own, as CreateQueue takes them."""
+
+    logical_id: str
+    name: str
+    attributes: Mapping[str, str]
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSpec:
+    """A queue that is polled for a function; `window` is the batching window in seconds."""
+
+    queue: str
+    function: str
+    batch_size: int
+    window: float
+    max_concurrency: int | None
+    reports_failures: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """`definition` is what CreateTable takes."""
+
+    logical_id: str
+    name: str
+    definition: Mapping[str, Json]
+    ttl_attribute: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """`input` is the payload as text; None is AWS's own default, an empty one."""
+
+    name: str
+    function: str
+    expression: str
+    timezone: str
+    input: str | None
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Logical ids are the keys; they are also what `function` and `queue` of the other specs mean."""
+
+    functions: Mapping[str, FunctionSpec]
+    routes: tuple[RouteSpec, ...]
+    throttle: ThrottleSpec
+    queues: Mapping[str, QueueSpec]
+    mappings: tuple[MappingSpec, ...]
+    tables: Mapping[str, TableSpec]
+    schedules: tuple[ScheduleSpec, ...]
+
+
+# Property of the resource that holds its physical name.
+_NAMES = {
+    "AWS::Serverless::Function": "FunctionName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Serverless::SimpleTable": "TableName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Serverless::HttpApi": "Name",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::S3::Bucket": "BucketName",
+}
+_ARNS = {
+    "AWS::Serverless::Function": "lambda:{region}:{account}:function:{name}",
+    "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
+    "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Serverless::SimpleTable": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
+    "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
+    "AWS::S3::Bucket": "s3:::{name}",
+    "AWS::IAM::Role": "iam::{account}:role/{name}",
+}
+_QUEUE_ATTRIBUTES = (
+    "DelaySeconds",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+)
+
+
+def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> Template:
+    """`cloud_url` is where SQS listens: a queue's Ref is a URL. Raises TemplateError."""
+    return _Reader(path, cloud_url, parameters or {}).read()
+
+
+class _Reader:
+    def __init__(self, path: Path, cloud_url: str, overrides: Mapping[str, str]) -> None:
+        self._folder = path.parent
+        self._cloud_url = cloud_url
+        self._document = load_yaml(path)
+        self._resources: dict[str, dict[str, Json]] = self._document.get("Resources", {})
+        self._resolver = Resolver(
+            parameters={**_PSEUDO_PARAMETERS, **self._parameters(overrides)},
+            conditions=self._document.get("Conditions", {}),
+            reference=self._reference,
+            attribute=self._attribute,
+            mappings=self._document.get("Mappings", {}),
+        )
+
+    def read(self) -> Template:
+        functions = {name: self._function(name) for name in self._of_type("AWS::Serverless::Function")}
+        return Template(
+            functions=functions,
+            routes=tuple(self._routes()),
+            throttle=self._throttle(),
+            queues={name: self._queue(name) for name in self._of_type("AWS::SQS::Queue")},
+            mappings=tuple(self._mappings()),
+            tables={name: self._table(name) for name in self._of_type("AWS::DynamoDB::Table")},
+            schedules=tuple(self._schedules()),
+        )
+
+    def _parameters(self, overrides: Mapping[str, str]) -> dict[str, Json]:
+        declared = self._document.get("Parameters", {})
+        for name in overrides:
+            if name not in declared:
+                raise TemplateError(f"Parameters.{name}", "no such parameter to override")
+        values = {}
+        for name, declaration in declared.items():
+            if name not in overrides and "Default" not in declaration:
+                raise TemplateError(f"Parameters.{name}", "has no default; the local stack needs one")
+            values[name] = overrides.get(name, declaration.get("Default"))
+        return values
+
+    def _of_type(self, kind: str) -> Iterator[str]:
+        for name, resource in self._resources.items():
+            if resource.get("Type") == kind and self._exists(name):
+                yield name
+
+    def _exists(self, name: str) -> bool:
+        condition = self._resources[name].get("Condition")
+        return condition is None or self._resolver.holds(condition, name)
+
+    def _physical_name(self, logical_id: str) -> str:
+        resource = self._resources[logical_id]
+        kind = _NAMES.get(resource["Type"], "Name")
+        named = self._resolver.resolve(resource.get("Properties", {}).get(kind), f"{logical_id}.{kind}")
+        return text(named) if named else f"{STACK_NAME}-{logical_id}"
+
+    def _reference(self, logical_id: str) -> Json:
+        kind = self._resources[logical_id]["Type"]
+        name = self._physical_name(logical_id)
+        if kind == "AWS::SQS::Queue":
+            return f"{self._cloud_url}/{ACCOUNT}/{name}"
+        return self._attribute(logical_id, "Arn") if kind == "AWS::SNS::Topic" else name
+
+    def _attribute(self, logical_id: str, attribute: str) -> Json:
+        kind, name = self._resources[logical_id]["Type"], self._physical_name(logical_id)
+        if attribute == "Arn":
+            return "arn:aws:" + _ARNS[kind].format(region=REGION, account=ACCOUNT, name=name)
+        return {("AWS::SQS::Queue", "QueueName"): name, ("AWS::SQS::Queue", "QueueUrl"): self._reference(logical_id)}[
+            kind, attribute
+        ]
+
+    def _property(self, logical_id: str, name: str, default: Json = None) -> Json:
+        """A resource's own property, else the one of Globals; mappings are merged, as SAM does."""
+        resource = self._resources[logical_id]
+        own = resource.get("Properties", {}).get(name)
+        section = resource["Type"].rpartition("::")[2]
+        common = self._document.get("Globals", {}).get(section, {}).get(name)
+        place = f"{logical_id}.{name}"
+        own, common = self._resolver.resolve(own, place), self._resolver.resolve(common, place)
+        if isinstance(own, dict) and isinstance(common, dict):
+            return _merged(common, own)
+        chosen = common if own is None else own
+        return default if chosen is None else chosen
+
+    def _function(self, logical_id: str) -> FunctionSpec:
+        environment = self._property(logical_id, "Environment", {}).get("Variables", {})
+        logging = self._property(logical_id, "LoggingConfig", {})
+        name, handler = self._physical_name(logical_id), self._property(logical_id, "Handler")
+        if not isinstance(handler, str):
+            raise TemplateError(f"{logical_id}.Handler", "expected module.function")
+        reserved = self._property(logical_id, "ReservedConcurrentExecutions")
+        return FunctionSpec(
+            logical_id=logical_id,
+            name=name,
+            handler=handler,
+            code=(self._folder / self._property(logical_id, "CodeUri", ".")).resolve(),
+            runtime=self._property(logical_id, "Runtime", "python3.13"),
+            timeout=self._number(logical_id, "Timeout", 3),
+            memory=int(self._number(logical_id, "MemorySize", 128)),
+            environment={key: text(value) for key, value in environment.items()},
+            reserved=None if reserved is None else int(reserved),
+            log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
+            log_format=logging.get("LogFormat", "Text"),
+        )
+
+    def _number(self, logical_id: str, name: str, default: float) -> float:
+        value = self._property(logical_id, name, default)
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise TemplateError(f"{logical_id}.{name}", f"expected a number, not {value!r}") from None
+
+    def _events(self, *kinds: str) -> Iterator[tuple[str, str, dict[str, Json]]]:
+        """(function, `Function.Event`, its properties)."""
+        for function in self._of_type("AWS::Serverless::Function"):
+            for name, event in self._resources[function]["Properties"].get("Events", {}).items():
+                place = f"{function}.Events.{name}"
+                if event["Type"] not in _EVENT_TYPES:
+                    raise TemplateError(place, f"events of type {event['Type']} aren't supported by the local stack")
+                if event["Type"] in kinds:
+                    yield function, place, self._resolver.resolve(event.get("Properties", {}), place)
+
+    def _routes(self) -> Iterator[RouteSpec]:
+        for function, place, properties in self._events("HttpApi"):
+            if text(properties.get("PayloadFormatVersion", "2.0")) != "2.0":
+                raise TemplateError(place, "only payload format 2.0 is supported by the local stack")
+            yield RouteSpec(properties["Method"].upper(), properties["Path"], function)
+
+    def _throttle(self) -> ThrottleSpec:
+        for api in self._of_type("AWS::Serverless::HttpApi"):
+            settings = self._property(api, "DefaultRouteSettings", {})
+            rate, burst = settings.get("ThrottlingRateLimit"), settings.get("ThrottlingBurstLimit")
+            return ThrottleSpec(None if rate is None else float(rate), None if burst is None else int(burst))
+        return ThrottleSpec()
+
+    def _queue(self, logical_id: str) -> QueueSpec:
+        given = {name: self._property(logical_id, name) for name in _QUEUE_ATTRIBUTES}
+        attributes = {
+            name: json.dumps(value) if isinstance(value, dict) else text(value)
+            for name, value in given.items()
+            if value is not None
+        }
+        return QueueSpec(logical_id, self._physical_name(logical_id), attributes)
+
+    def _mappings(self) -> Iterator[MappingSpec]:
+        queues = {self._attribute(name, "Arn"): name for name in self._of_type("AWS::SQS::Queue")}
+        for function, place, properties in self._events("SQS"):
+            if properties.get("Queue") not in queues:
+                raise TemplateError(f"{place}.Queue", "expected a queue of this template")
+            if not properties.get("Enabled", True):
+                continue
+            concurrency = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
+            yield MappingSpec(
+                queue=queues[properties["Queue"]],
+                function=function,
+                batch_size=int(properties.get("BatchSize", 10)),
+                window=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
+                max_concurrency=None if concurrency is None else int(concurrency),
+                reports_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+            )
+
+    def _table(self, logical_id: str) -> TableSpec:
+        names = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+        given = {name: self._property(logical_id, name) for name in names}
+        name, ttl = self._physical_name(logical_id), self._property(logical_id, "TimeToLiveSpecification", {})
+        definition = {key: value for key, value in given.items() if value is not None}
+        return TableSpec(logical_id, name, definition, ttl.get("AttributeName"))
+
+    def _schedules(self) -> Iterator[ScheduleSpec]:
+        for function, place, properties in self._events("ScheduleV2", "Schedule"):
+            expression = properties.get("ScheduleExpression") or properties.get("Schedule")
+            if not expression:
+                raise TemplateError(place, "expected a ScheduleExpression")
+            enabled = text(properties.get("State", properties.get("Enabled", "ENABLED"))).upper()
+            yield ScheduleSpec(
+                name=properties.get("Name", place.replace(".Events.", "")),
+                function=function,
+                expression=expression,
+                timezone=properties.get("ScheduleExpressionTimezone", "UTC"),
+                input=properties.get("Input"),
+                enabled=enabled in {"ENABLED", "TRUE"},
+            )
+
+
+_EVENT_TYPES = frozenset({"HttpApi", "SQS", "ScheduleV2", "Schedule"})
+
+
+def _merged(common: Mapping[str, Json], own: Mapping[str, Json]) -> dict[str, Json]:
+    merged = {**common, **own}
+    for key in common.keys() & own.keys():
+        if isinstance(common[key], dict) and isinstance(own[key], dict):
+            merged[key] = _merged(common[key], own[key])
+    return merged
