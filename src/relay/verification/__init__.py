@@ -1,0 +1,19 @@
+"""Who sent this request? Presets for known senders, descriptions for others; all over the raw bytes.
+
+>>> parse("github").preset.delivery
+'queued'
+"""
+
+from relay.verification.presets import PRESETS, Preset
+from relay.verification.primitives import CertificateSource, CertificateUnavailable, Unauthorized
+from relay.verification.verification import Verification, parse
+
+__all__ = [
+    "PRESETS",
+    "CertificateSource",
+    "CertificateUnavailable",
+    "Preset",
+    "Unauthorized",
+    "Verification",
+    "parse",
+]

@@ -1,0 +1,66 @@
+"""Senders that show a shared secret instead of signing: bearer and named-header tokens, user and password."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.inbound import InboundRequest
+from relay.verification.primitives import Keys, Unauthorized, any_equal, from_base64, header, raw
+
+AuthScheme = Literal["bearer", "basic"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScheme:
+    """The header's value, after `prefix`, is the secret itself."""
+
+    header: str = ""
+    prefix: str = ""
+
+    @property
+    def secret_headers(self) -> tuple[str, ...]:
+        return (self.header,)
+
+    def check(self, request: InboundRequest, keys: Keys) -> None:
+        secrets = keys.required_secrets()
+        value = header(request, self.header)
+        if not value.startswith(self.prefix):
+            raise Unauthorized(f"malformed header {self.header}")
+        if not any_equal(raw(value.removeprefix(self.prefix)), [raw(secret) for secret in secrets]):
+            raise Unauthorized("wrong token")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationScheme:
+    """`Authorization: Bearer <token>`, or `Basic <base64 of user:password>` with the secret as `user:password`.
+
+    Without `auth`, each secret says by its shape which of the two it is for: one with a colon is a user and password.
+    """
+
+    auth: AuthScheme | None = None
+
+    @property
+    def secret_headers(self) -> tuple[str, ...]:
+        return ("authorization",)
+
+    def check(self, request: InboundRequest, keys: Keys) -> None:
+        secrets = keys.required_secrets()
+        name, _, value = header(request, "authorization").partition(" ")
+        kind = name.lower()
+        accepted = [raw(secret) for secret in secrets if (self.auth or _shape(secret)) == kind]
+        if not accepted:
+            raise Unauthorized("authorization of another scheme than the configured one")
+        given = _user_and_password(value) if kind == "basic" else raw(value.strip(" "))
+        if not any_equal(given, accepted):
+            raise Unauthorized("wrong credentials")
+
+
+def _shape(secret: str) -> AuthScheme:
+    return "basic" if ":" in secret else "bearer"
+
+
+def _user_and_password(value: str) -> bytes:
+    """The credentials as sent, compared whole: a user can't hold a colon, so what follows the first is the password."""
+    decoded = from_base64(value.strip(" "))
+    if decoded is None or b":" not in decoded:
+        raise Unauthorized("malformed credentials")
+    return decoded

@@ -1,0 +1,78 @@
+"""The table of senders: how each proves itself, names its events, and wants to be answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from relay.verification import event_ids
+from relay.verification.credentials import AuthorizationScheme, TokenScheme
+from relay.verification.event_ids import EventId
+from relay.verification.hmac_scheme import HmacScheme
+from relay.verification.primitives import Scheme
+from relay.verification.settings import HmacSettings, Settings, TokenSettings, WindowSettings
+from relay.verification.standard_webhooks import StandardWebhooksScheme
+
+Content = Literal["json", "form", "json-or-form"]
+Delivery = Literal["direct", "queued"]
+
+_ALWAYS_SECRET = ("authorization", "proxy-authorization", "cookie")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One row.
+
+    Attributes:
+        scheme: how a request proves who sent it; a source's settings may replace fields of it.
+        settings: what a source may set.
+        event_id: how an event of this sender names itself.
+        delivery: queued for senders that are in a hurry or never try again.
+        content: what the bodies are.
+        unused_secrets: headers that hold a secret or signature which the scheme doesn't look at.
+        item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
+    """
+
+    name: str
+    scheme: Scheme
+    settings: type[Settings] = Settings
+    event_id: EventId = event_ids.unnamed
+    delivery: Delivery = "direct"
+    content: Content = "json"
+    item_id: str | None = None
+    unused_secrets: tuple[str, ...] = ()
+
+    @property
+    def redacted(self) -> frozenset[str]:
+        """The headers whose values must never be logged, kept or shown to a template."""
+        return frozenset((*self.scheme.secret_headers, *self.unused_secrets, *_ALWAYS_SECRET))
+
+
+_ROWS = (
+    Preset(
+        name="github",
+        scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
+        event_id=event_ids.from_header("x-github-delivery"),
+        delivery="queued",
+        content="json-or-form",
+        unused_secrets=("x-hub-signature",),
+    ),
+    Preset(
+        name="standard-webhooks",
+        scheme=StandardWebhooksScheme(names="webhook"),
+        settings=WindowSettings,
+        event_id=event_ids.from_header("webhook-id"),
+    ),
+    Preset(
+        name="svix",
+        scheme=StandardWebhooksScheme(names="svix"),
+        settings=WindowSettings,
+        event_id=event_ids.from_header("svix-id"),
+    ),
+    Preset(name="bearer", scheme=AuthorizationScheme(auth="bearer"), content="json-or-form"),
+    Preset(name="basic", scheme=AuthorizationScheme(auth="basic"), content="json-or-form"),
+    Preset(name="api-key", scheme=TokenScheme(header="x-api-key"), settings=TokenSettings, content="json-or-form"),
+    Preset(name="hmac", scheme=HmacScheme(), settings=HmacSettings, content="json-or-form"),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({row.name: row for row in _ROWS})

@@ -1,0 +1,128 @@
+"""What every scheme is made of: the error, the keys, and strict readers that turn any text into bytes or a refusal."""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from relay.inbound import InboundRequest
+
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
+_UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year 33658, and float() holds them exactly
+
+
+class Unauthorized(Exception):
+    """The request does not prove who sent it.
+
+    Attributes:
+        reason: a few words that are safe to log and to answer; they never quote a secret, a signature or the body.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CertificateUnavailable(Exception):
+    """A signing certificate could not be fetched: the sender may be honest, so this is a 503 and not a 401.
+
+    Attributes:
+        url: the certificate's address; it names a host of SNS and holds no secret.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"no certificate from {url}")
+        self.url = url
+
+
+class CertificateSource(Protocol):
+    """Where a signing certificate comes from; the scheme has checked the address before it asks."""
+
+    def fetch(self, url: str) -> bytes:
+        """The certificate in PEM; raises CertificateUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a scheme may verify with."""
+
+    secrets: tuple[str, ...]
+    certificates: CertificateSource | None = None
+
+    def required_secrets(self) -> tuple[str, ...]:
+        """The secrets that hold something: an empty one would let anybody sign."""
+        usable = tuple(secret for secret in self.secrets if secret.strip())
+        if not usable:
+            raise Unauthorized("no secret configured")
+        return usable
+
+
+class Scheme(Protocol):
+    """One way to prove who sent a request: a frozen dataclass, so that settings can replace its fields."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def secret_headers(self) -> tuple[str, ...]:
+        """The headers whose values must never be logged."""
+        ...
+
+    def check(self, request: InboundRequest, keys: Keys) -> None:
+        """Returns when the request is genuine; raises Unauthorized otherwise, whatever bytes came."""
+        ...
+
+
+def raw(text: str) -> bytes:
+    """The text as bytes; lone surrogates, which a JSON event can smuggle in, pass instead of raising."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def header(request: InboundRequest, name: str) -> str:
+    value = request.headers.get(name, "")
+    if not value:
+        raise Unauthorized(f"missing header {name}")
+    return value
+
+
+def unix_seconds(text: str) -> int:
+    """ASCII digits only: int() by itself takes underscores, spaces, signs and other scripts' digits."""
+    if not _UNIX_SECONDS.fullmatch(text):
+        raise Unauthorized("malformed timestamp")
+    return int(text)
+
+
+def check_window(request: InboundRequest, signed_at: int, *, past: int, future: int) -> None:
+    """Refuses what was signed more than `past` seconds ago or lies more than `future` seconds ahead; both inclusive."""
+    age = request.received_at.timestamp() - signed_at
+    if age > past:
+        raise Unauthorized("stale timestamp")
+    if age < -future:
+        raise Unauthorized("timestamp in the future")
+
+
+def from_hex(text: str) -> bytes | None:
+    return bytes.fromhex(text) if _HEX.fullmatch(text) else None
+
+
+def from_base64(text: str) -> bytes | None:
+    """Standard base64 without blanks; its padding may be missing."""
+    if not _BASE64.fullmatch(text):
+        return None
+    bare = text.rstrip("=")
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except binascii.Error:
+        return None
+
+
+def any_equal(expected: bytes, given: Iterable[bytes]) -> bool:
+    """Constant time per comparison, and as many comparisons whatever the outcome."""
+    found = False
+    for candidate in given:
+        found |= hmac.compare_digest(expected, candidate)
+    return found
