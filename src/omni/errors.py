@@ -1,0 +1,128 @@
+"""A typed error for each way that a call to the OMNI API fails; each says whether sending again can help.
+
+No error holds the authorization header or the request's body, neither itself nor in its chain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an error answer says, in either of the API's two shapes; `text` is the server's and may repeat our input."""
+
+    code: str | None = None
+    text: str | None = None
+    action: str | None = None
+    violations: tuple[Any, ...] = ()
+    resources: tuple[Any, ...] = ()
+
+
+class OmniError(Exception):
+    """Anything that a call can raise."""
+
+    retryable: bool = False  # the same request, sent again later, can succeed
+    may_have_arrived: bool = False  # OMNI may have acted on the request, so send again only with the same message ids
+    account: bool = False  # a condition of the account, not of this request: every other request fails too
+
+
+class InvalidRequest(OmniError):
+    """The request can't be written in the asked format; nothing was sent. `field` is a path, such as `request/text`."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+class TransportError(OmniError):
+    """No whole answer came. `kind`: connect, tls, read timeout, deadline or connection closed."""
+
+    retryable = True
+
+    def __init__(self, kind: str, *, may_have_arrived: bool) -> None:
+        arrival = "the request may have arrived" if may_have_arrived else "nothing was sent"
+        super().__init__(f"no answer from OMNI ({kind}); {arrival}")
+        self.kind = kind
+        self.may_have_arrived = may_have_arrived
+
+
+class MalformedAnswer(OmniError):
+    """A success whose body can't be read. `content` is that body: reports are given only once, so it may be wanted."""
+
+    retryable = True
+    may_have_arrived = True
+
+    def __init__(self, status: int, detail: str, content: bytes = b"") -> None:
+        super().__init__(f"OMNI answered {status} with a body that can't be read: {detail}")
+        self.status = status
+        self.detail = detail
+        self.content = content
+
+
+class AnswerError(OmniError):
+    """An answer that is not a success; `retry_after` in seconds, where the answer says so."""
+
+    def __init__(self, status: int, problem: Problem | None = None, *, retry_after: float | None = None) -> None:
+        self.status = status
+        self.problem = problem or Problem()
+        self.retry_after = retry_after
+        # Only the code: the text may repeat a phone number or the message.
+        super().__init__(f"OMNI answered {status}" + (f" {self.problem.code}" if self.problem.code else ""))
+
+
+class BadRequest(AnswerError):
+    pass
+
+
+class Unauthorized(AnswerError):
+    retryable = True  # once the credentials are put right
+    account = True
+
+
+class Forbidden(AnswerError):
+    retryable = True  # once the account is put right
+    account = True
+
+
+class NotFound(AnswerError):
+    pass
+
+
+class Conflict(AnswerError):
+    pass
+
+
+class Throttled(AnswerError):
+    retryable = True
+    account = True
+
+
+class ServerError(AnswerError):
+    retryable = True
+    may_have_arrived = True
+
+
+class UnexpectedStatus(AnswerError):
+    """A redirect (never followed) or another status that the API doesn't document."""
+
+    def __init__(self, status: int, problem: Problem | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(status, problem, retry_after=retry_after)
+        self.retryable = status in PASSING_STATUSES
+
+
+PASSING_STATUSES = frozenset({408, 425})  # request timeout, too early
+
+STATUS_ERRORS: Mapping[int, type[AnswerError]] = MappingProxyType(
+    {
+        400: BadRequest,
+        401: Unauthorized,
+        403: Forbidden,
+        404: NotFound,
+        409: Conflict,
+        429: Throttled,
+        **dict.fromkeys(range(500, 600), ServerError),
+    }
+)
