@@ -1,0 +1,52 @@
+"""Runs the sandbox alone: `python -m sandbox.omni_api --port 8025 --config relay.yaml`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from sandbox.omni_api.app import create_app
+from sandbox.omni_api.clock import MAX_TIME_SCALE
+from sandbox.omni_api.server import PortInUseError, SandboxServer, bind
+from sandbox.omni_api.settings import SandboxSettings, SettingsError, settings_from
+
+
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not 0 < scale <= MAX_TIME_SCALE:
+        raise argparse.ArgumentTypeError(f"must be more than 0, and at most {MAX_TIME_SCALE:g}")
+    return scale
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="sandbox.omni_api", description="A local OMNI API with an inbox page.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("SANDBOX_PORT", "8025")))
+    parser.add_argument("--config", type=Path, help="a relay.yaml, whose scenario keys the sandbox then knows")
+    parser.add_argument("--credential", action="append", default=[], help="a further Authorization value to accept")
+    parser.add_argument("--time-scale", type=_scale, default=1.0, help="sandbox seconds per real second")
+    parser.add_argument("--push-anywhere", action="store_true", help="push reports to hosts other than this machine")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = _arguments()
+    others = {
+        "credentials": tuple(arguments.credential),
+        "time_scale": arguments.time_scale,
+        "push_beyond_loopback": arguments.push_anywhere,
+    }
+    try:
+        settings = settings_from(arguments.config, **others) if arguments.config else SandboxSettings(**others)
+        listener = bind(arguments.host, arguments.port)
+    except (SettingsError, PortInUseError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    port = listener.getsockname()[1]
+    print(f"OMNI API sandbox on http://{arguments.host}:{port}/omni/1, inbox at http://{arguments.host}:{port}/")
+    SandboxServer(create_app(settings)).run([listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

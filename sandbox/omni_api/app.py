@@ -1,0 +1,151 @@
+"""The sandbox as an ASGI application: the OMNI API under both of its paths, the control calls, the pages."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.omni_api import control, pages
+from sandbox.omni_api.errors import ApiError
+from sandbox.omni_api.faults import Meeting, meet
+from sandbox.omni_api.logs import logs
+from sandbox.omni_api.settings import SandboxSettings
+from sandbox.omni_api.state import State, create_state
+from sandbox.omni_api.wire import (
+    Answer,
+    Call,
+    authorize,
+    given_format,
+    respond,
+    respond_error,
+    wanted_format,
+)
+
+PREFIXES: Final = ("/omni/1", "/1/omni/1")
+SENDS: Final = frozenset({"/text", "/advanced"})
+
+Handler = Callable[[Call], Answer]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(settings: SandboxSettings) -> Starlette:
+    """One sandbox with a state of its own; run it with `sandbox.omni_api.server`."""
+    state = create_state(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ticking = asyncio.create_task(state.scheduler.run())
+        yield
+        ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticking
+        await state.pusher.close()
+
+    app = Starlette(
+        routes=[*_api_routes(state), *_control_routes(state), *pages.routes(state)],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _http_error},
+    )
+    app.router.redirect_slashes = False
+    app.state.closing = state.closing
+    return app
+
+
+def _api_routes(state: State) -> Iterator[Route]:
+    table: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", "/text", state.sending.text),
+        ("POST", "/advanced", state.sending.advanced),
+        ("GET", "/scenarios", state.scenarios.list),
+        ("POST", "/scenarios", state.scenarios.create),
+        ("GET", "/scenarios/{key}", state.scenarios.get),
+        ("PUT", "/scenarios/{key}", state.scenarios.update),
+        ("GET", "/reports", state.reports.pull),
+        ("GET", "/logs", partial(logs, state.store, state.clock.now)),
+    )
+    for prefix in PREFIXES:
+        for method, path, handler in table:
+            yield Route(prefix + path, _api(state, handler, sends=path in SENDS), methods=[method])
+
+
+def _control_routes(state: State) -> Iterator[Route]:
+    for method, path, handler in control.ROUTES:
+        yield Route(path, _control(state, handler), methods=[method])
+
+
+def _api(state: State, handler: Handler, *, sends: bool) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        wanted = wanted_format(request.headers)
+        try:
+            body = await _body(request, state.max_body_bytes)
+        except ApiError as error:
+            return respond_error(error, wanted)
+        call = Call(
+            endpoint=request.url.path,
+            path=request.path_params,
+            query=request.query_params,
+            body=body,
+            given=given_format(request.headers),
+            wanted=wanted,
+        )
+
+        def answer() -> Response:
+            try:
+                authorize(request.headers, state.credentials)
+                return respond(handler(call), wanted)
+            except ApiError as error:
+                return respond_error(error, wanted)
+
+        fault = state.faults.draw() if sends else None
+        return answer() if fault is None else await meet(fault, Meeting(answer, wanted, state.closing))
+
+    return _unless_gone(endpoint)
+
+
+def _control(state: State, handler: control.Control) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return handler(state, request, await _body(request, state.max_body_bytes))
+        except ApiError as error:
+            return respond_error(error, wanted_format(request.headers))
+
+    return _unless_gone(endpoint)
+
+
+def _unless_gone(endpoint: Endpoint) -> Endpoint:
+    """A client that leaves while it is still sending needs no answer."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    return answered
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The request's body.
+
+    Raises:
+        ApiError: 413, when it is longer than the limit; the rest is left unread.
+    """
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > limit:
+            raise ApiError(413, f"The body is longer than {limit} bytes", {"Connection": "close"})
+    return bytes(chunks)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What Starlette refuses (no such path, wrong method), in the API's shape."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return respond_error(ApiError(error.status_code, error.detail, error.headers), wanted_format(request.headers))

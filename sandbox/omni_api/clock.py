@@ -1,0 +1,45 @@
+"""Time in the sandbox: wall-clock stamps are real; durations (latency, validity, retries, throttles) can run fast."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+MAX_TIME_SCALE: Final = 1e9
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """`2031-05-24T10:45:38.000+0000`: always with milliseconds, as the official clients need it."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}+0000"
+
+
+class Clock:
+    """Counts sandbox seconds: `scale` of them pass in one real second."""
+
+    def __init__(self, *, scale: float, monotonic: Callable[[], float], now: Callable[[], datetime]) -> None:
+        self._scale = scale
+        self._monotonic = monotonic
+        self.now = now
+        self._real_base = monotonic()
+        self._base = 0.0
+
+    @property
+    def scale(self) -> float:
+        return self._scale
+
+    def seconds(self) -> float:
+        """Sandbox seconds since the start."""
+        return self._base + (self._monotonic() - self._real_base) * self._scale
+
+    def rescale(self, scale: float) -> None:
+        """From now on, `scale` sandbox seconds pass in a real one; what has passed stays passed."""
+        self._base, self._real_base = self.seconds(), self._monotonic()
+        self._scale = scale
+
+    def real(self, seconds: float) -> float:
+        """How many real seconds that many sandbox seconds last."""
+        return seconds / self._scale

@@ -1,0 +1,130 @@
+"""The control calls under /sandbox: look at what was accepted, order faults, set the clock, add trails."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sandbox.omni_api.clock import MAX_TIME_SCALE
+from sandbox.omni_api.errors import ApiError
+from sandbox.omni_api.faults import FaultOrder
+from sandbox.omni_api.models import Message
+from sandbox.omni_api.query import among, whole
+from sandbox.omni_api.state import State
+from sandbox.omni_api.wire import parse_json
+
+M = TypeVar("M", bound=BaseModel)
+Control = Callable[[State, Request, bytes], Response]
+_MANY: Final = 10**6
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+
+class ClockOrder(_Model):
+    time_scale: Annotated[float, Field(gt=0, le=MAX_TIME_SCALE)]
+
+
+class TrailOrder(_Model):
+    """What is known of the way to some messages: any parts beside the ids."""
+
+    model_config = ConfigDict(extra="allow")
+
+    message_ids: Annotated[list[str], Field(min_length=1)]
+
+
+def _chosen(state: State, request: Request) -> Iterator[Message]:
+    ids, bulks = among(request.query_params, "messageId"), among(request.query_params, "bulkId")
+    for message in state.store.oldest_first():
+        if (ids is None or message.message_id in ids) and (bulks is None or message.bulk_id in bulks):
+            yield message
+
+
+def list_messages(state: State, request: Request, _: bytes) -> Response:
+    """The accepted messages, oldest first; `limit` keeps the newest of them."""
+    limit = whole(request.query_params, "limit", default=_MANY, least=1, most=_MANY)
+    chosen = list(_chosen(state, request))[-limit:]
+    return JSONResponse({"messages": [message.view(state.store.trail(message.message_id)) for message in chosen]})
+
+
+def one_message(state: State, request: Request, _: bytes) -> Response:
+    """One message with the body of the request that brought it."""
+    message_id = request.path_params["message_id"]
+    found = next((known for known in state.store.newest_first() if known.message_id == message_id), None)
+    if found is None:
+        raise ApiError(404, "There is no such message")
+    return JSONResponse(found.full_view(state.store.trail(message_id)))
+
+
+def empty(state: State, request: Request, _: bytes) -> Response:
+    """Empty the sandbox. Ids stay known, as at OMNI, unless `?forget=ids` makes it a new account."""
+    state.scheduler.clear()
+    state.reports.empty()
+    state.store.empty(forget_ids=request.query_params.get("forget") == "ids")
+    return Response(status_code=204)
+
+
+def show_faults(state: State, _: Request, __: bytes) -> Response:
+    return JSONResponse(state.faults.view())
+
+
+def order_fault(state: State, _: Request, body: bytes) -> Response:
+    state.faults.add(_read(FaultOrder, body).order)
+    return JSONResponse(state.faults.view(), 201)
+
+
+def stop_faults(state: State, _: Request, __: bytes) -> Response:
+    state.faults.clear()
+    return Response(status_code=204)
+
+
+def show_clock(state: State, _: Request, __: bytes) -> Response:
+    return JSONResponse({"timeScale": state.clock.scale})
+
+
+def set_clock(state: State, _: Request, body: bytes) -> Response:
+    state.clock.rescale(_read(ClockOrder, body).time_scale)
+    state.scheduler.rescaled()
+    return JSONResponse({"timeScale": state.clock.scale})
+
+
+def add_trail(state: State, _: Request, body: bytes) -> Response:
+    order = _read(TrailOrder, body)
+    parts: Mapping[str, Any] = order.model_extra or {}
+    for message_id in order.message_ids:
+        state.store.add_trail(message_id, parts)
+    return Response(status_code=204)
+
+
+def health(state: State, _: Request, __: bytes) -> Response:
+    if state.ready():
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "starting"}, 503, {"Retry-After": "1"})
+
+
+ROUTES: Final[tuple[tuple[str, str, Control], ...]] = (
+    ("GET", "/sandbox/messages", list_messages),
+    ("DELETE", "/sandbox/messages", empty),
+    ("GET", "/sandbox/messages/{message_id:path}", one_message),
+    ("GET", "/sandbox/faults", show_faults),
+    ("POST", "/sandbox/faults", order_fault),
+    ("DELETE", "/sandbox/faults", stop_faults),
+    ("GET", "/sandbox/clock", show_clock),
+    ("POST", "/sandbox/clock", set_clock),
+    ("POST", "/sandbox/trail", add_trail),
+    ("GET", "/sandbox/health", health),
+)
+
+
+def _read(model: type[M], body: bytes) -> M:
+    content = parse_json(body)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise ApiError(400, f"{where}: {first['msg']}") from error

@@ -1,0 +1,277 @@
+"""Faults on demand: which one the next send meets, and the answers, or silences, that they are made of."""
+
+import asyncio
+import hashlib
+import socket
+import struct
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from sandbox.omni_api.errors import ApiError
+from sandbox.omni_api.wire import Format, respond_error
+
+Kind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
+_LONGEST_MS: Final = 600_000
+_DRIP_MS: Final = 1000
+_BODILESS: Final = frozenset({204, 205, 304})
+GARBAGE: Final = b'{"messages": [{"to": <<< not the answer that anyone expects'
+TRANSPORT_EXTENSION: Final = "sandbox.transport"
+"""Where the server puts the connection's transport into the ASGI scope, for `reset`."""
+
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+
+
+class Fault(_Model):
+    """One way to fail. `after: accept` takes the message first, so that only the answer is lost or spoilt."""
+
+    kind: Kind
+    status: Annotated[int, Field(ge=200, le=599)] = 503
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    body: str | None = None
+    """Instead of the usual error (`status`) or the usual garbage (`garbage`)."""
+    delay_ms: Annotated[int, Field(ge=0, le=_LONGEST_MS)] | None = None
+    """How long `delay` waits, or `drip` waits before each byte; real time."""
+    after: Literal["accept"] | None = None
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+def _every_kind() -> tuple[Fault, ...]:
+    return (
+        Fault(kind="status", status=500),
+        Fault(kind="status", status=503, headers={"Retry-After": "1"}),
+        Fault(kind="status", status=429, headers={"Retry-After": "1"}),
+        Fault(kind="timeout"),
+        Fault(kind="timeout", after="accept"),
+        Fault(kind="reset"),
+        Fault(kind="reset", after="accept"),
+        Fault(kind="garbage"),
+        Fault(kind="garbage", after="accept"),
+        Fault(kind="delay", delay_ms=500),
+        Fault(kind="drip", delay_ms=200),
+    )
+
+
+class RandomFault(_Model):
+    """Fails a share of the sends, until deleted; the same seed fails the same ones in the same ways."""
+
+    kind: Literal["random"]
+    rate: Annotated[float, Field(ge=0, le=1)] = 0.33
+    seed: int = 1
+    kinds: Annotated[tuple[Fault, ...], Field(min_length=1)] = Field(default_factory=_every_kind)
+
+    @field_validator("kinds", mode="before")
+    @classmethod
+    def _names_too(cls, kinds: object) -> object:
+        """A kind may be given by its name alone."""
+        if not isinstance(kinds, list):
+            return kinds
+        return tuple({"kind": kind} if isinstance(kind, str) else kind for kind in kinds)
+
+    def draw(self, turn: int) -> Fault | None:
+        if _share(f"{self.seed}/{turn}/whether") >= self.rate:
+            return None
+        return self.kinds[int(_share(f"{self.seed}/{turn}/which") * len(self.kinds))]
+
+
+class FaultOrder(_Model):
+    """What POST /sandbox/faults takes."""
+
+    order: Annotated[Fault | RandomFault, Field(discriminator="kind")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrap(cls, content: object) -> object:
+        return {"order": content}
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1 that depends on the text alone, so that a run can be repeated."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
+
+
+@dataclass(slots=True)
+class _Queued:
+    fault: Fault
+    left: int
+
+
+class Faults:
+    """The faults in waiting: counted ones first, in their order, then the random ones."""
+
+    def __init__(self) -> None:
+        self._queue: deque[_Queued] = deque()
+        self._random: RandomFault | None = None
+        self._turn = 0
+        self._spent = 0
+
+    def add(self, order: Fault | RandomFault) -> None:
+        if isinstance(order, RandomFault):
+            self._random, self._turn = order, 0
+        else:
+            self._queue.append(_Queued(order, order.count))
+
+    def clear(self) -> None:
+        self._queue.clear()
+        self._random = None
+
+    def draw(self) -> Fault | None:
+        """The fault that the send at hand meets, if any."""
+        fault = self._next()
+        self._spent += fault is not None
+        return fault
+
+    def _next(self) -> Fault | None:
+        if self._queue:
+            queued = self._queue[0]
+            queued.left -= 1
+            if not queued.left:
+                self._queue.popleft()
+            return queued.fault
+        if self._random is None:
+            return None
+        self._turn += 1
+        return self._random.draw(self._turn)
+
+    def view(self) -> dict[str, Any]:
+        waiting = [
+            {**queued.fault.model_dump(by_alias=True, exclude_none=True), "count": queued.left}
+            for queued in self._queue
+        ]
+        random = self._random
+        return {
+            "faults": waiting,
+            "random": None if random is None else random.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "spent": self._spent,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A send that meets a fault: how to answer it properly, in which format, and when the sandbox closes."""
+
+    answer: Callable[[], Response]
+    wanted: Format
+    closing: asyncio.Event
+
+
+async def meet(fault: Fault, meeting: Meeting) -> Response:
+    """The response of a send that meets this fault."""
+    return await _EFFECTS[fault.kind](fault, meeting)
+
+
+def _accept_first(fault: Fault, meeting: Meeting) -> None:
+    if fault.after == "accept":
+        meeting.answer()
+
+
+async def _status(fault: Fault, meeting: Meeting) -> Response:
+    _accept_first(fault, meeting)
+    if fault.status in _BODILESS:
+        return Response(status_code=fault.status, headers=fault.headers)
+    if fault.body is not None:
+        return Response(fault.body.encode(errors="replace"), fault.status, fault.headers, media_type=meeting.wanted)
+    return respond_error(ApiError(fault.status, "Ordered by POST /sandbox/faults", fault.headers), meeting.wanted)
+
+
+async def _timeout(fault: Fault, meeting: Meeting) -> Response:
+    _accept_first(fault, meeting)
+    return NoAnswer(meeting.closing)
+
+
+async def _reset(fault: Fault, meeting: Meeting) -> Response:
+    _accept_first(fault, meeting)
+    return Reset(meeting.closing)
+
+
+async def _garbage(fault: Fault, meeting: Meeting) -> Response:
+    _accept_first(fault, meeting)
+    content = GARBAGE if fault.body is None else fault.body.encode(errors="replace")
+    return Response(content, 200, fault.headers, media_type=meeting.wanted)
+
+
+async def _delay(fault: Fault, meeting: Meeting) -> Response:
+    early = meeting.answer() if fault.after == "accept" else None
+    await _pause(meeting.closing, fault.delay_ms or 0)
+    return early if early is not None else meeting.answer()
+
+
+async def _drip(fault: Fault, meeting: Meeting) -> Response:
+    whole = meeting.answer()
+    wait = _DRIP_MS if fault.delay_ms is None else fault.delay_ms
+
+    async def drops() -> AsyncIterator[bytes]:
+        for byte in bytes(whole.body):
+            await _pause(meeting.closing, wait)
+            yield bytes((byte,))
+
+    return StreamingResponse(drops(), whole.status_code, dict(whole.headers))
+
+
+_EFFECTS: Final[dict[Kind, Callable[[Fault, Meeting], Awaitable[Response]]]] = {
+    "status": _status,
+    "timeout": _timeout,
+    "reset": _reset,
+    "garbage": _garbage,
+    "delay": _delay,
+    "drip": _drip,
+}
+
+
+async def _pause(closing: asyncio.Event, milliseconds: int) -> None:
+    """Wait, but not longer than the sandbox lives."""
+    try:
+        await asyncio.wait_for(closing.wait(), milliseconds / 1000)
+    except TimeoutError:
+        return
+
+
+async def _client_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class NoAnswer(Response):
+    """Says nothing: holds the connection until the client goes away or the sandbox closes."""
+
+    def __init__(self, closing: asyncio.Event) -> None:
+        super().__init__()
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
+        waits = [asyncio.ensure_future(_client_gone(receive)), asyncio.ensure_future(self._closing.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._closing.is_set():
+            await hang_up(scope, receive)
+
+
+class Reset(NoAnswer):
+    """Breaks the connection off with a TCP reset, nothing sent."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
+        await hang_up(scope, receive)
+
+
+async def hang_up(scope: Scope, receive: Receive) -> None:
+    """Close the client's connection with RST: an abort with a linger time of zero."""
+    transport: asyncio.Transport = scope["extensions"][TRANSPORT_EXTENSION]["transport"]
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None and not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await _client_gone(receive)

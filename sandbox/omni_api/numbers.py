@@ -1,0 +1,84 @@
+"""The documented phone numbers: each forces one outcome. The digit after 4179000 is the status group it ends in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.omni_api.statuses import (
+    ABSENT_SUBSCRIBER,
+    DELIVERED,
+    EXPIRED,
+    INVALID_ADDRESS,
+    NO_ERROR,
+    NOT_DELIVERED,
+    PENDING_ENROUTE,
+    REJECTIONS,
+    VALIDATION_FAILED,
+    VALIDITY_EXPIRED,
+    DeliveryError,
+    Status,
+)
+
+CHANNEL_LATENCY_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one step: its verdict, and after how many seconds (None: the channel stays silent).
+
+    A silent step ends when its validity period runs out, unless `expires` is off: then it never ends.
+    """
+
+    status: Status
+    error: DeliveryError
+    after: float | None = CHANNEL_LATENCY_SECONDS
+    expires: bool = True
+
+
+DELIVERS = Fate(DELIVERED, NO_ERROR)
+FAILS = Fate(NOT_DELIVERED, ABSENT_SUBSCRIBER)
+REPORTS_EXPIRED = Fate(EXPIRED, VALIDITY_EXPIRED)
+SILENT = Fate(EXPIRED, VALIDITY_EXPIRED, after=None)
+NEVER_REPORTS = Fate(PENDING_ENROUTE, NO_ERROR, after=None, expires=False)
+NOT_AN_EMAIL = Fate(VALIDATION_FAILED, INVALID_ADDRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a number forces: a rejection at once, or the fate of each step that is tried (the last one repeats)."""
+
+    phone: str
+    summary: str
+    fates: tuple[Fate, ...] = (DELIVERS,)
+    rejected: Status | None = None
+
+    def fate(self, attempt: int) -> Fate:
+        return self.fates[min(attempt, len(self.fates) - 1)]
+
+
+ORDINARY = Outcome("", "delivered on the first step")
+
+_WALKS: Sequence[Outcome] = (
+    Outcome("41790003000", "delivered on the first step"),
+    Outcome("41790003002", "the first channel fails, the second carries it", (FAILS, DELIVERS)),
+    Outcome("41790003003", "two channels fail, the third carries it", (FAILS, FAILS, DELIVERS)),
+    Outcome(
+        "41790003102",
+        "the first channel is silent until its validity period runs out, the second carries it",
+        (SILENT, DELIVERS),
+    ),
+    Outcome("41790002000", "every channel fails: undeliverable", (FAILS,)),
+    Outcome("41790004000", "every channel reports it expired", (REPORTS_EXPIRED,)),
+    Outcome("41790004100", "every channel is silent until its validity period runs out: expired", (SILENT,)),
+    Outcome("41790001000", "sent, and never reported on: pending for ever", (NEVER_REPORTS,)),
+)
+_REJECTED: Sequence[Outcome] = tuple(
+    Outcome(f"41790005{status.id:03}", f"rejected at once: {status.name}", rejected=status)
+    for status in REJECTIONS.values()
+)
+
+NUMBERS: dict[str, Outcome] = {outcome.phone: outcome for outcome in (*_WALKS, *_REJECTED)}
+
+
+def outcome_for(phone: str | None) -> Outcome:
+    """The outcome that the number forces; any number that isn't in the table is delivered on the first step."""
+    return NUMBERS.get(phone or "", ORDINARY)

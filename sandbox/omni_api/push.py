@@ -1,0 +1,133 @@
+"""Pushes reports to their notifyUrl; what isn't answered 200 is tried again after 1 min + 1 min x n squared."""
+
+import asyncio
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+
+from sandbox.omni_api.clock import Clock, stamp
+from sandbox.omni_api.models import Message
+from sandbox.omni_api.reports import ROOT
+from sandbox.omni_api.scheduler import Scheduler
+from sandbox.omni_api.store import MessageStore
+from sandbox.omni_api.wire import Format
+from sandbox.omni_api.xml import render_xml
+
+# The last retry falls within two days; after it the report waits to be fetched.
+MAX_RETRIES: Final = 19
+_TIMEOUTS: Final = (2.0, 5.0)
+_TAKEN: Final = 200
+_KEPT_ATTEMPTS: Final = 25
+
+
+def retry_delay(retry: int) -> float:
+    """Seconds before the n-th retry, n from 1."""
+    return 60.0 + 60.0 * retry**2
+
+
+def is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One report on its way."""
+
+    serial: int
+    url: str
+    content_type: str
+    body: bytes
+    report: Mapping[str, Any]
+
+
+def post(push: Push) -> int | str:
+    """POST the report once: the HTTP status, or what kept it from getting one."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.post(
+                push.url,
+                data=push.body,
+                headers={"Content-Type": push.content_type},
+                timeout=_TIMEOUTS,
+                allow_redirects=False,
+                stream=True,  # the answer's body is of no interest
+            )
+        except (requests.RequestException, UnicodeError) as error:
+            return type(error).__name__
+        answer.close()
+        return answer.status_code
+
+
+class Pusher:
+    """Sends from a few threads of its own; retries stand on the common scheduler."""
+
+    def __init__(
+        self, store: MessageStore, scheduler: Scheduler, clock: Clock, *, beyond_loopback: bool = False
+    ) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._clock = clock
+        self._beyond_loopback = beyond_loopback
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="report-push")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.give_up: Callable[[Mapping[str, Any]], None] = lambda _report: None
+
+    def push(self, message: Message, report: Mapping[str, Any]) -> None:
+        notify = message.notify
+        if notify is None:
+            return
+        payload = {"results": [report]}
+        as_xml = notify.content_type == Format.XML
+        body = render_xml(ROOT, payload) if as_xml else json.dumps(payload, ensure_ascii=False).encode()
+        push = Push(message.serial, notify.url, notify.content_type, body, report)
+        # Through the scheduler, so that the message is stored before its first attempt is noted on it.
+        self._scheduler.after(0, partial(self._attempt, push, 0))
+
+    def _attempt(self, push: Push, retry: int) -> None:
+        if self._store.get(push.serial) is None:
+            return
+        if not (self._beyond_loopback or is_loopback(push.url)):
+            self._note(push, retry, "not pushed: the host isn't this machine")
+            self.give_up(push.report)
+            return
+        task = asyncio.get_running_loop().create_task(self._send(push, retry))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, push: Push, retry: int) -> None:
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, post, push)
+        self._note(push, retry, result)
+        if result == _TAKEN:
+            return
+        if retry < MAX_RETRIES:
+            self._scheduler.after(retry_delay(retry + 1), partial(self._attempt, push, retry + 1))
+        elif self._store.get(push.serial) is not None:
+            self.give_up(push.report)
+
+    def _note(self, push: Push, retry: int, result: int | str) -> None:
+        message = self._store.get(push.serial)
+        if message is not None:
+            attempt = {"at": stamp(self._clock.now()), "retry": retry, "url": push.url, "result": result}
+            self._store.replace(replace(message, pushes=(*message.pushes, attempt)[-_KEPT_ATTEMPTS:]))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)

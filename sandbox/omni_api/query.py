@@ -1,0 +1,46 @@
+"""Query parameters, read strictly: what can't be understood is a 400 that names the parameter."""
+
+from datetime import UTC, datetime
+
+from starlette.datastructures import QueryParams
+
+from sandbox.omni_api.errors import bad_request
+
+_BOOLEANS = {"true": True, "false": False}
+_MAX_DIGITS = 9
+
+
+def whole(query: QueryParams, name: str, *, default: int, least: int, most: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else -1
+    if not least <= number <= most:
+        raise bad_request(f"{name}: must be a whole number from {least} to {most}")
+    return number
+
+
+def boolean(query: QueryParams, name: str) -> bool | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if text.lower() not in _BOOLEANS:
+        raise bad_request(f"{name}: must be true or false")
+    return _BOOLEANS[text.lower()]
+
+
+def moment(query: QueryParams, name: str) -> datetime | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        # A plus sign that wasn't escaped arrives as a space.
+        given = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise bad_request(f"{name}: must be a time such as 2031-05-24T10:45:38.000+0000") from error
+
+
+def among(query: QueryParams, name: str) -> frozenset[str] | None:
+    """The values given for a repeatable parameter, None when there is none."""
+    return frozenset(query.getlist(name)) or None

@@ -1,0 +1,80 @@
+"""What the sandbox is started with, and how it is read from a relay.yaml."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from sandbox.omni_api.channels import Channel
+from sandbox.omni_api.clock import utc_now
+
+# The documented key, and the credentials of the published samples (with and without padding).
+DEFAULT_CREDENTIALS: Final = ("App sandbox-api-key", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+
+
+class SettingsError(Exception):
+    """The configuration can't be used; the text says where and why."""
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """Everything that a sandbox can be started with; the defaults serve a plain run."""
+
+    scenario_keys: Mapping[str, str] = field(default_factory=dict)
+    """Scenario name to key; all have the flow Viber, SMS, email, unless `scenario_flows` says otherwise."""
+    scenario_flows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    credentials: tuple[str, ...] = ()
+    """Further Authorization values, beside the default ones."""
+    time_scale: float = 1.0
+    """Sandbox seconds per real second: latency, validity periods, push retries and throttles run by them."""
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_messages: int = 100_000
+    push_beyond_loopback: bool = False
+    """Push reports to any host; off, so that a production notifyUrl never gets a report that isn't one."""
+    ready: Callable[[], bool] = _always
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = utc_now
+
+
+def settings_from(config: Path, **others: Any) -> SandboxSettings:
+    """The settings for a relay.yaml: its `scenarios` are known, each `name: KEY` or `name: {key: KEY, flow: [SMS, …]}`.
+
+    Raises:
+        SettingsError: when the file can't be read or its scenarios can't be understood.
+    """
+    try:
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SettingsError(f"{config}: can't be read: {error}") from error
+    scenarios = content.get("scenarios") if isinstance(content, dict) else None
+    if not isinstance(scenarios or {}, dict):
+        raise SettingsError(f"{config}: scenarios: expected names with their keys")
+    keys: dict[str, str] = {}
+    flows: dict[str, tuple[str, ...]] = {}
+    for name, value in (scenarios or {}).items():
+        extended = value if isinstance(value, dict) else {"key": value}
+        keys[str(name)] = _key(f"{config}: scenarios.{name}", extended.get("key"))
+        if "flow" in extended:
+            flows[str(name)] = _flow(f"{config}: scenarios.{name}.flow", extended["flow"])
+    return SandboxSettings(scenario_keys=keys, scenario_flows=flows, **others)
+
+
+def _key(where: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError(f"{where}: expected the scenario's key, a text (quote it when it is all digits)")
+    return value.strip()
+
+
+def _flow(where: str, value: object) -> tuple[str, ...]:
+    channels = tuple(str(channel).upper() for channel in value) if isinstance(value, list) else ()
+    if not channels or not set(channels) <= set(Channel):
+        raise SettingsError(f"{where}: expected a list of {', '.join(Channel)}")
+    return channels
