@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid5
 
-from omni.models import AdvancedRequest, TextRequest, To
-from omni.models import Destination as OmniDestination
 from pydantic import BaseModel, ConfigDict
 
+from omni.models import AdvancedRequest, TextRequest, To
+from omni.models import Destination as OmniDestination
 from relay.destinations import Destination
 from relay.notifications import Notification
 
@@ -114,9 +114,7 @@ def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedR
         "notify": True if content.notify_url else None,
         "notify_content_type": "application/json" if content.notify_url else None,
     }
-    return AdvancedRequest(
-        **common, **{k: v for k, v in extras.items() if v is not None}, **_channel_bodies(content)
-    )
+    return AdvancedRequest(**common, **{k: v for k, v in extras.items() if v is not None}, **_channel_bodies(content))
 
 
 def _channel_bodies(content: Content) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
-
 from relay.parking import Parked
 from relay.queueing import QueueItem
 from relay.sources import Source

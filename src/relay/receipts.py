@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from omni.models import MessageResult, OmniResponse, Status
-from omni.statuses import Policy, classify
 from pydantic import BaseModel, ConfigDict
 
+from omni.models import MessageResult, OmniResponse, Status
+from omni.statuses import Policy, classify
 from relay.dispatches import Dispatch, Message
 
 

@@ -59,7 +59,9 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
     """
     dispatches: list[Dispatch] = []
     misrouted: list[Misrouted] = []
-    plans = [_message_plan(event)] if source.format == "message" else [_route_plan(event, r) for r in source.routes]
+    plans = (
+        [_message_plan(event)] if source.format == "message" else [_route_plan(event, source, r) for r in source.routes]
+    )
     for name, plan in plans:
         try:
             made = [
@@ -82,8 +84,8 @@ def _message_plan(event: Event) -> _Plan:
     return MESSAGE_ROUTE, lambda: iter([("", notification)])
 
 
-def _route_plan(event: Event, rule: Route | BrokenRoute) -> _Plan:
-    return rule.name, lambda: _notifications(event, rule)
+def _route_plan(event: Event, source: Source, rule: Route | BrokenRoute) -> _Plan:
+    return rule.name, lambda: _notifications(event, source, rule)
 
 
 def _checked(
@@ -111,7 +113,9 @@ def parse_notification(body: Any) -> Notification:
 
 def field_errors(problem: ValidationError) -> list[FieldError]:
     """Pydantic's errors as paths in the body and what was expected there."""
-    return [_field_error(error["loc"], error["msg"]) for error in problem.errors(include_url=False, include_input=False)]
+    return [
+        _field_error(error["loc"], error["msg"]) for error in problem.errors(include_url=False, include_input=False)
+    ]
 
 
 def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
@@ -123,13 +127,13 @@ def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
     return FieldError(path or "(body)", message)
 
 
-def _notifications(event: Event, rule: Route | BrokenRoute) -> Iterator[tuple[str, Notification]]:
+def _notifications(event: Event, source: Source, rule: Route | BrokenRoute) -> Iterator[tuple[str, Notification]]:
     if isinstance(rule, BrokenRoute):
         raise _RouteFailed(rule.name, str(rule.mistake))
     variables = event.variables()
     if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
         return
-    for key, item in _items(rule, variables):
+    for key, item in _items(rule, variables, source.verification.preset.item_id):
         yield key, _notification(rule, variables | {"item": item})
 
 
@@ -138,7 +142,7 @@ def _holds(value: Any) -> bool:
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _items(rule: Route, variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _items(rule: Route, variables: Mapping[str, Any], named_by: str | None) -> Iterator[tuple[str, Any]]:
     """Each item with a key that stays the same when a sender repeats an event in another order."""
     if rule.for_each is None:
         yield "", None
@@ -152,13 +156,17 @@ def _items(rule: Route, variables: Mapping[str, Any]) -> Iterator[tuple[str, Any
         raise _RouteFailed(rule.name, f"for_each: {len(items)} items, of at most {MAX_NOTIFICATIONS}")
     seen: dict[str, int] = {}
     for item in items:
-        key = _item_key(rule, variables, item)
+        key = _item_key(rule, variables, item, named_by)
         seen[key] = seen.get(key, 0) + 1
         yield f"{key}/{seen[key]}", item
 
 
-def _item_key(rule: Route, variables: Mapping[str, Any], item: Any) -> str:
-    value = _search(rule, "item_id", rule.item_id, {**variables, "item": item}) if rule.item_id else item
+def _item_key(rule: Route, variables: Mapping[str, Any], item: Any, named_by: str | None) -> str:
+    """By the route's `item_id`, else by the field in which this sender names its items, else by all of the item."""
+    if rule.item_id:
+        value = _search(rule, "item_id", rule.item_id, {**variables, "item": item})
+    else:
+        value = item.get(named_by, item) if named_by and isinstance(item, dict) else item
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

@@ -108,6 +108,10 @@ class Source:
         return tuple(route.mistake for route in self.routes if isinstance(route, BrokenRoute))
 
 
+# What a schedule says itself comes from a source that every installation has. Without a secret, no webhook passes it.
+SCHEDULE = Source(name="schedule", verification=parse("bearer"), delivery="direct", format="message", secrets=())
+
+
 def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: tuple[str, ...]) -> Source:
     """Compiles a source from its parsed settings and routes.
 
@@ -115,6 +119,8 @@ def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: t
         ConfigurationMistake: the settings are wrong. A wrong route becomes a `BrokenRoute` instead, so that it
             can't take the others down.
     """
+    if name == SCHEDULE.name:
+        raise ConfigurationMistake(name, None, "", "expected another name: this one is the schedules' own")
     parsed = _validated(_Settings, settings, name, None)
     try:
         verification = parse(parsed.verify)
@@ -212,9 +218,7 @@ def _compile(compiler: Callable[[Any], _T], value: Any, source: str, route: str 
         raise ConfigurationMistake(source, route, field, str(problem)) from None
 
 
-def _compiled(
-    compiler: Callable[[Any], _T], value: Any, source: str, route: str | None, field: str
-) -> _T | None:
+def _compiled(compiler: Callable[[Any], _T], value: Any, source: str, route: str | None, field: str) -> _T | None:
     return None if value is None else _compile(compiler, value, source, route, field)
 
 

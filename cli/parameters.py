@@ -1,0 +1,143 @@
+"""relay.yaml and its secrets as SSM parameters, checked before anything is written."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from relay.sources import SOURCE_NAME, ConfigurationMistake, parse_source
+
+VALUE_BYTES = 4_096  # of a standard parameter
+_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
+_SOURCE = re.compile(SOURCE_NAME)
+
+
+class Mistakes(ValueError):
+    """Everything that is wrong with a configuration, one line each."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    type: Literal["String", "StringList", "SecureString"]
+    value: str
+
+
+def parameters_of(
+    config: Mapping[str, Any],
+    secrets: Mapping[str, Any],
+    prefix: str,
+    *,
+    omni_base_url: str | None = None,
+    omni_authorization: str | None = None,
+) -> list[Parameter]:
+    """The parameters below `prefix`, such as `/omni-relay/dev`. What is None is left as it is in SSM.
+
+    Args:
+        config: relay.yaml as parsed.
+        secrets: the secrets file as parsed: `{sources: {name: secret or list of secrets}}`.
+        prefix: where the stage's parameters live.
+        omni_base_url: the API's address.
+        omni_authorization: the value of the `Authorization` header.
+
+    Raises:
+        Mistakes: each one with its source, route and field.
+    """
+    mistakes = list(_mistakes(config, secrets))
+    if mistakes:
+        raise Mistakes(mistakes)
+    found = [
+        *_account(omni_base_url, omni_authorization),
+        *(Parameter(f"scenarios/{name}", "String", key) for name, key in (config.get("scenarios") or {}).items()),
+        *_sources(config.get("sources") or {}, secrets.get("sources") or {}),
+    ]
+    too_long = [f"{p.name}: {len(p.value.encode())} bytes; SSM holds {VALUE_BYTES}" for p in found if _too_long(p)]
+    if too_long:
+        raise Mistakes(too_long)
+    return [Parameter(f"{prefix}/{p.name}", p.type, p.value) for p in found]
+
+
+def _too_long(parameter: Parameter) -> bool:
+    return len(parameter.value.encode()) > VALUE_BYTES
+
+
+def _account(base_url: str | None, authorization: str | None) -> Iterator[Parameter]:
+    if base_url is not None:
+        yield Parameter("omni/base-url", "String", base_url)
+    if authorization is not None:
+        yield Parameter("omni/authorization", "SecureString", authorization)
+
+
+def _sources(sources: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Parameter]:
+    for name, source in sources.items():
+        settings = {key: value for key, value in source.items() if key != "routes"}
+        yield Parameter(f"sources/{name}/settings", "String", _json(settings))
+        for route, rule in (source.get("routes") or {}).items():
+            yield Parameter(f"sources/{name}/routes/{route}", "String", _json(rule))
+        if name in secrets:
+            secret = secrets[name]
+            value = secret if isinstance(secret, str) else _json(secret)
+            yield Parameter(f"sources/{name}/secrets", "SecureString", value)
+    for number, page in enumerate(_pages(sorted(sources)), start=1):
+        yield Parameter(f"source-names/{number}", "StringList", page)
+
+
+def _pages(names: Iterable[str]) -> Iterator[str]:
+    page = ""
+    for name in names:
+        if page and len(page) + 1 + len(name) > VALUE_BYTES:
+            yield page
+            page = ""
+        page = f"{page},{name}" if page else name
+    if page:
+        yield page
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
+    if not isinstance(config, Mapping) or not isinstance(secrets, Mapping):
+        yield "expected a mapping with scenarios and sources"
+        return
+    unknown = set(config) - {"scenarios", "sources"}
+    if unknown:
+        yield f"unknown field {', '.join(sorted(map(str, unknown)))}; expected scenarios and sources"
+    scenarios = config.get("scenarios") or {}
+    sources = config.get("sources") or {}
+    if not isinstance(scenarios, Mapping) or not isinstance(sources, Mapping):
+        yield "scenarios and sources: expected mappings"
+        return
+    for name, key in scenarios.items():
+        if not isinstance(key, str) or not _NAME.match(str(name)) or not key:
+            yield f"scenario {name}: expected a name of letters, digits, '.', '_', '-', and a key in quotes"
+    for name, source in sources.items():
+        yield from _source_mistakes(str(name), source, scenarios)
+    for name in set(secrets.get("sources") or {}) - set(sources):
+        yield f"secrets: there is no source {name}"
+
+
+def _source_mistakes(name: str, source: Any, scenarios: Mapping[str, Any]) -> Iterator[str]:
+    if not _SOURCE.match(name):
+        yield f"source {name}: expected a name of lower-case letters, digits and hyphens, 63 at most"
+        return
+    if not isinstance(source, Mapping) or not isinstance(source.get("routes") or {}, Mapping):
+        yield f"source {name}: expected a mapping with verify and routes"
+        return
+    settings = {key: value for key, value in source.items() if key != "routes"}
+    routes = source.get("routes") or {}
+    yield from (f"source {name}, route {r}: expected another name" for r in routes if not _NAME.match(str(r)))
+    try:
+        parsed = parse_source(name, settings, routes, ())
+    except ConfigurationMistake as mistake:
+        yield str(mistake)
+        return
+    yield from map(str, parsed.mistakes)
+    for scenario in sorted(parsed.scenarios - set(scenarios)):
+        yield f"source {name}: there is no scenario {scenario} under scenarios"

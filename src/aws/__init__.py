@@ -1,0 +1,1 @@
+"""AWS and Powertools behind the protocols of relay.ports."""

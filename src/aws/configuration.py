@@ -1,0 +1,174 @@
+"""Configuration from SSM Parameter Store: cached, stale when SSM fails, an unknown source refused from memory.
+
+boto3 itself rather than Powertools' parameters: its `get_parameters_by_name` reports an internal error of SSM as
+missing parameters, which here would park events for a scenario that exists.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from relay.ports import ConfigurationUnavailable, UnknownScenario
+from relay.sources import ConfigurationMistake, Source, parse_secrets, parse_source
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+STALE_SECONDS = 10  # how long a last good value serves before SSM is asked again
+NAMES_A_CALL = 10  # GetParameters' own limit
+INDEX_PAGES = 2  # of 4 KB, that is some 300 names, read with everything else; further ones cost a call more
+MAX_MISSES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class OmniAccount:
+    base_url: str
+    authorization: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    value: Any
+    expires: float
+
+
+class SsmConfiguration:
+    """`on_stale` hears when a last good value serves, `on_mistake` of each mistake, `on_secret` of each secret read."""
+
+    def __init__(
+        self,
+        client: "SSMClient",
+        prefix: str,
+        ttl_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        on_stale: Callable[[], None] = lambda: None,
+        on_mistake: Callable[[str], None] = lambda _: None,
+        on_secret: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._client, self._prefix, self._ttl, self._clock = client, prefix, ttl_seconds, clock
+        self._on_stale, self._on_mistake, self._on_secret = on_stale, on_mistake, on_secret
+        self._sources: dict[str, _Entry] = {}
+        self._named: dict[str, str] = {}
+        self._named_expires = 0.0
+        self._misses: dict[str, float] = {}
+
+    def source(self, name: str) -> Source | None:
+        """None for an unknown source. A cold call reads the source first, for with it the scenarios are known that
+        it needs: two calls in all.
+
+        Raises:
+            ConfigurationUnavailable: SSM fails without a last good value, or the settings are wrong.
+        """
+        if not self._named:
+            source = self._cached_source(name)
+            self._refresh(source.scenarios if source else ())
+        elif self._clock() >= self._named_expires:
+            self._refresh(())
+        return self._cached_source(name) if name in self._index() else None
+
+    def scenario_key(self, name: str) -> str:
+        """Raises UnknownScenario, or ConfigurationUnavailable when SSM fails without a last good value."""
+        parameter = f"scenarios/{name}"
+        if self._clock() >= self._named_expires or parameter not in self._named:
+            if self._misses.get(name, 0.0) > self._clock():
+                raise UnknownScenario(name)
+            self._refresh((name,))
+        if parameter not in self._named:
+            if len(self._misses) >= MAX_MISSES:
+                self._misses.clear()
+            self._misses[name] = self._clock() + self._ttl
+            raise UnknownScenario(name)
+        return self._named[parameter]
+
+    def account(self) -> OmniAccount:
+        """Raises ConfigurationUnavailable when SSM fails without a last good value, or holds no account."""
+        if self._clock() >= self._named_expires:
+            self._refresh(())
+        try:
+            return OmniAccount(self._named["omni/base-url"], self._named["omni/authorization"])
+        except KeyError as missing:
+            self._on_mistake(f"parameter {self._prefix}/{missing.args[0]} is missing")
+            raise ConfigurationUnavailable(missing.args[0]) from None
+
+    def _index(self) -> frozenset[str]:
+        pages = (value for name, value in self._named.items() if name.startswith("source-names/"))
+        return frozenset(name.strip() for page in pages for name in page.split(",") if name.strip())
+
+    def _refresh(self, scenarios: Iterable[str]) -> None:
+        """Reads all that is known by name in one go, and the scenarios; keeps what it has when SSM fails."""
+        wanted = {"omni/base-url", "omni/authorization", *(f"source-names/{n + 1}" for n in range(INDEX_PAGES))}
+        wanted |= {f"scenarios/{name}" for name in scenarios} | self._named.keys()
+        try:
+            named = dict(self._by_name(sorted(wanted)))
+            page = INDEX_PAGES
+            while f"source-names/{page}" in named:
+                page += 1
+                named |= dict(self._by_name([f"source-names/{page}"]))
+        except (ClientError, BotoCoreError) as problem:
+            if not self._named or any(f"scenarios/{name}" not in self._named for name in scenarios):
+                raise ConfigurationUnavailable(type(problem).__name__) from None
+            self._named_expires = self._clock() + STALE_SECONDS
+            self._on_stale()
+            return
+        if "omni/authorization" in named:
+            self._on_secret(named["omni/authorization"])
+        self._named, self._named_expires = named, self._clock() + self._ttl
+
+    def _by_name(self, names: list[str]) -> Iterator[tuple[str, str]]:
+        for start in range(0, len(names), NAMES_A_CALL):
+            chunk = [f"{self._prefix}/{name}" for name in names[start : start + NAMES_A_CALL]]
+            for parameter in self._client.get_parameters(Names=chunk, WithDecryption=True)["Parameters"]:
+                yield parameter["Name"].removeprefix(f"{self._prefix}/"), parameter["Value"]
+
+    def _cached_source(self, name: str) -> Source | None:
+        entry = self._sources.get(name)
+        if entry and self._clock() < entry.expires:
+            return entry.value if isinstance(entry.value, Source) else None
+        try:
+            source = self._read_source(name)
+        except (ClientError, BotoCoreError) as problem:
+            if entry is None:
+                raise ConfigurationUnavailable(type(problem).__name__) from None
+            self._sources[name] = _Entry(entry.value, self._clock() + STALE_SECONDS)
+            self._on_stale()
+            return entry.value if isinstance(entry.value, Source) else None
+        except ConfigurationMistake as mistake:
+            self._on_mistake(str(mistake))
+            raise ConfigurationUnavailable("the source's settings are wrong") from None
+        if source is not None:  # only known names are kept, so that strangers can't fill the memory
+            self._sources[name] = _Entry(source, self._clock() + self._ttl)
+        else:
+            self._sources.pop(name, None)
+        return source
+
+    def _read_source(self, name: str) -> Source | None:
+        path = f"{self._prefix}/sources/{name}/"
+        values: dict[str, str] = {}
+        pages = self._client.get_paginator("get_parameters_by_path").paginate(
+            Path=path, Recursive=True, WithDecryption=True
+        )
+        for page in pages:
+            values |= {p["Name"].removeprefix(path): p["Value"] for p in page["Parameters"]}
+        if "settings" not in values:
+            return None
+        secrets = parse_secrets(values.get("secrets", ""))
+        for secret in secrets:
+            self._on_secret(secret)
+        routes = {key.removeprefix("routes/"): _json(text) for key, text in values.items() if key.startswith("routes/")}
+        source = parse_source(name, _json(values["settings"]), routes, secrets)
+        for mistake in source.mistakes:
+            self._on_mistake(str(mistake))
+        return source
+
+
+def _json(text: str) -> Any:
+    """The value, or the text itself, of which validation then says what it should have been."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

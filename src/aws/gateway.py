@@ -1,0 +1,76 @@
+"""OMNI behind Powertools' circuit breaker, its state shared on DynamoDB by all functions."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.utilities.circuit_breaker import (
+    CircuitBreakerConfig,
+    CircuitBreakerOpenError,
+    CircuitTransition,
+    circuit_breaker,
+)
+from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
+
+from omni.client import OmniClient
+from omni.errors import MalformedAnswer, ServerError, TransportError
+from omni.models import AdvancedRequest, OmniResponse, TextRequest
+from relay.ports import BreakerOpen
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from aws.configuration import OmniAccount, SsmConfiguration
+
+CIRCUIT = "circuit#omni"
+# An answer that refuses us (401, 429, 400) shows that OMNI is up: only its being down opens the circuit.
+_DOWN = (TransportError, ServerError, MalformedAnswer)
+
+
+class OmniBreaker:
+    """A client that follows the configured account, called through one circuit."""
+
+    def __init__(
+        self,
+        configuration: "SsmConfiguration",
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        on_transition: Callable[[CircuitTransition], None],
+    ) -> None:
+        self._configuration = configuration
+        self._account: OmniAccount | None = None
+        self._client: OmniClient | None = None
+        self._guarded = circuit_breaker(
+            name=CIRCUIT,
+            persistence_store=CircuitBreakerDynamoDBPersistence(table_name=table, boto3_client=client),
+            on_transition=on_transition,
+            config=CircuitBreakerConfig(
+                failure_threshold=5,
+                recovery_timeout=15,
+                success_threshold=1,
+                handled_exceptions=_DOWN,
+                local_cache_max_age=2,
+            ),
+        )(self._call)
+
+    def send(self, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
+        """See `relay.ports.OmniGateway`."""
+        client = self._current_client()
+        try:
+            response: OmniResponse = self._guarded(client, request, deadline)
+        except CircuitBreakerOpenError:
+            raise BreakerOpen from None
+        return response
+
+    @staticmethod
+    def _call(client: OmniClient, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
+        if isinstance(request, TextRequest):
+            return client.send_text(request, deadline=deadline)
+        return client.send_advanced(request, deadline=deadline)
+
+    def _current_client(self) -> OmniClient:
+        account = self._configuration.account()
+        if self._client is None or account != self._account:
+            self._client = OmniClient(account.base_url, account.authorization)
+            self._account = account
+        return self._client

@@ -1,0 +1,42 @@
+"""The delivery queue and the dead-letter queue on SQS."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from relay.parking import Parked
+from relay.ports import QueueUnavailable
+from relay.queueing import QueueItem
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MAX_DELAY = 900  # SQS delays a new message by 15 minutes at most
+
+
+class SqsOutbox:
+    def __init__(self, client: "SQSClient", queue_url: str, dead_letter_queue_url: str) -> None:
+        self._client, self._queue, self._dead_letters = client, queue_url, dead_letter_queue_url
+
+    def enqueue(self, item: QueueItem, delay: int = 0) -> None:
+        """See `relay.ports.Outbox`."""
+        self._send(self._queue, item.model_dump_json(by_alias=True, exclude_none=True), min(delay, MAX_DELAY))
+
+    def park(self, parked: Parked) -> None:
+        """See `relay.ports.Outbox`."""
+        self._send(self._dead_letters, parked.model_dump_json(by_alias=True, exclude_none=True), 0)
+
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        """Hides a received message for that long. Raises QueueUnavailable."""
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._queue, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+            )
+        except (ClientError, BotoCoreError) as problem:
+            raise QueueUnavailable(type(problem).__name__) from None
+
+    def _send(self, queue: str, body: str, delay: int) -> None:
+        try:
+            self._client.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=delay)
+        except (ClientError, BotoCoreError) as problem:
+            raise QueueUnavailable(type(problem).__name__) from None

@@ -1,0 +1,45 @@
+"""Amazon SNS over HTTPS: its signing certificates, kept while the process lives, and subscriptions confirmed."""
+
+from functools import lru_cache
+
+import requests
+
+from relay.problems import Unavailable
+from relay.verification import CertificateUnavailable
+
+TIMEOUT = (1, 3)  # seconds to connect, and between two pieces of the answer
+MAX_BYTES = 65_536
+
+
+class SnsHttp:
+    """See `relay.accepting.Sns`. The addresses come checked: https, and a host of SNS."""
+
+    def fetch(self, url: str) -> bytes:
+        """The certificate in PEM. Raises CertificateUnavailable."""
+        try:
+            return _certificate(url)
+        except (requests.RequestException, ValueError):
+            raise CertificateUnavailable(url) from None
+
+    def confirm(self, url: str) -> None:
+        """Raises Unavailable."""
+        try:
+            _get(url)
+        except (requests.RequestException, ValueError):
+            raise Unavailable("The subscription can't be confirmed now; SNS tries again.") from None
+
+
+@lru_cache(maxsize=8)
+def _certificate(url: str) -> bytes:
+    return _get(url)
+
+
+def _get(url: str) -> bytes:
+    """The body of a 200; never follows a redirect, for only the first address was checked."""
+    with requests.get(url, timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
+        if response.status_code != requests.codes.ok:
+            raise ValueError(f"answered {response.status_code}")
+        content = response.raw.read(MAX_BYTES + 1, decode_content=True)
+    if len(content) > MAX_BYTES:
+        raise ValueError("answered too much")
+    return bytes(content)

@@ -1,0 +1,48 @@
+"""Log lines, metrics and traces by Powertools; no line leaves without having been cleaned of what must not be logged."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from relay.redaction import Redactor
+
+_OUTCOME_METRICS: Mapping[str, str] = {
+    "sent": "MessagesSent",
+    "retry": "MessagesRetried",
+    "parked": "MessagesParked",
+}
+
+
+class _CleanFormatter(LambdaPowertoolsFormatter):
+    """The one gate through which every line passes: texts of exceptions and tracebacks too."""
+
+    def __init__(self, redactor: Redactor, **options: Any) -> None:
+        super().__init__(**options)
+        self._redactor = redactor
+
+    def serialize(self, log: Any) -> str:
+        return super().serialize(self._redactor.clean_value(log))
+
+
+class PowertoolsTelemetry:
+    """See `relay.ports.Telemetry`. `hide` adds a secret to what no line may show."""
+
+    def __init__(self) -> None:
+        self.redactor = Redactor(())
+        self.logger = Logger(logger_formatter=_CleanFormatter(self.redactor, utc=True), utc=True)
+        self.metrics = Metrics()
+
+    def hide(self, secret: str) -> None:
+        self.redactor.add(secret)
+
+    def message_status(self, fields: Mapping[str, Any]) -> None:
+        self.logger.info("message_status", extra=dict(fields))
+        self.metrics.add_metric(name=_OUTCOME_METRICS[str(fields["outcome"])], unit=MetricUnit.Count, value=1)
+
+    def log(self, level: Literal["info", "warning", "error"], message: str, **fields: Any) -> None:
+        getattr(self.logger, level)(message, extra=fields)
+
+    def count(self, metric: str, value: int = 1) -> None:
+        self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)

@@ -1,0 +1,1 @@
+"""The triggers, one short file each; what they wire together is built in composition.py."""

@@ -1,0 +1,112 @@
+"""The composition root: builds the real parts, once per process, each function only what its path needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from aws import clients
+from aws.configuration import SsmConfiguration
+from aws.gateway import OmniBreaker
+from aws.ledger import DynamoDbLedger
+from aws.outbox import SqsOutbox
+from aws.telemetry import PowertoolsTelemetry
+from handlers.environment import Environment
+from relay.relaying import Relayer
+from relay.retries import RetrySchedule
+from relay.sending import Sender
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def telemetry() -> PowertoolsTelemetry:
+    return PowertoolsTelemetry()
+
+
+@cache
+def environment() -> Environment:
+    return Environment.read()
+
+
+@cache
+def configuration() -> SsmConfiguration:
+    env, seen = environment(), telemetry()
+    return SsmConfiguration(
+        clients.ssm(),
+        env.parameter_prefix,
+        env.config_ttl_seconds,
+        on_stale=lambda: seen.count("ConfigurationStale"),
+        on_mistake=lambda mistake: seen.log("error", "configuration_mistake", mistake=mistake),
+        on_secret=seen.hide,
+    )
+
+
+@cache
+def ledger() -> DynamoDbLedger:
+    env, seen = environment(), telemetry()
+    return DynamoDbLedger(
+        clients.dynamodb(),
+        env.table_name,
+        env.record_ttl_seconds,
+        on_unsaved=lambda kind: seen.log("warning", "result_not_recorded", kind=kind),
+    )
+
+
+@cache
+def outbox() -> SqsOutbox:
+    env = environment()
+    return SqsOutbox(clients.sqs(), env.queue_url, env.dead_letter_queue_url)
+
+
+@cache
+def gateway() -> OmniBreaker:
+    return OmniBreaker(configuration(), clients.dynamodb(), environment().table_name, on_transition=_breaker_moved)
+
+
+def _breaker_moved(transition: "CircuitTransition") -> None:
+    seen = telemetry()
+    seen.log("warning", "breaker", from_state=str(transition.from_state), to_state=str(transition.to_state))
+    seen.count(f"Breaker{str(transition.to_state).title().replace('_', '')}")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The seconds until Lambda stops this invocation."""
+
+    context: "LambdaContext"
+
+    def __call__(self) -> float:
+        return self.context.get_remaining_time_in_millis() / 1000
+
+
+def relayer(context: "LambdaContext") -> Relayer:
+    """For one invocation: its time bounds each send, and each claim on the ledger."""
+    env = environment()
+    ledger().register(context)
+    remaining: Callable[[], float] = Deadline(context)
+    sender = Sender(
+        ledger=ledger(),
+        outbox=outbox(),
+        omni=gateway(),
+        configuration=configuration(),
+        telemetry=telemetry(),
+        schedule=_schedule(),
+        now=now,
+        remaining=remaining,
+        call_seconds=env.omni_timeout_seconds,
+    )
+    return Relayer(sender, env.max_destinations_per_request)
+
+
+@cache
+def _schedule() -> RetrySchedule:
+    env = environment()
+    return RetrySchedule(transient=env.retry_delays, account=env.account_retry_delays)

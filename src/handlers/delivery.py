@@ -1,0 +1,46 @@
+"""The delivery queue's consumer: each message by itself, the failed ones back to the queue."""
+
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from handlers import composition
+from handlers.tracing import traced
+from relay.delivering import Deliverer
+from relay.ports import QueueUnavailable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_telemetry = composition.telemetry()
+_processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+class _Again(Exception):
+    """The message stays on the queue, hidden until its next attempt."""
+
+
+@_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
+@_telemetry.logger.inject_lambda_context(clear_state=True)
+@traced
+def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+    deliverer = Deliverer(composition.configuration(), composition.relayer(context))
+
+    def deliver(record: "SQSRecord") -> None:
+        receives = int(record.attributes.approximate_receive_count)
+        postponed = deliverer.deliver(record.body, receives)
+        if postponed is not None:
+            _hide(record.receipt_handle, postponed.delay)
+            raise _Again(f"again in {postponed.delay} s")
+
+    return process_partial_response(event=event, record_handler=deliver, processor=_processor, context=context)
+
+
+def _hide(receipt_handle: str, seconds: int) -> None:
+    """Without it the message comes back when the queue's own visibility timeout is over: later, not lost."""
+    try:
+        composition.outbox().hide(receipt_handle, seconds)
+    except QueueUnavailable:
+        _telemetry.log("warning", "backoff_not_set", delay=seconds)

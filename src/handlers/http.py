@@ -1,0 +1,86 @@
+"""HTTP in and out: API Gateway's payload 2.0 to an inbound request, an outcome or a problem to an answer."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from relay.handshakes import Challenge
+from relay.inbound import InboundRequest
+from relay.problems import MalformedRequest, Problem
+from relay.relaying import Outcome
+
+STATUS_OF = {"sent": 200, "ignored": 200, "queued": 202, "parked": 202}
+Response = dict[str, Any]
+
+
+def inbound_request(event: Mapping[str, Any]) -> InboundRequest:
+    """Raises MalformedRequest for a body that claims to be base64 and isn't."""
+    http = event["requestContext"]["http"]
+    return InboundRequest(
+        method=http["method"],
+        path=event["rawPath"],
+        query=event.get("rawQueryString", ""),
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        body=_body(event),
+        received_at=datetime.now(UTC),
+    )
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode("utf-8", errors="surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedRequest("The body is not base64.") from None
+
+
+def answer(result: Outcome | Challenge) -> Response:
+    """The 2xx row of the contract that fits."""
+    if isinstance(result, Challenge):
+        return {"statusCode": 200, "headers": {"content-type": result.content_type}, "body": result.body}
+    return _response(STATUS_OF[result.name], "application/json", content(result))
+
+
+def content(result: Outcome) -> dict[str, Any]:
+    """An outcome as JSON."""
+    content: dict[str, Any] = {"eventId": result.event_id, "outcome": result.name}
+    if result.messages:
+        content["messages"] = result.messages
+    if result.queued:
+        content["dispatches"] = result.queued
+    if result.parked:
+        content["reason"] = "; ".join(result.parked)
+    if result.duplicate:
+        content["duplicate"] = True
+    return content
+
+
+def problem(failure: Problem, request_id: str) -> Response:
+    """The failure as RFC 9457 has it, with the id that finds its log lines."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": failure.title,
+        "status": failure.status,
+        "detail": failure.detail,
+        "requestId": request_id,
+    }
+    if failure.errors:
+        content["errors"] = [{"field": error.field, "problem": error.problem} for error in failure.errors]
+    response = _response(failure.status, "application/problem+json", content)
+    if failure.retry_after is not None:
+        response["headers"]["retry-after"] = str(failure.retry_after)
+    if failure.status == MUST_AUTHENTICATE:
+        response["headers"]["www-authenticate"] = "Signature"  # RFC 9110: a 401 says by what scheme
+    return response
+
+
+MUST_AUTHENTICATE = 401
+
+
+def _response(status: int, content_type: str, content: dict[str, Any]) -> Response:
+    return {"statusCode": status, "headers": {"content-type": content_type}, "body": json.dumps(content)}

@@ -1,0 +1,32 @@
+"""A schedule's firing: sends the notifications that it carries, or runs its event through a source's routes."""
+
+from typing import TYPE_CHECKING, Any
+
+from handlers import composition, http
+from handlers.tracing import traced
+from relay.problems import InvalidBody
+from relay.scheduling import Scheduler, firing_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_telemetry = composition.telemetry()
+
+
+@_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
+@_telemetry.logger.inject_lambda_context(clear_state=True)
+@traced
+def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
+    """The outcome of each notification.
+
+    What raises is retried by Lambda, and then goes to the dead-letter queue: a firing isn't lost. That holds for a
+    wrong payload too, of which the log says the fields.
+    """
+    scheduler = Scheduler(composition.configuration(), composition.relayer(context))
+    try:
+        outcomes = scheduler.fire(firing_of(event, context.aws_request_id), composition.now())
+    except InvalidBody as failure:
+        errors = [f"{error.field}: {error.problem}" for error in failure.errors]
+        _telemetry.log("error", "schedule_invalid", errors=errors)
+        raise
+    return [http.content(outcome) for outcome in outcomes]

@@ -1,0 +1,42 @@
+"""POST /webhooks/{source}: verifies a webhook, routes it, and answers what became of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from aws.sns import SnsHttp
+from handlers import composition, http
+from handlers.tracing import traced
+from relay.accepting import Acceptor
+from relay.problems import Problem, Unavailable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_telemetry = composition.telemetry()
+
+
+@_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
+@_telemetry.logger.inject_lambda_context(clear_state=True)
+@traced
+def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
+    """Answers every request with a row of the contract: no input gets a 500."""
+    request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
+    source = (event.get("pathParameters") or {}).get("source", "")
+    try:
+        return http.answer(_acceptor(context).accept(source, http.inbound_request(event)))
+    except Problem as failure:
+        _telemetry.log("info", "webhook_refused", status=failure.status, detail=failure.detail)
+        _telemetry.count(f"Answered{failure.status}")
+        return http.problem(failure, request_id)
+    except Exception:  # the boundary: nothing was acknowledged, so the sender may send it again
+        _telemetry.logger.exception("webhook_failed")
+        _telemetry.count("Failed")
+        return http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
+
+
+def _acceptor(context: "LambdaContext") -> Acceptor:
+    return Acceptor(
+        configuration=composition.configuration(),
+        relayer=composition.relayer(context),
+        sns=SnsHttp(),
+        max_body_bytes=composition.environment().max_body_bytes,
+    )

@@ -1,0 +1,166 @@
+"""Dispatches of one event become durable: sent now, queued, or parked; never lost in between, never all for one."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal
+
+from relay.dispatches import Dispatch, derive_id
+from relay.events import Event
+from relay.parking import Parked
+from relay.ports import InFlight, LedgerUnavailable, QueueUnavailable
+from relay.problems import DuplicateInFlight, Unavailable
+from relay.queueing import QueueItem
+from relay.routing import Misrouted, Routed, route
+from relay.sending import Deferred, Sender, Settled, Tries
+from relay.sources import Source
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an event: the answer's content. `repeated` counts the parts that a former copy had settled."""
+
+    event_id: str
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    queued: int = 0
+    parked: list[str] = field(default_factory=list)
+    settled: int = 0
+    repeated: int = 0
+
+    @property
+    def duplicate(self) -> bool:
+        return self.settled > 0 and self.settled == self.repeated
+
+    @property
+    def name(self) -> Literal["sent", "queued", "parked", "ignored"]:
+        """The part that most needs to be known."""
+        if self.parked:
+            return "parked"
+        if self.queued:
+            return "queued"
+        return "sent" if self.messages else "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Relayer:
+    """Makes events' dispatches durable. `destinations_per_request` is the chunks' size."""
+
+    sender: Sender
+    destinations_per_request: int
+
+    @property
+    def _now(self) -> Callable[[], datetime]:
+        return self.sender.now
+
+    def relay(self, event: Event, source: Source, delivery: Literal["direct", "queued"] | None = None) -> Outcome:
+        """Routes an event and makes each dispatch durable, by the source's way of delivery or by `delivery`.
+
+        Raises:
+            InvalidBody: the body of a `format: message` source isn't a notification.
+            ConfigurationUnavailable: a scenario can't be looked up.
+            DuplicateInFlight: another copy is on its way; this one's answer can't be known yet.
+            Unavailable: some part could not be made durable. All others were; a repetition finds them settled.
+        """
+        scenario_key = self.sender.configuration.scenario_key
+        routed = route(event, source, limit=self.destinations_per_request, scenario_key=scenario_key)
+        return self.settle(event, routed, delivery or source.delivery)
+
+    def settle(self, event: Event, routed: Routed, delivery: Literal["direct", "queued"]) -> Outcome:
+        """As `relay`, for an event whose dispatches are made already."""
+        outcome = Outcome(event.id)
+        step = self._direct if delivery == "direct" else self._queued
+        failures = [_failure_of(partial(step, dispatch, outcome)) for dispatch in routed.dispatches]
+        if routed.misrouted:
+            failures.append(_failure_of(partial(self._park, event, routed.misrouted, outcome)))
+        for kind in (Unavailable, DuplicateInFlight):
+            for failure in failures:
+                if isinstance(failure, kind):
+                    raise failure
+        return outcome
+
+    def _direct(self, dispatch: Dispatch, outcome: Outcome) -> None:
+        tries = Tries(attempt=1, first_at=self._now())
+        try:
+            settled, duplicate = self.sender.send(dispatch, tries)
+        except Deferred as deferral:
+            delay = self.sender.delay(tries, deferral.condition, deferral.retry_after) or 1
+            item = QueueItem(dispatch=dispatch, attempts=1, first_attempt_at=tries.first_at)
+            self._enqueue(item, delay, outcome)
+            return
+        _note(outcome, settled, duplicate=duplicate)
+
+    def _queued(self, dispatch: Dispatch, outcome: Outcome) -> None:
+        now = self._now()
+        try:
+            self._enqueue(QueueItem(dispatch=dispatch, first_attempt_at=now), 0, outcome)
+        except Unavailable:
+            # The queue is down: sending now is as good, if it settles.
+            try:
+                settled, duplicate = self.sender.send(dispatch, Tries(attempt=1, first_at=now))
+            except Deferred:
+                raise Unavailable("The queue is unavailable, and the message could not be sent directly.") from None
+            _note(outcome, settled, duplicate=duplicate)
+
+    def _enqueue(self, item: QueueItem, delay: int, outcome: Outcome) -> None:
+        """Queues a dispatch once; without the ledger, rather twice than never: sending recognises the second."""
+        if item.dispatch is None:
+            raise TypeError("only a dispatch is queued once by its id")
+        duplicate = self._once("enqueue", item.dispatch.id, lambda: self.sender.outbox.enqueue(item, delay))
+        outcome.queued += 1
+        outcome.settled += 1
+        outcome.repeated += duplicate
+
+    def _park(self, event: Event, misrouted: Iterable[Misrouted], outcome: Outcome) -> None:
+        failures = list(misrouted)
+        now = self._now()
+        parked = Parked(
+            reason=failures[0].reason,
+            detail="; ".join(f.detail for f in failures),
+            source=event.source,
+            event=event,
+            attempts=1,
+            first_attempt_at=event.received_at,
+            last_attempt_at=now,
+        )
+        key = derive_id(event.source, event.id, event.nonce)
+        duplicate = self._once("park", key, lambda: self.sender.outbox.park(parked))
+        self.sender.telemetry.log(
+            "error", "event_parked", event_id=event.id, source=event.source, reason=parked.reason, detail=parked.detail
+        )
+        self.sender.telemetry.count("Parked")
+        outcome.parked.append(f"{parked.reason}: {parked.detail}")
+        outcome.settled += 1
+        outcome.repeated += duplicate
+
+    def _once(self, kind: Literal["enqueue", "park"], key: str, action: Callable[[], None]) -> bool:
+        """True where it was done before. Raises Unavailable when the queue doesn't take it."""
+        try:
+            try:
+                return self.sender.ledger.once(kind, key, action).duplicate
+            except LedgerUnavailable:
+                action()
+                return False
+        except QueueUnavailable:
+            raise Unavailable("The queue is unavailable; nothing was acknowledged.") from None
+
+
+def _note(outcome: Outcome, settled: Settled, *, duplicate: bool) -> None:
+    if settled.receipt:
+        outcome.messages += settled.receipt.answer()
+    if settled.parked:
+        outcome.parked.append(settled.parked)
+    outcome.queued += settled.requeued
+    outcome.settled += 1
+    outcome.repeated += duplicate
+
+
+def _failure_of(step: Callable[[], None]) -> Unavailable | DuplicateInFlight | None:
+    """Runs a step of an event; its failure must not keep the others from being done."""
+    try:
+        step()
+    except InFlight:
+        return DuplicateInFlight("Wait for the first copy to finish, then send this one again to read its answer.")
+    except (Unavailable, DuplicateInFlight) as problem:
+        return problem
+    return None

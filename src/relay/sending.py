@@ -1,0 +1,216 @@
+"""Sending a dispatch: once, within the time that is left, with every answer of OMNI's classified.
+
+An attempt ends *settled* (sent, parked, or each message one of them) or *deferred* (to be tried again).
+What is settled is on the ledger, so that a copy that arrives later gets the same receipt.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from omni.errors import OmniError
+from omni.statuses import Policy
+from relay.dispatches import Dispatch, Message, request_of
+from relay.parking import Parked, Reason
+from relay.ports import (
+    BreakerOpen,
+    Configuration,
+    ConfigurationUnavailable,
+    Ledger,
+    LedgerUnavailable,
+    OmniGateway,
+    Outbox,
+    QueueUnavailable,
+    Telemetry,
+    UnknownScenario,
+)
+from relay.queueing import QueueItem
+from relay.receipts import AnswerMismatch, Fate, Receipt, receipt_of
+from relay.records import status_record
+from relay.retries import Condition, RetrySchedule
+
+LEAST_CALL_SECONDS = 1.0  # less than that is not worth starting: OMNI may take it, and we'd not hear
+RESERVE_SECONDS = 2.0  # kept to record what happened: a ledger write, and a queue write in its place
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The history of a dispatch: this attempt's number, from 1, and when the first began."""
+
+    attempt: int
+    first_at: datetime
+
+
+class Settled(BaseModel):
+    """An attempt's end. `parked` is the reason with its detail where messages were parked; the others were sent,
+    or queued as a dispatch of their own (`requeued` of them).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    receipt: Receipt | None = None
+    parked: str | None = None
+    requeued: int = 0
+
+
+class Deferred(Exception):
+    """To be tried again: `cause` is for the log, `retry_after` (seconds) a wish of OMNI's."""
+
+    def __init__(
+        self, cause: str, condition: Condition = Condition.TRANSIENT, retry_after: float | None = None
+    ) -> None:
+        super().__init__(cause)
+        self.cause, self.condition, self.retry_after = cause, condition, retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The one place where a dispatch is sent. `remaining` gives the seconds until the function is stopped."""
+
+    ledger: Ledger
+    outbox: Outbox
+    omni: OmniGateway
+    configuration: Configuration
+    telemetry: Telemetry
+    schedule: RetrySchedule
+    now: Callable[[], datetime]
+    remaining: Callable[[], float]
+    call_seconds: float
+
+    def send(self, dispatch: Dispatch, tries: Tries) -> tuple[Settled, bool]:
+        """Sends at most once by the dispatch's id; the flag says that it was settled before.
+
+        Raises:
+            InFlight: another copy is sending it now.
+            Deferred: it must be tried again; nothing of it is on the ledger.
+        """
+        started = self.now()
+        try:
+            self._check_time()
+            once = self.ledger.once("send", dispatch.id, lambda: self._attempt(dispatch, tries).model_dump(mode="json"))
+        except LedgerUnavailable:
+            raise self._deferred(dispatch, tries, started, Deferred("ledger_unavailable")) from None
+        except Deferred as deferral:
+            raise self._deferred(dispatch, tries, started, deferral) from None
+        return Settled.model_validate(once.result), once.duplicate
+
+    def _check_time(self) -> float:
+        """Seconds that a call may take now."""
+        seconds = min(self.call_seconds, self.remaining() - RESERVE_SECONDS)
+        if seconds < LEAST_CALL_SECONDS:
+            raise Deferred("no_time_left")
+        return seconds
+
+    def _attempt(self, dispatch: Dispatch, tries: Tries) -> Settled:
+        started = self.now()
+        try:
+            key = self.configuration.scenario_key(dispatch.content.scenario)
+            response = self.omni.send(request_of(dispatch, key), self._check_time())
+            receipt = receipt_of(dispatch, response)
+        except UnknownScenario:
+            detail = f"scenario: no key is configured for {dispatch.content.scenario}"
+            return self._refused(dispatch, tries, started, Reason.UNKNOWN_SCENARIO, detail)
+        except BreakerOpen:
+            raise Deferred("breaker_open") from None
+        except ConfigurationUnavailable:
+            raise Deferred("configuration_unavailable") from None
+        except AnswerMismatch:
+            raise Deferred("answer_mismatch") from None
+        except OmniError as error:
+            if not (error.retryable or error.account):
+                return self._refused(dispatch, tries, started, Reason.REQUEST_REFUSED, _describe(error))
+            condition = Condition.ACCOUNT if error.account else Condition.TRANSIENT
+            raise Deferred(_describe(error), condition, getattr(error, "retry_after", None)) from None
+        return self._settle(dispatch, tries, started, receipt)
+
+    def _settle(self, dispatch: Dispatch, tries: Tries, started: datetime, receipt: Receipt) -> Settled:
+        """Gives each message its fate. What is not sent goes on as a dispatch of its own, before the receipt is
+        recorded: a crash in between repeats the message ids, and OMNI says so.
+        """
+        again = receipt.with_policy(Policy.RETRY, Policy.RETRY_ACCOUNT)
+        blocked = receipt.with_policy(Policy.RETRY_ACCOUNT)
+        rejected = receipt.with_policy(Policy.PARK)
+        condition = Condition.ACCOUNT if blocked else Condition.TRANSIENT
+        if len(again) == len(dispatch.messages):
+            self._record(dispatch, tries, started, receipt=receipt)
+            raise _Recorded("account_blocked" if blocked else "messages_deferred", condition)
+        try:
+            if rejected:
+                self._park(dispatch.narrowed(rejected), tries, Reason.MESSAGES_REJECTED, _statuses(receipt, rejected))
+            if again:
+                self.requeue(dispatch.narrowed(again), tries, condition)
+        except QueueUnavailable:
+            raise Deferred("queue_unavailable") from None
+        self._record(dispatch, tries, started, receipt=receipt)
+        parked = f"{Reason.MESSAGES_REJECTED}: {_statuses(receipt, rejected)}" if rejected else None
+        return Settled(receipt=receipt, parked=parked, requeued=1 if again else 0)
+
+    def _refused(self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str) -> Settled:
+        try:
+            self._park(dispatch, tries, reason, detail)
+        except QueueUnavailable:
+            raise Deferred("queue_unavailable") from None
+        self._record(dispatch, tries, started, fate=Fate.PARKED, cause=detail)
+        return Settled(parked=f"{reason}: {detail}")
+
+    def requeue(self, dispatch: Dispatch, tries: Tries, condition: Condition, retry_after: float | None = None) -> None:
+        """Queues a dispatch for its next attempt, or parks it when it is too old. Raises QueueUnavailable."""
+        delay = self.delay(tries, condition, retry_after)
+        if delay is None:
+            self.give_up(dispatch, tries, condition, "")
+            return
+        item = QueueItem(dispatch=dispatch, attempts=tries.attempt, first_attempt_at=tries.first_at)
+        self.outbox.enqueue(item, delay)
+
+    def delay(self, tries: Tries, condition: Condition, retry_after: float | None) -> int | None:
+        age = (self.now() - tries.first_at).total_seconds()
+        return self.schedule.delay(condition, tries.attempt, age, retry_after)
+
+    def give_up(self, dispatch: Dispatch, tries: Tries, condition: Condition, cause: str) -> None:
+        """Parks a dispatch whose attempts are used up. Raises QueueUnavailable."""
+        reason = Reason.ACCOUNT_BLOCKED if condition is Condition.ACCOUNT else Reason.ATTEMPTS_EXHAUSTED
+        self._park(dispatch, tries, reason, f"{tries.attempt} attempts; the last: {cause or condition}")
+        self._record(dispatch, tries, self.now(), fate=Fate.PARKED, cause=reason)
+
+    def _park(self, dispatch: Dispatch, tries: Tries, reason: Reason, detail: str) -> None:
+        parked = Parked(
+            reason=reason,
+            detail=detail,
+            source=dispatch.source,
+            dispatch=dispatch,
+            attempts=tries.attempt,
+            first_attempt_at=tries.first_at,
+            last_attempt_at=self.now(),
+        )
+        self.outbox.park(parked)
+        self.telemetry.count("Parked")
+
+    def _deferred(self, dispatch: Dispatch, tries: Tries, started: datetime, deferral: Deferred) -> Deferred:
+        if not isinstance(deferral, _Recorded):
+            self._record(dispatch, tries, started, fate=Fate.RETRY, cause=deferral.cause)
+        if deferral.condition is Condition.ACCOUNT:
+            self.telemetry.count("AccountBlocked")
+        return deferral
+
+    def _record(self, dispatch: Dispatch, tries: Tries, started: datetime, **what: Any) -> None:
+        latency = (self.now() - started).total_seconds() * 1000
+        for fields in status_record(dispatch, attempt=tries.attempt, latency_ms=latency, **what):
+            self.telemetry.message_status(fields)
+
+
+class _Recorded(Deferred):
+    """A deferral whose messages have their log lines already, with OMNI's statuses."""
+
+
+def _describe(error: OmniError) -> str:
+    """An error for the log and for the parked item; the library's texts hold no secret."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _statuses(receipt: Receipt, messages: Sequence[Message]) -> str:
+    """The distinct status names of the messages."""
+    ids = {message.message_id for message in messages}
+    return ", ".join(sorted({m.status.name for m in receipt.messages if m.message.message_id in ids}))
