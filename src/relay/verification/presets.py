@@ -10,12 +10,24 @@ from relay.verification.credentials import AuthorizationScheme, TokenScheme
 from relay.verification.event_ids import EventId
 from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.primitives import Scheme
-from relay.verification.settings import HmacSettings, Settings, TokenSettings, WindowSettings
+from relay.verification.settings import (
+    AlertmanagerSettings,
+    GrafanaSettings,
+    HmacSettings,
+    Settings,
+    SnsSettings,
+    TokenSettings,
+    TwilioSettings,
+    WindowSettings,
+)
+from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
+from relay.verification.twilio import TwilioScheme
 
 Content = Literal["json", "form", "json-or-form"]
 Delivery = Literal["direct", "queued"]
 
+_CLOCK_SKEW = 5  # seconds that an honest sender's clock may be ahead of ours, where the future is refused
 _ALWAYS_SECRET = ("authorization", "proxy-authorization", "cookie")
 
 
@@ -50,14 +62,6 @@ class Preset:
 
 _ROWS = (
     Preset(
-        name="github",
-        scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
-        event_id=event_ids.from_header("x-github-delivery"),
-        delivery="queued",
-        content="json-or-form",
-        unused_secrets=("x-hub-signature",),
-    ),
-    Preset(
         name="standard-webhooks",
         scheme=StandardWebhooksScheme(names="webhook"),
         settings=WindowSettings,
@@ -68,6 +72,87 @@ _ROWS = (
         scheme=StandardWebhooksScheme(names="svix"),
         settings=WindowSettings,
         event_id=event_ids.from_header("svix-id"),
+    ),
+    Preset(
+        name="github",  # gives up after 10 s, and never tries again by itself
+        scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
+        event_id=event_ids.from_header("x-github-delivery"),
+        delivery="queued",
+        content="json-or-form",
+        unused_secrets=("x-hub-signature",),
+    ),
+    Preset(
+        name="gitlab",  # as GitHub
+        scheme=TokenScheme(header="x-gitlab-token"),
+        event_id=event_ids.from_header("x-gitlab-event-uuid"),
+        delivery="queued",
+    ),
+    Preset(
+        name="stripe",
+        scheme=HmacScheme(
+            header="stripe-signature",
+            separator=",",
+            prefix="v1=",
+            timestamp_prefix="t=",
+            signed="{timestamp}.{body}",
+            future=_CLOCK_SKEW,
+        ),
+        settings=WindowSettings,
+        event_id=event_ids.from_body("id"),
+        delivery="queued",  # asks for a quick answer
+    ),
+    Preset(
+        name="shopify",  # gives up after 5 s, and may delete the subscription
+        scheme=HmacScheme(header="x-shopify-hmac-sha256", encoding="base64"),
+        event_id=event_ids.from_header("x-shopify-event-id", "x-shopify-webhook-id"),
+        delivery="queued",
+    ),
+    Preset(
+        name="slack",  # gives up after 3 s
+        scheme=HmacScheme(
+            header="x-slack-signature",
+            prefix="v0=",
+            timestamp_header="x-slack-request-timestamp",
+            signed="v0:{timestamp}:{body}",
+        ),
+        settings=WindowSettings,
+        event_id=event_ids.from_body("event_id"),
+        delivery="queued",
+        content="json-or-form",
+    ),
+    Preset(
+        name="pagerduty",
+        scheme=HmacScheme(header="x-pagerduty-signature", separator=",", prefix="v1="),
+        event_id=event_ids.from_body("event", "id"),
+        delivery="queued",  # gives up after seconds
+    ),
+    Preset(
+        name="twilio",  # doesn't repeat a status callback
+        scheme=TwilioScheme(),
+        settings=TwilioSettings,
+        event_id=event_ids.from_twilio,
+        delivery="queued",
+        content="json-or-form",
+    ),
+    Preset(
+        name="grafana",
+        scheme=HmacScheme(header="x-grafana-alerting-signature"),
+        settings=GrafanaSettings,
+        event_id=event_ids.from_alerts,
+        item_id="fingerprint",
+    ),
+    Preset(
+        name="alertmanager",
+        scheme=AuthorizationScheme(),
+        settings=AlertmanagerSettings,
+        event_id=event_ids.from_alerts,
+        item_id="fingerprint",
+    ),
+    Preset(
+        name="sns",
+        scheme=SnsScheme(),
+        settings=SnsSettings,
+        event_id=event_ids.from_body("MessageId"),
     ),
     Preset(name="bearer", scheme=AuthorizationScheme(auth="bearer"), content="json-or-form"),
     Preset(name="basic", scheme=AuthorizationScheme(auth="basic"), content="json-or-form"),

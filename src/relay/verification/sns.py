@@ -1,0 +1,120 @@
+"""Amazon SNS: the signature stands in the body, under a certificate that only SNS's own hosts may serve."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from relay.inbound import InboundRequest
+from relay.verification.primitives import Keys, Unauthorized, from_base64
+
+_HOST = r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
+_CERTIFICATE_URL = re.compile(_HOST + r"/[A-Za-z0-9_-]{1,128}\.pem", re.ASCII)
+_SUBSCRIBE_URL = re.compile(_HOST + r"/\?[!-~]{1,2048}", re.ASCII)
+
+_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_HANDSHAKE = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+# What is signed, in this order; only a Subject may be missing.
+SIGNED_FIELDS = {
+    "Notification": _NOTIFICATION,
+    "SubscriptionConfirmation": _HANDSHAKE,
+    "UnsubscribeConfirmation": _HANDSHAKE,
+}
+_VERSIONS = {"1": "SHA1", "2": "SHA256"}
+
+
+@dataclass(frozen=True, slots=True)
+class SnsScheme:
+    """Without a secret, what is trusted is the list of topics and the certificate of SNS.
+
+    Source: "Verifying the signatures of Amazon SNS messages" of the SNS developer guide.
+    """
+
+    topic_arns: tuple[str, ...] = ()
+
+    @property
+    def secret_headers(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self, request: InboundRequest, keys: Keys) -> None:
+        message = _message(request)
+        if message.get("TopicArn") not in self.topic_arns:  # before anything is fetched on a stranger's word
+            raise Unauthorized("topic not configured")
+        content = signed_content(message)
+        signature = from_base64(_field(message, "Signature"))
+        if signature is None:
+            raise Unauthorized("malformed signature")
+        algorithm = _VERSIONS.get(_field(message, "SignatureVersion"))
+        if algorithm is None:
+            raise Unauthorized("unknown SignatureVersion")
+        url = _field(message, "SigningCertURL")
+        if not _CERTIFICATE_URL.fullmatch(url):
+            raise Unauthorized("SigningCertURL is not an address of SNS")
+        if keys.certificates is None:
+            raise Unauthorized("no source of certificates")
+        _verify(keys.certificates.fetch(url), signature, content, algorithm, request.received_at)
+
+
+def signed_content(message: dict[str, Any]) -> bytes:
+    """Each signed field's name and value on lines of their own."""
+    names = SIGNED_FIELDS.get(_field(message, "Type"))
+    if names is None:
+        raise Unauthorized("unknown Type")
+    present = [name for name in names if name != "Subject" or message.get("Subject") is not None]
+    try:
+        return "".join(f"{name}\n{_field(message, name)}\n" for name in present).encode()
+    except UnicodeEncodeError:
+        raise Unauthorized("malformed body") from None
+
+
+def confirmation_url(message: Any) -> str | None:
+    """A verified message's SubscribeURL, if it confirms this message's topic on a host of SNS."""
+    url = message.get("SubscribeURL") if isinstance(message, dict) else None
+    if not isinstance(url, str) or not _SUBSCRIBE_URL.fullmatch(url):
+        return None
+    query = dict(parse_qsl(urlsplit(url).query))
+    wanted = {"Action": "ConfirmSubscription", "TopicArn": message.get("TopicArn")}
+    return url if wanted.items() <= query.items() else None
+
+
+def _message(request: InboundRequest) -> dict[str, Any]:
+    from relay.decoding import Undecodable, decode  # only this scheme reads a body before it is verified
+
+    try:
+        message = decode(request.body, None, expects="json")  # SNS calls its JSON text/plain
+    except Undecodable:
+        raise Unauthorized("malformed body") from None
+    if not isinstance(message, dict):
+        raise Unauthorized("malformed body")
+    return message
+
+
+def _field(message: dict[str, Any], name: str) -> str:
+    value = message.get(name)
+    if not isinstance(value, str):
+        raise Unauthorized(f"missing field {name}")
+    return value
+
+
+def _verify(pem: bytes, signature: bytes, content: bytes, algorithm: str, now: datetime) -> None:
+    # Imported here: only this scheme needs X.509, and it costs tens of milliseconds of a cold start.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        certificate = load_pem_x509_certificate(pem)
+        key = certificate.public_key()
+    except ValueError:
+        raise Unauthorized("malformed certificate") from None
+    if not isinstance(key, RSAPublicKey):
+        raise Unauthorized("malformed certificate")
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise Unauthorized("certificate not valid now")
+    try:
+        key.verify(signature, content, PKCS1v15(), getattr(hashes, algorithm)())
+    except InvalidSignature:
+        raise Unauthorized("wrong signature") from None
