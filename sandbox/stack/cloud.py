@@ -1,0 +1,77 @@
+"""Starts the AWS services in memory, and creates in them what the template declares and the configuration holds."""
+
+import asyncio
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from sandbox.stack.processes import ServerProcess
+from sandbox.stack.template import REGION, QueueSpec, TableSpec, Template
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local-secret"}
+
+
+class Parameter(Protocol):
+    """One of SSM's."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type(self) -> Any: ...
+
+    @property
+    def value(self) -> str: ...
+
+
+_ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30)
+
+
+def client(service: str, url: str) -> Any:
+    """A boto3 client that knows nothing of the user's own AWS set-up, and doesn't repeat its calls."""
+    return boto3.client(  # type: ignore[call-overload]  # the stubs want the service's name literally
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=_ONE_TRY,
+    )
+
+
+def cloud_process(listener: socket.socket) -> ServerProcess:
+    return ServerProcess("sandbox.stack.cloud_server", listener, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
+
+
+async def create_resources(url: str, template: Template, parameters: Iterable[Parameter]) -> None:
+    """Calls made while the process still starts wait for it in the socket's backlog."""
+    await asyncio.gather(
+        asyncio.to_thread(create_queues, url, template.queues),
+        asyncio.to_thread(create_tables, url, template.tables.values()),
+        asyncio.to_thread(put_parameters, url, parameters),
+    )
+
+
+def create_queues(url: str, queues: Mapping[str, QueueSpec]) -> None:
+    sqs = client("sqs", url)
+    # A dead-letter queue has to exist before its source names it.
+    for queue in sorted(queues.values(), key=lambda queue: "RedrivePolicy" in queue.attributes):
+        sqs.create_queue(QueueName=queue.name, Attributes=dict(queue.attributes))
+
+
+def create_tables(url: str, tables: Iterable[TableSpec]) -> None:
+    dynamodb = client("dynamodb", url)
+    for table in tables:
+        dynamodb.create_table(TableName=table.name, **table.definition)
+        if table.ttl_attribute:
+            ttl = {"Enabled": True, "AttributeName": table.ttl_attribute}
+            dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
+
+
+def put_parameters(url: str, parameters: Iterable[Parameter]) -> None:
+    ssm = client("ssm", url)
+    for parameter in parameters:
+        ssm.put_parameter(Name=parameter.name, Type=parameter.type, Value=parameter.value, Overwrite=True)

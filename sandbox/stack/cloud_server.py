@@ -1,0 +1,74 @@
+"""SSM, SQS, DynamoDB and S3 in memory: moto, with the consistency that its server lacks. Run as a process by cloud.py.
+
+Moto's state has no locks: two conditional writes at once could both succeed, and a delete could swallow a send. Here
+one call runs at a time. Long polling must not hold that lock, so it is done here.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from http.server import BaseHTTPRequestHandler
+from io import BytesIO
+from threading import Lock
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+_POLL_INTERVAL = 0.05
+
+
+class OneAtATime:
+    """Serialises calls, ReceiveMessage's wait aside."""
+
+    def __init__(self, app: WsgiApp) -> None:
+        self._app = app
+        self._lock = Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
+            return self._long_poll(environ, start_response)
+        return self._call(environ, start_response)
+
+    def _call(self, environ: Environ, start_response: StartResponse) -> list[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        with self._lock:
+            return list(self._app({**environ, "wsgi.input": BytesIO(body)}, start_response))
+
+    def _long_poll(self, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        request = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        until = time.monotonic() + int(request.get("WaitTimeSeconds", 0))
+        body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
+        head: list[Any] = []
+        while True:
+            attempt = {**environ, "CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body)}
+            answer = b"".join(self._call(attempt, lambda *arguments: head.append(arguments)))
+            if b'"Messages"' in answer or not head[-1][0].startswith("200") or time.monotonic() >= until:
+                start_response(*head[-1])
+                yield answer
+                return
+            time.sleep(_POLL_INTERVAL)
+
+
+class KeepAlive(MotoRequestHandler, BaseHTTPRequestHandler):
+    """One connection serves many calls, as at AWS."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+
+def main() -> None:
+    """`cloud_server.py FILE_DESCRIPTOR` of a listening socket."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(sys.argv[1]))
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

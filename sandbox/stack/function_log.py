@@ -1,0 +1,45 @@
+"""A function's log file: JSON lines only, each written whole, so that a reader never sees half a line."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class FunctionLog:
+    """Starts empty. `listener` sees each JSON object that the function logs."""
+
+    def __init__(self, path: Path, listener: Listener) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._listener = listener
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+
+    def write(self, line: bytes) -> None:
+        """Whatever isn't a JSON object is wrapped into one, with the level RAW."""
+        stripped = line.strip()
+        if not stripped:
+            return
+        record = _json_object(stripped)
+        if record is None:
+            shown = stripped.decode(errors="replace").replace("\r", "\n")
+            wrapped = {"level": "RAW", "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")}
+            stripped = json.dumps(wrapped | {"message": shown}).encode()
+        else:
+            self._listener(record)
+        os.write(self._file, stripped + b"\n")
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def _json_object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

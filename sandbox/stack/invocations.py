@@ -1,0 +1,54 @@
+"""One invocation of a function: what the caller gives, and what becomes of it, in Lambda's own words."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+MAX_PAYLOAD_BYTES = 6 * 2**20  # of a synchronous invocation, in each direction
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`error` is the X-Amz-Function-Error header, set where the function failed; `payload` then describes the error."""
+
+    payload: bytes
+    error: str | None = None
+
+    def json(self) -> Any:
+        return json.loads(self.payload)
+
+
+class Throttled(Exception):
+    """The function's reserved concurrency is used up."""
+
+
+class PayloadTooLarge(Exception):
+    """The event is larger than Lambda takes."""
+
+
+def failure(kind: str, message: str) -> Outcome:
+    return Outcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error="Unhandled")
+
+
+def new_trace_id() -> str:
+    """An X-Ray trace header, not sampled."""
+    identifier = uuid4().hex
+    return f"Root=1-{int(time.time()):08x}-{identifier[:24]};Parent={identifier[16:]};Sampled=0"
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """`deadline` is in Unix seconds and set when a process takes it."""
+
+    payload: bytes
+    trace_id: str
+    outcome: asyncio.Future[Outcome]
+    id: str = field(default_factory=lambda: str(uuid4()))
+    deadline: float = 0
+
+    def settle(self, outcome: Outcome) -> None:
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)

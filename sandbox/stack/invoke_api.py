@@ -1,0 +1,64 @@
+"""Lambda's Invoke API, so that boto3, the AWS CLI and the scheduler's stand-in can call a function.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.stack.functions import LambdaFunction
+from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
+
+_STATUSES = {"RequestResponse": 200, "Event": 202, "DryRun": 204}
+
+
+def invoke_api(functions: Mapping[str, LambdaFunction]) -> Starlette:
+    """A function is known by its logical id, its name and its ARN."""
+    known = {
+        name: function
+        for logical_id, function in functions.items()
+        for name in (logical_id, function.spec.name, function.spec.arn)
+    }
+    running: set[asyncio.Task[Outcome]] = set()
+
+    async def invoke(request: Request) -> Response:
+        function = known.get(request.path_params["name"])
+        kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
+        if function is None:
+            return _error(404, "ResourceNotFoundException", f"Function not found: {request.path_params['name']}")
+        if kind not in _STATUSES:
+            return _error(400, "InvalidParameterValueException", f"Unknown invocation type: {kind}")
+        payload = await request.body() or b"{}"
+        if kind == "DryRun":
+            return Response(status_code=204)
+        call = asyncio.create_task(function.invoke(payload, request.headers.get("x-amzn-trace-id")))
+        if kind == "Event":
+            running.add(call)
+            call.add_done_callback(running.discard)
+            return Response(status_code=202)
+        return await _answer(call)
+
+    return Starlette(routes=[Route("/2015-03-31/functions/{name:path}/invocations", invoke, methods=["POST"])])
+
+
+async def _answer(call: asyncio.Task[Outcome]) -> Response:
+    try:
+        outcome = await call
+    except Throttled:
+        return _error(429, "TooManyRequestsException", "Rate Exceeded.")
+    except PayloadTooLarge:
+        return _error(413, "RequestTooLargeException", "Request must be smaller than 6291456 bytes")
+    headers = {"X-Amz-Executed-Version": "$LATEST"}
+    if outcome.error:
+        headers["X-Amz-Function-Error"] = outcome.error
+    return Response(outcome.payload, headers=headers, media_type="application/json")
+
+
+def _error(status: int, kind: str, message: str) -> Response:
+    body = {"Type": "User", "Message": message}
+    return JSONResponse(body, status_code=status, headers={"X-Amzn-ErrorType": kind})

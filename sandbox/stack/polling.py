@@ -1,0 +1,134 @@
+"""Lambda's event source mapping: polls a queue, hands batches to a function, deletes what succeeded.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.stack.functions import LambdaFunction
+from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
+from sandbox.stack.template import REGION, MappingSpec, QueueSpec
+
+_WAIT_SECONDS = 5
+_PAUSE_AFTER_FAILURE = 0.2
+_SQS_LIMIT = 10  # messages per receive
+Message = Mapping[str, Any]
+
+
+class QueuePoller:
+    """`sqs` is a boto3 client. At most the mapping's concurrency, or one batch per process, is in flight at once."""
+
+    def __init__(
+        self, sqs: Any, queue: QueueSpec, queue_url: str, mapping: MappingSpec, function: LambdaFunction
+    ) -> None:
+        self._sqs = sqs
+        self._queue = queue
+        self._url = queue_url
+        self._mapping = mapping
+        self._function = function
+        limit = min(mapping.max_concurrency or len(function.workers), len(function.workers))
+        self._free = asyncio.Semaphore(limit)
+        self._task: asyncio.Task[None] | None = None
+        self._batches: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._poll())
+
+    async def stop(self) -> None:
+        for task in (self._task, *self._batches):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _poll(self) -> None:
+        while True:
+            await self._free.acquire()
+            messages = await self._receive()
+            if not messages:
+                self._free.release()
+                continue
+            batch = asyncio.create_task(self._work_off(messages))
+            self._batches.add(batch)
+            batch.add_done_callback(self._batch_ended)
+
+    def _batch_ended(self, batch: asyncio.Task[None]) -> None:
+        self._batches.discard(batch)
+        self._free.release()
+
+    async def _receive(self) -> list[Message]:
+        """Up to the batch size; where the mapping has a window, it waits that long for a batch to fill."""
+        messages = await self._receive_once(_WAIT_SECONDS, self._mapping.batch_size)
+        until = time.monotonic() + self._mapping.window
+        while messages and len(messages) < self._mapping.batch_size and (left := until - time.monotonic()) > 0:
+            missing = self._mapping.batch_size - len(messages)
+            messages += await self._receive_once(min(_WAIT_SECONDS, max(1, int(left))), missing)
+        return messages
+
+    async def _receive_once(self, wait: int, count: int) -> list[Message]:
+        try:
+            answer = await asyncio.to_thread(
+                self._sqs.receive_message,
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(count, _SQS_LIMIT),
+                WaitTimeSeconds=wait,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        except (BotoCoreError, ClientError):
+            await asyncio.sleep(_PAUSE_AFTER_FAILURE)
+            return []
+        return list(answer.get("Messages", []))
+
+    async def _work_off(self, messages: list[Message]) -> None:
+        event = {"Records": [self._record(message) for message in messages]}
+        try:
+            outcome = await self._function.invoke(json.dumps(event).encode())
+        except (Throttled, PayloadTooLarge):
+            return  # the messages become visible again by themselves
+        failed = failed_ids(outcome, messages, reports_failures=self._mapping.reports_failures)
+        await self._delete(message for message in messages if message["MessageId"] not in failed)
+
+    def _record(self, message: Message) -> dict[str, Any]:
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {
+                name: {key[0].lower() + key[1:]: value for key, value in attribute.items()}
+                for name, attribute in message.get("MessageAttributes", {}).items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._queue.arn,
+            "awsRegion": REGION,
+        }
+
+    async def _delete(self, messages: Iterable[Message]) -> None:
+        entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
+        if entries:
+            with suppress(BotoCoreError, ClientError):  # then they come again, as at AWS
+                await asyncio.to_thread(self._sqs.delete_message_batch, QueueUrl=self._url, Entries=entries)
+
+
+def failed_ids(outcome: Outcome, messages: list[Message], *, reports_failures: bool) -> set[str]:
+    """Ids of the messages to keep. An answer that can't be read, or names an unknown id, fails the whole batch."""
+    everything = {message["MessageId"] for message in messages}
+    if outcome.error:
+        return everything
+    if not reports_failures:
+        return set()
+    try:
+        answer = outcome.json() or {}
+        failed = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures") or []}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return everything
+    return everything if failed - everything else failed

@@ -1,0 +1,79 @@
+"""Lambda's Runtime API, by which a function's process asks for work and answers it.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each process has a port of its own: the API has no other
+way to say who is asking.
+"""
+
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.stack.functions import ProcessLost, Worker
+from sandbox.stack.invocations import MAX_PAYLOAD_BYTES, Outcome, failure
+from sandbox.stack.template import FunctionSpec
+
+_PREFIX = "/2018-06-01/runtime"
+_GONE = Response(status_code=410)
+
+
+def runtime_api(workers: Mapping[int, tuple[FunctionSpec, Worker]]) -> Starlette:
+    """`workers` are by port."""
+
+    def asking(request: Request) -> tuple[FunctionSpec, Worker]:
+        return workers[request.scope["server"][1]]
+
+    async def take_next(request: Request) -> Response:
+        spec, worker = asking(request)
+        try:
+            invocation = await worker.next()
+        except ProcessLost:
+            return _GONE
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": invocation.id,
+            "Lambda-Runtime-Deadline-Ms": str(round(invocation.deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": spec.arn,
+            "Lambda-Runtime-Trace-Id": invocation.trace_id,
+        }
+        return Response(invocation.payload, headers=headers, media_type="application/json")
+
+    async def take_response(request: Request) -> Response:
+        _, worker = asking(request)
+        payload = await request.body()
+        invocation = request.path_params["invocation"]
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            message = f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
+            worker.finish(invocation, failure("Function.ResponseSizeTooLarge", message))
+            return JSONResponse({"errorType": "RequestEntityTooLarge"}, status_code=413)
+        return _answer(worker.finish(invocation, Outcome(payload)))
+
+    async def take_error(request: Request) -> Response:
+        _, worker = asking(request)
+        outcome = Outcome(await request.body(), error="Unhandled")
+        return _answer(worker.finish(request.path_params["invocation"], outcome))
+
+    async def take_init_error(request: Request) -> Response:
+        _, worker = asking(request)
+        worker.init_failed(Outcome(await request.body(), error="Unhandled"))
+        return _answer(accepted=True)
+
+    async def forget(_: Request, __: Exception) -> Response:
+        return _GONE  # the process was killed while it spoke
+
+    return Starlette(
+        routes=[
+            Route(f"{_PREFIX}/invocation/next", take_next),
+            Route(f"{_PREFIX}/invocation/{{invocation}}/response", take_response, methods=["POST"]),
+            Route(f"{_PREFIX}/invocation/{{invocation}}/error", take_error, methods=["POST"]),
+            Route(f"{_PREFIX}/init/error", take_init_error, methods=["POST"]),
+        ],
+        exception_handlers={ClientDisconnect: forget},
+    )
+
+
+def _answer(accepted: bool) -> Response:
+    if accepted:
+        return JSONResponse({"status": "OK"}, status_code=202)
+    return JSONResponse({"errorType": "InvalidRequestID", "errorMessage": "Invalid request ID"}, status_code=400)

@@ -1,0 +1,26 @@
+"""The OMNI API sandbox as a process of the stack; SIGUSR1 tells it that the whole stack is ready.
+
+`sandbox_server.py FILE_DESCRIPTOR CONFIG TIME_SCALE`, the first of a listening socket.
+"""
+
+import signal
+import socket
+import sys
+from pathlib import Path
+from threading import Event
+
+from sandbox.omni_api.app import create_app
+from sandbox.omni_api.server import SandboxServer
+from sandbox.omni_api.settings import settings_from
+
+
+def main() -> None:
+    descriptor, config, time_scale = sys.argv[1:]
+    ready = Event()
+    signal.signal(signal.SIGUSR1, lambda *_: ready.set())
+    settings = settings_from(Path(config), time_scale=float(time_scale), ready=ready.is_set)
+    SandboxServer(create_app(settings)).run([socket.socket(fileno=int(descriptor))])
+
+
+if __name__ == "__main__":
+    main()

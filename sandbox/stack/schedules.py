@@ -1,0 +1,157 @@
+"""EventBridge Scheduler's part: when an expression fires, and the firing of the enabled schedules.
+
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from sandbox.stack.functions import LambdaFunction
+from sandbox.stack.intrinsics import TemplateError
+from sandbox.stack.invocations import PayloadTooLarge, Throttled
+from sandbox.stack.template import ACCOUNT, REGION, ScheduleSpec
+
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # 1 to 7
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_UNITS = {"minute": 60, "hour": 3_600, "day": 86_400}
+_HORIZON = timedelta(days=366 * 4 + 1)
+NextFiring = Callable[[datetime], datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One of cron's six fields: its bounds, and names that stand for its values from the lowest on."""
+
+    low: int
+    high: int
+    names: Sequence[str] = ()
+
+    def parse(self, text: str) -> frozenset[int]:
+        """Raises ValueError; `L`, `W` and `#` are AWS's too, but not supported here."""
+        values: set[int] = set()
+        for part in text.split(","):
+            span, _, step = part.partition("/")
+            first, last = self._span(span, open_ended=bool(step))
+            values.update(range(first, last + 1, int(step or 1)))
+        if not values or min(values) < self.low or max(values) > self.high:
+            raise ValueError(f"{text!r} is not within {self.low} to {self.high}")
+        return frozenset(values)
+
+    def _span(self, span: str, *, open_ended: bool) -> tuple[int, int]:
+        if span in {"*", "?"}:
+            return self.low, self.high
+        first, dash, last = span.partition("-")
+        low = self._number(first)
+        return low, self._number(last) if dash else self.high if open_ended else low
+
+    def _number(self, text: str) -> int:
+        return self.names.index(text) + self.low if text in self.names else int(text)
+
+
+_FIELDS = (
+    _Field(0, 59),
+    _Field(0, 23),
+    _Field(1, 31),
+    _Field(1, 12, _MONTHS),
+    _Field(1, 7, _DAYS),
+    _Field(1970, 2199),
+)
+
+
+def next_firing(spec: ScheduleSpec) -> NextFiring:
+    """A function that gives the first firing after a time (aware). Raises TemplateError."""
+    match = re.fullmatch(r"(rate|cron|at)\((.*)\)", spec.expression)
+    if match is None:
+        raise TemplateError(spec.name, f"expected rate(…), cron(…) or at(…), not {spec.expression}")
+    kind, argument = match.groups()
+    try:
+        return {"rate": _rate, "cron": _cron, "at": _at}[kind](argument, ZoneInfo(spec.timezone))
+    except (ValueError, KeyError) as error:
+        raise TemplateError(spec.name, f"{spec.expression}: {error}") from error
+
+
+def _rate(argument: str, _: ZoneInfo) -> NextFiring:
+    count, unit = argument.split()
+    period = timedelta(seconds=int(count) * _UNITS[unit.removesuffix("s")])
+    return lambda after: after + period
+
+
+def _at(argument: str, zone: ZoneInfo) -> NextFiring:
+    moment = datetime.fromisoformat(argument).replace(tzinfo=zone)
+    return lambda after: moment if moment > after else None
+
+
+def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
+    fields = argument.upper().split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError("expected minutes, hours, day of month, month, day of week, year")
+    minutes, hours, days, months, weekdays, years = (
+        field.parse(text) for field, text in zip(_FIELDS, fields, strict=True)
+    )
+
+    def day_matches(moment: datetime) -> bool:
+        weekday = moment.isoweekday() % 7 + 1
+        return moment.day in days and moment.month in months and weekday in weekdays and moment.year in years
+
+    def first_after(after: datetime) -> datetime | None:
+        moment = after.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
+        end = moment + _HORIZON
+        while moment < end:
+            if not day_matches(moment):
+                moment = moment.replace(hour=0, minute=0) + timedelta(days=1)
+            elif moment.hour not in hours:
+                moment = moment.replace(minute=0) + timedelta(hours=1)
+            elif moment.minute not in minutes:
+                moment += timedelta(minutes=1)
+            else:
+                return moment.replace(tzinfo=zone)
+        return None
+
+    return first_after
+
+
+class Scheduler:
+    """Fires one schedule, as long as it has a next time."""
+
+    def __init__(self, spec: ScheduleSpec, function: LambdaFunction) -> None:
+        self._spec = spec
+        self._function = function
+        self._next = next_firing(spec)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        now = datetime.now(ZoneInfo("UTC"))
+        while due := self._next(now):
+            await asyncio.sleep((due - datetime.now(due.tzinfo)).total_seconds())
+            with suppress(Throttled, PayloadTooLarge):
+                await self._function.invoke(firing(self._spec, due).encode())
+            now = due
+
+
+def firing(spec: ScheduleSpec, due: datetime) -> str:
+    """The payload, with the scheduler's context attributes filled in."""
+    attributes = {
+        "<aws.scheduler.schedule-arn>": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{spec.name}",
+        "<aws.scheduler.scheduled-time>": due.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "<aws.scheduler.execution-id>": str(uuid4()),
+        "<aws.scheduler.attempt-number>": "1",
+    }
+    payload = spec.input or "{}"
+    for name, value in attributes.items():
+        payload = payload.replace(name, value)
+    return payload
