@@ -90,7 +90,8 @@ def _round(value: Any, precision: int = 0, method: str = "common") -> float:
         return round(float(number), precision)
     if method not in _ROUNDING:
         raise Refused("round expects 'common', 'ceil' or 'floor'")
-    return _ROUNDING[method](number * 10**precision) / 10**precision
+    scale: int = 10**precision
+    return _ROUNDING[method](number * scale) / scale
 
 
 def _sum(value: Any, attribute: Any = None, start: float = 0) -> Any:
