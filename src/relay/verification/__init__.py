@@ -4,14 +4,12 @@
 'queued'
 """
 
-from relay.verification.certificates import CachedCertificates
 from relay.verification.presets import PRESETS, Preset
 from relay.verification.primitives import CertificateSource, CertificateUnavailable, Unauthorized
 from relay.verification.verification import Verification, parse
 
 __all__ = [
     "PRESETS",
-    "CachedCertificates",
     "CertificateSource",
     "CertificateUnavailable",
     "Preset",
