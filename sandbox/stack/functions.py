@@ -111,7 +111,8 @@ class Worker:
     async def next(self) -> Invocation:
         """Waits for an invocation. Raises ProcessLost when the process dies meanwhile."""
         self._ready = True
-        work = self._next = asyncio.get_running_loop().create_future()
+        work: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
+        self._next = work
         self._function.offer(self)
         return await work
 

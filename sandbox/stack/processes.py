@@ -46,7 +46,7 @@ class ServerProcess:
 
     def __init__(self, module: str, listener: socket.socket, *arguments: str, **environment: str) -> None:
         self._command = ("-m", module, str(listener.fileno()), *arguments)
-        self._environment = base_environment() | environment | {"PYTHONPATH": str(_PROJECT)}
+        self._environment = base_environment() | environment | {"PYTHONPATH": f"{_PROJECT / 'src'}:{_PROJECT}"}
         self._listener = listener
         self._process: Process | None = None
         self._output: asyncio.Task[None] | None = None

@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from threading import Event
 
+from sandbox import local_sns
 from sandbox.omni_api.app import create_app
 from sandbox.omni_api.server import SandboxServer
 from sandbox.omni_api.settings import settings_from
+
+SNS_PATH = "/aws/sns"  # of the stand-in for SNS
 
 
 def main() -> None:
@@ -19,7 +22,9 @@ def main() -> None:
     ready = Event()
     signal.signal(signal.SIGUSR1, lambda *_: ready.set())
     settings = settings_from(Path(config), time_scale=float(time_scale), ready=ready.is_set)
-    SandboxServer(create_app(settings)).run([socket.socket(fileno=int(descriptor))])
+    app = create_app(settings)
+    app.router.routes.extend(local_sns.routes(SNS_PATH))
+    SandboxServer(app).run([socket.socket(fileno=int(descriptor))])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Runs an ASGI application on sockets that are bound already, inside the stack's own event loop."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ class Server:
             loop="asyncio",
             lifespan="off",
             log_config=None,
+            log_level="error",
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -38,7 +40,8 @@ class Server:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Drops open connections."""
+        """Drops open connections; that requests are cut off then is no news."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._server.should_exit = self._server.force_exit = True
         if self._task is not None:
             await self._task

@@ -117,6 +117,9 @@ class Template:
     tables: Mapping[str, TableSpec]
     schedules: tuple[ScheduleSpec, ...]
 
+    def queue_url(self, logical_id: str, cloud_url: str) -> str:
+        return f"{cloud_url}/{ACCOUNT}/{self.queues[logical_id].name}"
+
 
 # Property of the resource that holds its physical name.
 _NAMES = {

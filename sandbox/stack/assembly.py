@@ -1,0 +1,188 @@
+"""Puts the stack together, in the order in which its parts need each other."""
+
+import asyncio
+import json
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from http.client import OK, SERVICE_UNAVAILABLE
+
+import requests
+
+from cli.parameters import Parameter, parameters_of
+from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
+from sandbox.stack.function_log import FunctionLog
+from sandbox.stack.functions import LambdaFunction, Worker
+from sandbox.stack.gateway import Gateway
+from sandbox.stack.invoke_api import invoke_api
+from sandbox.stack.polling import QueuePoller
+from sandbox.stack.ports import listen, port_of
+from sandbox.stack.processes import ServerProcess
+from sandbox.stack.proxies import ServiceProxy
+from sandbox.stack.runtime_api import runtime_api
+from sandbox.stack.sandbox_server import SNS_PATH
+from sandbox.stack.schedules import Scheduler
+from sandbox.stack.servers import Server
+from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
+from sandbox.stack.template import FunctionSpec, Template, read_template
+from sandbox.stack.trail import Trail
+
+PROXIED_SERVICES = ("ssm", "sqs", "dynamodb", "s3")
+START_TIMEOUT = 60
+
+
+class Assembly:
+    """`listeners` are the bound sockets of relay, sandbox, aws and lambda; `urls` their addresses."""
+
+    def __init__(
+        self, settings: StackSettings, listeners: Mapping[str, socket.socket], urls: Mapping[str, str]
+    ) -> None:
+        self.functions: dict[str, LambdaFunction] = {}
+        self.proxies: dict[str, ServiceProxy] = {}
+        self.template: Template
+        self._settings = settings
+        self._listeners = listeners
+        self._urls = urls
+
+    async def start(self, running: AsyncExitStack) -> None:
+        """What is started is stopped by `running`. Raises TemplateError, Mistakes and StackError."""
+        self.template = self._read_template()
+        parameters = self._parameters()
+        cloud = cloud_process(self._listeners["aws"])
+        await cloud.start()
+        running.push_async_callback(cloud.stop)
+        sandbox = await self._start_sandbox(running)
+        trail = Trail(self._urls["sandbox"])
+        await self._start_functions(running, trail)
+        await create_resources(self._urls["aws"], self.template, parameters)
+        await self._until_functions_are_ready()
+        await self._start_triggers(running)
+        if sandbox is not None:
+            await self._until_sandbox_is_ready(sandbox)
+            trail.start()
+            running.push_async_callback(trail.stop)
+
+    def _read_template(self) -> Template:
+        settings = self._settings
+        template = read_template(
+            settings.template, cloud_url=self._urls["aws"], parameters=settings.template_parameters
+        )
+        queues = {
+            name: replace(queue, attributes={**queue.attributes, **settings.queue_attributes.get(name, {})})
+            for name, queue in template.queues.items()
+        }
+        functions = {
+            name: replace(function, timeout=settings.timeouts.get(name, function.timeout))
+            for name, function in template.functions.items()
+        }
+        return replace(template, queues=queues, functions=functions)
+
+    def _parameters(self) -> list[Parameter]:
+        prefixes = {function.environment.get("PARAMETER_PREFIX") for function in self.template.functions.values()}
+        prefix = next(iter(prefixes - {None}), None)
+        if prefix is None:
+            return []
+        return parameters_of(
+            self._settings.config,
+            self._settings.secrets,
+            prefix,
+            omni_base_url=self._urls["sandbox"],
+            omni_authorization=OMNI_AUTHORIZATION,
+        )
+
+    async def _start_sandbox(self, running: AsyncExitStack) -> ServerProcess | None:
+        if not self._settings.with_sandbox:
+            return None
+        self._settings.logs.mkdir(parents=True, exist_ok=True)
+        config = self._settings.logs / "sandbox.json"
+        config.write_text(json.dumps({"scenarios": self._settings.config.get("scenarios")}), encoding="utf-8")
+        arguments = (str(config), str(self._settings.time_scale))
+        sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments)
+        await sandbox.start()
+        running.push_async_callback(sandbox.stop)
+        return sandbox
+
+    async def _start_functions(self, running: AsyncExitStack, trail: Trail) -> None:
+        environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self._urls["aws"], "AWS_EC2_METADATA_DISABLED": "true"}
+        environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
+        environment |= await self._start_proxies(running)
+        specs = self.template.functions
+        sockets = {name: [listen("127.0.0.1") for _ in range(self._settings.processes)] for name in specs}
+        for name, spec in specs.items():
+            log = FunctionLog(self._settings.logs / f"{name}.jsonl", trail.note)
+            ports = [port_of(listener) for listener in sockets[name]]
+            self.functions[name] = LambdaFunction(spec, environment=environment, ports=ports, log=log)
+        workers: dict[int, tuple[FunctionSpec, Worker]] = {
+            worker.port: (function.spec, worker) for function in self.functions.values() for worker in function.workers
+        }
+        server = Server(runtime_api(workers), [listener for group in sockets.values() for listener in group])
+        await server.start()
+        running.push_async_callback(server.stop)
+        for function in self.functions.values():
+            running.push_async_callback(function.stop)
+            function.prewarm()
+
+    async def _start_proxies(self, running: AsyncExitStack) -> dict[str, str]:
+        if not self._settings.faults:
+            return {}
+        host, _, port = self._urls["aws"].removeprefix("http://").partition(":")
+        for service in PROXIED_SERVICES:
+            proxy = self.proxies[service] = ServiceProxy(host, int(port))
+            await proxy.start()
+            running.push_async_callback(proxy.stop)
+        return {f"AWS_ENDPOINT_URL_{service.upper()}": proxy.url for service, proxy in self.proxies.items()}
+
+    async def _start_triggers(self, running: AsyncExitStack) -> None:
+        template, functions = self.template, self.functions
+        gateway = Gateway(
+            template.routes, functions, template.throttle, integration_timeout=self._settings.integration_timeout
+        )
+        for app, name in ((gateway, "relay"), (invoke_api(functions), "lambda")):
+            server = Server(app, [self._listeners[name]])
+            await server.start()
+            running.push_async_callback(server.stop)
+        sqs = await asyncio.to_thread(client, "sqs", self._urls["aws"])
+        triggers: list[QueuePoller | Scheduler] = [
+            QueuePoller(
+                sqs, template.queues[m.queue], template.queue_url(m.queue, self._urls["aws"]), m, functions[m.function]
+            )
+            for m in template.mappings
+        ]
+        triggers += [Scheduler(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
+        for trigger in triggers:
+            trigger.start()
+            running.push_async_callback(trigger.stop)
+
+    async def _until_functions_are_ready(self) -> None:
+        waiting = set(self.functions.values())
+        while waiting:
+            for function in waiting:
+                if function.init_error is not None:
+                    error = function.init_error.json()
+                    name, log = function.spec.logical_id, function.log.path
+                    raise StackError(f"{name} can't start: {error.get('errorMessage')} (its log is {log})")
+            waiting = {function for function in waiting if not function.ready}
+            await asyncio.sleep(0.02)
+
+    async def _until_sandbox_is_ready(self, sandbox: ServerProcess) -> None:
+        """The sandbox answers 503 until the signal says that all the rest is up."""
+        url = f"{self._urls['sandbox']}/sandbox/health"
+        await asyncio.to_thread(_wait_for, url, SERVICE_UNAVAILABLE)
+        sandbox.signal(signal.SIGUSR1)
+        await asyncio.to_thread(_wait_for, url, OK)
+
+
+def _wait_for(url: str, status: int) -> None:
+    """Raises StackError where the server doesn't live to give that answer."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(url, timeout=START_TIMEOUT).status_code == status:
+                return
+        except requests.RequestException as error:
+            raise StackError(f"the sandbox doesn't start: {error}") from error
+        time.sleep(0.02)
+    raise StackError(f"{url} doesn't answer {status}")

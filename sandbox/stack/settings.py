@@ -1,0 +1,45 @@
+"""What a local stack can be started with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.stack.ports import Ports
+
+PROJECT = Path(__file__).parents[2]
+OMNI_AUTHORIZATION = "App sandbox-api-key"
+
+
+class StackError(Exception):
+    """The stack can't start; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """`config` and `secrets` are relay.yaml and its secrets, parsed. The defaults serve `make run`.
+
+    `template_parameters` override the template's defaults. `queue_attributes` and `timeouts` (seconds), by logical id,
+    shorten what tests can't wait for; `faults` puts a proxy before each AWS service. `processes` is per function.
+    `public_host` is the name by which containers reach this machine.
+    """
+
+    template: Path = PROJECT / "template.yaml"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    template_parameters: Mapping[str, str] = field(default_factory=dict)
+    queue_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    ports: Ports = field(default_factory=Ports)
+    bind_host: str = "127.0.0.1"
+    public_host: str | None = None
+    logs: Path = PROJECT / ".local" / "logs"
+    processes: int = 4
+    integration_timeout: float = 30
+    with_sandbox: bool = True
+    time_scale: float = 1
+    faults: bool = False
+
+    @property
+    def reachable_host(self) -> str:
+        return self.public_host or ("127.0.0.1" if self.bind_host == "0.0.0.0" else self.bind_host)
