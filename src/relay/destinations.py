@@ -10,7 +10,7 @@ _LONGEST = 320  # an email address; a phone number as people write it is far sho
 # As people write and paste them: spaces and hyphens that don't break lines, and dashes, too.
 _PHONE = re.compile(r"(?P<prefix>\+|00)?(?P<rest>[0-9 \u00a0\u202f().\-\u2010\u2011\u2013/]{3,40})")
 _SHOWABLE_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
-_SHOWN_HEAD, _SHOWN_TAIL = 4, 2
+_SHOWN_HEAD, _SHOWN_TAIL, _LEAST_HIDDEN = 4, 2, 4
 
 
 class DestinationProblem(ValueError):
@@ -91,7 +91,7 @@ def parse_email(text: str) -> str:
 def mask_phone(phone: str) -> str:
     """Gives "4179*****27" for "41793026727"; a short one is hidden whole."""
     hidden = len(phone) - _SHOWN_HEAD - _SHOWN_TAIL
-    if hidden < _SHOWN_TAIL:
+    if hidden < _LEAST_HIDDEN:
         return "*" * len(phone)
     return phone[:_SHOWN_HEAD] + "*" * hidden + phone[-_SHOWN_TAIL:]
 
@@ -123,4 +123,6 @@ def _digits(text: str) -> str:
 
 def _bad_phone(text: str) -> DestinationProblem:
     shown = mask_phone(_digits(text))
-    return DestinationProblem("phone", f"{shown!r} is not an international number: expected one like +41 79 302 67 27")
+    return DestinationProblem(
+        "phone", f"{shown!r} is not an international number: expected its country code first, as in +41…"
+    )
