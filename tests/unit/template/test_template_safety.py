@@ -1,0 +1,221 @@
+"""Who may do what, what is encrypted, kept and watched: a change that opens a door has to change a test too."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.stack.template import Template
+
+Json = Any
+WITHOUT_NARROWER_RESOURCE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def of_type(document: dict[str, Json], kind: str) -> dict[str, Json]:
+    found = {name: item["Properties"] for name, item in document["Resources"].items() if item["Type"] == kind}
+    assert found, f"the template has no {kind}"
+    return found
+
+
+def statements(value: Json) -> Iterator[dict[str, Json]]:
+    """Every policy statement below a value, those behind `!If` included."""
+    if isinstance(value, dict) and "Effect" in value:
+        yield value
+    elif isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from statements(member)
+
+
+def listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else [value]
+
+
+def granted(document: dict[str, Json]) -> list[dict[str, Json]]:
+    kinds = ("AWS::IAM::ManagedPolicy", "AWS::IAM::Role")
+    policies = [properties for kind in kinds for properties in of_type(document, kind).values()]
+    return [one for one in statements(policies) if one["Effect"] == "Allow" and "Resource" in one]
+
+
+# ---- Who may do what
+
+
+def test_no_function_has_a_role_that_sam_makes(document: dict[str, Json]) -> None:
+    # Those may receive from every queue of the account and write to all its logs.
+    for properties in of_type(document, "AWS::Serverless::Function").values():
+        assert "Fn::GetAtt" in properties["Role"]
+        assert "Policies" not in properties
+
+
+def test_functions_do_not_share_a_role(document: dict[str, Json]) -> None:
+    roles = [
+        properties["Role"]["Fn::GetAtt"][0] for properties in of_type(document, "AWS::Serverless::Function").values()
+    ]
+
+    assert len(set(roles)) == len(roles)
+
+
+def test_no_grant_reaches_further_than_it_must(document: dict[str, Json]) -> None:
+    for statement in granted(document):
+        actions = set(listed(statement["Action"]))
+        assert not any("*" in action for action in actions), statement
+        if not actions <= WITHOUT_NARROWER_RESOURCE:
+            assert "*" not in listed(statement["Resource"]), statement
+
+
+def test_only_the_stage_s_own_parameters_can_be_read(document: dict[str, Json]) -> None:
+    [statement] = [one for one in granted(document) if any("ssm:" in action for action in listed(one["Action"]))]
+
+    assert [resource["Fn::Sub"].rpartition(":")[2] for resource in listed(statement["Resource"])] == [
+        "parameter/omni-relay/${Stage}/*"
+    ]
+
+
+def test_secrets_are_decrypted_through_ssm_only_and_of_this_stage_only(document: dict[str, Json]) -> None:
+    [statement] = [one for one in granted(document) if "kms:Decrypt" in listed(one["Action"])]
+    through = statement["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"]
+    of = statement["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]["Fn::Sub"]
+
+    assert through.startswith("ssm.")
+    assert of.endswith(":parameter/omni-relay/${Stage}/*")
+
+
+def test_only_delivery_takes_from_the_queue_and_nobody_from_the_dead_letters(document: dict[str, Json]) -> None:
+    takers = {
+        name: listed(one["Resource"])
+        for name, role in of_type(document, "AWS::IAM::Role").items()
+        for one in statements(role["Policies"])
+        if "sqs:ReceiveMessage" in listed(one["Action"])
+    }
+
+    assert takers == {"DeliveryRole": [{"Fn::GetAtt": ["Queue", "Arn"]}]}
+
+
+def test_both_queues_refuse_whoever_comes_without_tls(document: dict[str, Json]) -> None:
+    [policy] = of_type(document, "AWS::SQS::QueuePolicy").values()
+    [statement] = statements(policy)
+
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert {queue["Ref"] for queue in policy["Queues"]} == of_type(document, "AWS::SQS::Queue").keys()
+
+
+def test_the_dead_letter_queue_takes_from_our_queue_only(template: Template) -> None:
+    allowed = json.loads(template.queues["DeadLetterQueue"].attributes["RedriveAllowPolicy"])
+
+    assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [template.queues["Queue"].arn]}
+
+
+# ---- What is encrypted and kept
+
+
+def test_all_that_rests_is_encrypted(document: dict[str, Json]) -> None:
+    for queue in of_type(document, "AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
+    for table in of_type(document, "AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"]["SSEEnabled"] is True
+
+
+@pytest.mark.parametrize("name", ["Table", "DeadLetterQueue"])
+def test_what_a_person_may_still_need_outlives_the_stack(document: dict[str, Json], name: str) -> None:
+    resource = document["Resources"][name]
+
+    assert resource["DeletionPolicy"].startswith("Retain")
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_table_forgets_by_itself_and_can_be_restored(document: dict[str, Json], template: Template) -> None:
+    [table] = of_type(document, "AWS::DynamoDB::Table").values()
+
+    assert template.tables["Table"].ttl_attribute == "expiration"
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_every_function_logs_to_a_group_that_is_emptied_in_time(document: dict[str, Json]) -> None:
+    groups = of_type(document, "AWS::Logs::LogGroup")
+    used = [one["LoggingConfig"]["LogGroup"]["Ref"] for one in of_type(document, "AWS::Serverless::Function").values()]
+
+    assert len(set(used)) == len(used)
+    assert {*used, "ApiLogs"} == groups.keys()
+    assert all(group["RetentionInDays"] for group in groups.values())
+
+
+def test_the_access_log_holds_nothing_that_a_sender_wrote_but_the_path(document: dict[str, Json]) -> None:
+    [api] = of_type(document, "AWS::Serverless::HttpApi").values()
+    logged = set(re.findall(r"\$context\.([A-Za-z.]+)", api["AccessLogSettings"]["Format"]))
+
+    assert {"requestId", "path", "status"} <= logged
+    assert not {
+        name for name in logged if re.search("header|query|body|authorizer|identity.(?!sourceIp)", name, re.IGNORECASE)
+    }
+
+
+# ---- What is watched
+
+
+def alarms(document: dict[str, Json]) -> dict[str, Json]:
+    return of_type(document, "AWS::CloudWatch::Alarm")
+
+
+def watched(alarm: Json) -> list[Json]:
+    """The metrics of an alarm, whether it has one or computes with several."""
+    return [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one] or [alarm]
+
+
+@pytest.mark.parametrize(
+    ("metric", "of"),
+    [
+        ("ApproximateNumberOfMessagesVisible", {"DeadLetterQueue"}),
+        ("ApproximateAgeOfOldestMessage", {"Queue"}),
+        ("Errors", {"WebhookFunction", "DeliveryFunction", "ScheduleFunction"}),
+        ("Throttles", {"WebhookFunction", "DeliveryFunction", "ScheduleFunction"}),
+        ("Duration", {"WebhookFunction", "DeliveryFunction", "ScheduleFunction"}),
+        ("5xx", {"Api"}),
+    ],
+)
+def test_what_goes_wrong_raises_an_alarm(document: dict[str, Json], metric: str, of: set[str]) -> None:
+    metrics = [one for alarm in alarms(document).values() for one in watched(alarm) if one["MetricName"] == metric]
+    values = [
+        dimension["Value"] for one in metrics for dimension in one["Dimensions"] if isinstance(dimension["Value"], dict)
+    ]
+
+    assert {value.get("Ref") or value["Fn::GetAtt"][0] for value in values} == of
+
+
+@pytest.mark.parametrize("metric", ["BreakerOpen", "AccountBlocked", "ConfigurationStale"])
+def test_conditions_that_only_we_can_see_raise_an_alarm(
+    document: dict[str, Json], template: Template, metric: str
+) -> None:
+    [alarm] = [one for one in alarms(document).values() if one.get("MetricName") == metric]
+    environment = template.functions["DeliveryFunction"].environment
+
+    assert alarm["Namespace"] == environment["POWERTOOLS_METRICS_NAMESPACE"]
+    [dimension] = alarm["Dimensions"]
+    assert dimension["Name"] == "service"
+    assert dimension["Value"]["Fn::Sub"].replace("${Stage}", "dev") == environment["POWERTOOLS_SERVICE_NAME"]
+
+
+def test_the_duration_alarm_knows_each_function_s_timeout(document: dict[str, Json], template: Template) -> None:
+    metrics = alarms(document)["DurationAlarm"]["Metrics"]
+    measured = {
+        one["Id"]: one["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
+        for one in metrics
+        if "MetricStat" in one
+    }
+    divided = dict(re.findall(r"FILL\((\w+), 0\) / (\d+)", metrics[0]["Expression"]))
+
+    assert {measured[name]: int(milliseconds) for name, milliseconds in divided.items()} == {
+        name: function.timeout * 1000 for name, function in template.functions.items()
+    }
+
+
+def test_every_alarm_tells_whoever_asked_to_be_told_and_is_quiet_without_traffic(document: dict[str, Json]) -> None:
+    for alarm in alarms(document).values():
+        assert {"Ref": "AlarmTopicArn"} in alarm["AlarmActions"][0]["Fn::If"]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"]
+
+
+def test_the_example_schedule_sleeps_until_somebody_wakes_it(template: Template) -> None:
+    assert [schedule.enabled for schedule in template.schedules] == [False]
