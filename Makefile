@@ -1,18 +1,46 @@
 # The few verbs. Each sets itself up; Python 3.11 or later is all that it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
+export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check lock clean
+.PHONY: run test check e2e build build-local deploy lock clean
 
 .venv/run: requirements/run.txt
 	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
 .venv/dev: requirements/dev.txt .venv/run
 	$(BIN)/pip install -q --require-hashes -r $< && touch $@
+# SAM CLI asks for an extra of a package by its pin, which pip refuses beside hashes: the lock is complete, so --no-deps.
 .venv-sam/done: requirements/sam.txt
-	$(PYTHON) -m venv .venv-sam && .venv-sam/bin/pip install -q --require-hashes -r $< && touch $@
+	$(PYTHON) -m venv .venv-sam && .venv-sam/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
+.venv-lock/done:
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv==0.13.9 && touch $@
 
 test: .venv/dev
 	$(BIN)/pytest tests -n 2 -m "not e2e and not chaos"
 check: .venv/dev .venv-sam/done
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
+	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
+# The built functions in Lambda's own container: without Docker these tests are skipped, unless REQUIRE_DOCKER=1.
+e2e: .venv/dev .venv-sam/done
+	$(BIN)/pytest tests/e2e -m e2e
+
+# For AWS; `make deploy` asks for the rest, and SAM_ARGS="--config-env prod" is another installation.
+build: .venv-sam/done
+	$(SAM) build $(SAM_ARGS)
+deploy: build
+	$(SAM) deploy --guided $(SAM_ARGS)
+# For Docker on this machine.
+build-local: .venv-sam/done
+	$(SAM) build --config-env local --parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+
+# Pins what the *.in files ask for; UPGRADE=--upgrade takes the newest. All agree, since dev.txt constrains the rest.
+LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
+	--no-emit-index-url --no-header --no-annotate
+lock: .venv-lock/done
+	$(LOCK) requirements/dev.in -o requirements/dev.txt && $(LOCK) requirements/sam.in -o requirements/sam.txt
+	$(LOCK) -c requirements/dev.txt requirements/run.in -o requirements/run.txt
+	$(LOCK) -c requirements/dev.txt src/requirements.in -o src/requirements.txt
+clean:
+	rm -rf .aws-sam .local .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
