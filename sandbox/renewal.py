@@ -1,0 +1,176 @@
+"""Event files made new: another id, the present time, and a signature to match, as if the sender had just sent it."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from relay.inbound import InboundRequest
+from relay.verification import Verification, parse
+from relay.verification.twilio import TwilioScheme
+from sandbox import local_sns
+from sandbox.signing import CannotSign, sign
+
+Json = dict[str, Any]
+Rename = Callable[[Json, str, datetime], Json]
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What relay.yaml and the secrets file say of each source."""
+
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+
+    def verify_of(self, source: str) -> str | Mapping[str, Any]:
+        settings = (self.config.get("sources") or {}).get(source)
+        if not settings:
+            raise CannotSign(source, "the configuration has no such source; docs/senders has one to paste")
+        found: str | Mapping[str, Any] = settings["verify"]
+        return found
+
+    def secret_of(self, source: str) -> str:
+        """The secret that signs: while rotating, the first that can."""
+        found = (self.secrets.get("sources") or {}).get(source, "")
+        candidates = [found] if isinstance(found, str) else found
+        return next((secret for secret in candidates if not secret.startswith("whpk_")), "")
+
+
+def renewed(event: Json, sources: Sources, now: datetime) -> Json:
+    """The event as its sender would send another one like it at `now`: its id is new wherever the sender puts it."""
+    return _signed(event, sources, now, secrets.token_hex(16))
+
+
+def resigned(event: Json, sources: Sources) -> Json:
+    """The same event, ids and time included, with the signature that it should have had."""
+    now = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC)
+    return _signed(event, sources, now, None)
+
+
+def body_of(event: Json) -> bytes:
+    """The body's bytes as they were sent."""
+    body = event.get("body") or ""
+    return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+
+
+def _signed(event: Json, sources: Sources, now: datetime, fresh_id: str | None) -> Json:
+    source = event["pathParameters"]["source"]
+    verify = sources.verify_of(source)
+    verification = parse(verify)
+    body = _body(event, verification, fresh_id, now)
+    query = _query(event.get("rawQueryString", ""), body)
+    event_id = fresh_id or _header_id(event, verification)
+    headers = sign(
+        source,
+        verify,
+        sources.secret_of(source),
+        body,
+        event_id=event_id,
+        now=now,
+        url=_public_url(verification, query),
+    )
+    return event | {
+        "rawQueryString": query,
+        "headers": event["headers"] | headers | {"content-length": str(len(body))},
+        "requestContext": event["requestContext"] | _time(now),
+        "body": base64.b64encode(body).decode() if event.get("isBase64Encoded") else body.decode(),
+    }
+
+
+def _body(event: Json, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
+    body, name = body_of(event), verification.preset.name
+    if name == "sns":
+        message = json.loads(body)
+        return _dumped(local_sns.signed(_rename_sns(message, fresh_id, now) if fresh_id else message))
+    if fresh_id is None:
+        return body
+    rename = _RENAMES.get(name, _rename_id)
+    if event["headers"].get("content-type", "").startswith(_FORM):
+        return urlencode(rename(dict(parse_qsl(body.decode(), keep_blank_values=True)), fresh_id, now)).encode()
+    return _dumped(rename(json.loads(body), fresh_id, now))
+
+
+def _header_id(event: Json, verification: Verification) -> str:
+    """The event's id where a header carries it; what the body carries is signed with the body."""
+    request = InboundRequest("POST", event["rawPath"], "", event["headers"], b"", datetime.now(UTC))
+    return verification.event_id(request, None) or ""
+
+
+def _query(query: str, body: bytes) -> str:
+    """The query with the `bodySHA256` of this body, where it has one (Twilio's JSON)."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if "bodySHA256" not in dict(pairs):
+        return query
+    digest = hashlib.sha256(body).hexdigest()
+    return urlencode([(name, digest if name == "bodySHA256" else value) for name, value in pairs])
+
+
+def _public_url(verification: Verification, query: str) -> str | None:
+    scheme = verification.preset.scheme
+    return f"{scheme.public_url}?{query}" if isinstance(scheme, TwilioScheme) else None
+
+
+def _time(now: datetime) -> Json:
+    return {"time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"), "timeEpoch": int(now.timestamp() * 1000)}
+
+
+def _dumped(body: Json) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _rename_id(body: Json, fresh_id: str, _now: datetime) -> Json:
+    """Only where there is an id: other senders' events are told apart by a header, or by their whole body."""
+    return body | {"id": fresh_id} if isinstance(body.get("id"), str) else body
+
+
+def _rename_stripe(body: Json, fresh_id: str, now: datetime) -> Json:
+    return body | {"id": f"evt_{fresh_id}", "created": int(now.timestamp())}
+
+
+def _rename_slack(body: Json, fresh_id: str, _now: datetime) -> Json:
+    return body | {"event_id": f"Ev{fresh_id}"} if "event_id" in body else body
+
+
+def _rename_pagerduty(body: Json, fresh_id: str, now: datetime) -> Json:
+    return body | {"event": body["event"] | {"id": fresh_id, "occurred_at": _iso(now)}}
+
+
+def _rename_twilio(body: Json, fresh_id: str, _now: datetime) -> Json:
+    return body | {name: f"{body[name][:2]}{fresh_id}" for name in ("MessageSid", "SmsSid", "CallSid") if name in body}
+
+
+def _rename_alerts(body: Json, _fresh_id: str, now: datetime) -> Json:
+    """An alert is another one when it has started at another time."""
+    return body | {"alerts": [alert | {"startsAt": _iso(now)} for alert in body["alerts"]]}
+
+
+def _rename_sns(body: Json, fresh_id: str, now: datetime) -> Json:
+    return body | {"MessageId": fresh_id, "Timestamp": _iso(now)}
+
+
+def _keep(body: Json, _fresh_id: str, _now: datetime) -> Json:
+    return body
+
+
+def _iso(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+
+
+_RENAMES: dict[str, Rename] = {
+    "github": _keep,  # a header names the event; `id` is the id of something else
+    "gitlab": _keep,
+    "shopify": _keep,
+    "stripe": _rename_stripe,
+    "slack": _rename_slack,
+    "pagerduty": _rename_pagerduty,
+    "twilio": _rename_twilio,
+    "grafana": _rename_alerts,
+    "alertmanager": _rename_alerts,
+}
