@@ -1,0 +1,127 @@
+"""`python -m cli`: push the configuration, replay what is parked."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from tqdm import tqdm
+
+from cli.parameters import Mistakes, parameters_of
+from cli.push import apply, changes
+from cli.replay import DeadLetters, Entry, Selection, replay
+from relay.parking import Reason
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 AWS refused, 2 a mistake in what was given."""
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    try:
+        return command(parsed)
+    except Mistakes as mistakes:
+        print(mistakes, file=sys.stderr)
+        return 2
+    except (OSError, yaml.YAMLError) as problem:
+        print(f"can't be read: {problem}", file=sys.stderr)
+        return 2
+    except (ClientError, BotoCoreError) as problem:
+        print(f"AWS: {problem}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cli", description="The operator's command of the OMNI relay.")
+    commands = parser.add_subparsers(required=True)
+    pushing = commands.add_parser("push", help="write relay.yaml and secrets into SSM Parameter Store")
+    pushing.add_argument("--stage", default="dev", help="the Stage parameter of the deployed stack (default: dev)")
+    pushing.add_argument("--config", type=Path, default=Path("relay.yaml"))
+    pushing.add_argument("--secrets", type=Path, help="YAML: sources: {name: secret, or a list while rotating}")
+    pushing.add_argument("--omni-base-url", help="such as https://api.infobip.com")
+    pushing.add_argument("--dry-run", action="store_true", help="say what would change")
+    pushing.epilog = "The account's Authorization header value is taken from the variable OMNI_AUTHORIZATION."
+    pushing.set_defaults(command=_push)
+    replaying = commands.add_parser("replay", help="put what is parked back on the queue")
+    replaying.add_argument("--stack", default="omni-relay", help="the CloudFormation stack (default: omni-relay)")
+    replaying.add_argument("--queue-url", help="instead of the stack's output")
+    replaying.add_argument("--dead-letter-queue-url", help="instead of the stack's output")
+    replaying.add_argument("--source", help="only what came from this source")
+    replaying.add_argument("--reason", type=Reason, choices=list(Reason), help="only what is parked for this reason")
+    replaying.add_argument("--dry-run", action="store_true", help="list it, and leave it where it is")
+    replaying.set_defaults(command=_replay)
+    return parser
+
+
+def _push(options: argparse.Namespace) -> int:
+    prefix = f"/omni-relay/{options.stage}"
+    config = yaml.safe_load(options.config.read_text())
+    secrets = yaml.safe_load(options.secrets.read_text()) if options.secrets else {}
+    wanted = parameters_of(
+        config,
+        secrets,
+        prefix,
+        omni_base_url=options.omni_base_url,
+        omni_authorization=os.environ.get("OMNI_AUTHORIZATION"),
+    )
+    client = boto3.client("ssm")
+    planned = changes(client, prefix, wanted)
+    for parameter in planned.written:
+        print(f"write   {parameter.name} ({parameter.type})")
+    for name in planned.deleted:
+        print(f"delete  {name}")
+    if not options.dry_run:
+        apply(client, planned)
+    verb = "would be " if options.dry_run else ""
+    print(
+        f"{len(planned.written)} {verb}written, {len(planned.deleted)} {verb}deleted, {planned.unchanged} unchanged;"
+        " functions see it within ConfigTtlSeconds"
+    )
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    outputs: Callable[[str], Any] = _Outputs(options.stack)
+    letters = DeadLetters(
+        boto3.client("sqs"),
+        options.queue_url or outputs("QueueUrl"),
+        options.dead_letter_queue_url or outputs("DeadLetterQueueUrl"),
+    )
+    verb = "would go back" if options.dry_run else "goes back"
+    with tqdm(total=len(letters), unit="item", file=sys.stderr, disable=None) as bar:
+
+        def show(entry: Entry, goes: bool) -> None:
+            bar.update()
+            parked = entry.parked
+            bar.write(
+                f"{verb if goes else 'stays'}: {parked.source or '(unknown source)'} {parked.reason}"
+                f" ({parked.attempts} attempts, {parked.first_attempt_at:%Y-%m-%d %H:%M} to"
+                f" {parked.last_attempt_at:%Y-%m-%d %H:%M} UTC): {parked.detail}",
+                file=sys.stdout,
+            )
+
+        tally = replay(letters, Selection(options.source, options.reason), dry_run=options.dry_run, show=show)
+    print(f"{tally.replayed} {'would be ' if options.dry_run else ''}replayed, {tally.left} left")
+    return 0
+
+
+class _Outputs:
+    """The stack's outputs, read when one is needed."""
+
+    def __init__(self, stack: str) -> None:
+        self._stack = stack
+        self._values: dict[str, str] | None = None
+
+    def __call__(self, key: str) -> str:
+        if self._values is None:
+            stack = boto3.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"][0]
+            self._values = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+        return self._values[key]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

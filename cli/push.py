@@ -1,0 +1,56 @@
+"""Writes relay.yaml and its secrets into SSM: what changed, and nothing else; what is gone from the file is deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cli.parameters import Parameter
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+_OWNED = ("scenarios/", "sources/", "source-names/")  # the account's own parameters are only ever replaced
+DELETES_A_CALL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Names below the prefix; `kept_secrets` are those of sources for which the secrets file holds none."""
+
+    written: tuple[Parameter, ...]
+    deleted: tuple[str, ...]
+    unchanged: int
+
+
+def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter]) -> Changes:
+    """What a push would do."""
+    current = _current(client, prefix)
+    names = {parameter.name for parameter in wanted}
+    written = tuple(p for p in wanted if current.get(p.name) != p.value)
+    return Changes(
+        written=written,
+        deleted=tuple(sorted(n for n in current if _is_stale(n.removeprefix(f"{prefix}/"), prefix, names, n))),
+        unchanged=len(wanted) - len(written),
+    )
+
+
+def apply(client: "SSMClient", planned: Changes) -> None:
+    """Carries the changes out: the index last, so that no source is announced before it is whole."""
+    for parameter in sorted(planned.written, key=lambda p: "/source-names/" in p.name):
+        client.put_parameter(Name=parameter.name, Value=parameter.value, Type=parameter.type, Overwrite=True)
+    for start in range(0, len(planned.deleted), DELETES_A_CALL):
+        client.delete_parameters(Names=list(planned.deleted[start : start + DELETES_A_CALL]))
+
+
+def _is_stale(name: str, prefix: str, wanted: set[str], full: str) -> bool:
+    """A source that stays keeps its secrets, even where the secrets file doesn't repeat them."""
+    if full in wanted or not name.startswith(_OWNED):
+        return False
+    if name.startswith("sources/") and name.endswith("/secrets"):
+        return f"{prefix}/{name.removesuffix('/secrets')}/settings" not in wanted
+    return True
+
+
+def _current(client: "SSMClient", prefix: str) -> dict[str, str]:
+    pages = client.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True, WithDecryption=True)
+    return {p["Name"]: p["Value"] for page in pages for p in page["Parameters"]}

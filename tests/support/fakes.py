@@ -1,0 +1,174 @@
+"""The world in memory: what relay.ports asks for, with switches to break it."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from omni.models import MessageResult, OmniResponse, Status
+from relay.parking import Parked
+from relay.ports import InFlight, LedgerUnavailable, Once, QueueUnavailable, UnknownScenario
+from relay.queueing import QueueItem
+from relay.relaying import Relayer
+from relay.retries import RetrySchedule
+from relay.sending import Sender
+from relay.sources import Source, parse_source
+
+PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
+NO_CREDIT = {"groupId": 5, "groupName": "REJECTED", "id": 12, "name": "REJECTED_NOT_ENOUGH_CREDITS"}
+BLOCKLISTED = {"groupId": 5, "groupName": "REJECTED", "id": 14, "name": "REJECTED_DESTINATION_BLOCKLISTED"}
+DUPLICATE = {"groupId": 5, "groupName": "REJECTED", "id": 23, "name": "REJECTED_DUPLICATE_MESSAGE_ID"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.remaining = 20.0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class FakeLedger:
+    def __init__(self) -> None:
+        self.results: dict[tuple[str, str], Any] = {}
+        self.held: set[tuple[str, str]] = set()
+        self.down = False
+
+    def once(self, kind: str, key: str, action: Callable[[], Any]) -> Once:
+        if self.down:
+            raise LedgerUnavailable
+        if (kind, key) in self.held:
+            raise InFlight
+        if (kind, key) in self.results:
+            return Once(self.results[kind, key], duplicate=True)
+        result = action()
+        self.results[kind, key] = result
+        return Once(result, duplicate=False)
+
+    def forget(self, kind: str, key: str) -> None:
+        if self.down:
+            raise LedgerUnavailable
+        self.results.pop((kind, key), None)
+
+
+class FakeOutbox:
+    def __init__(self) -> None:
+        self.queue: list[tuple[QueueItem, int]] = []
+        self.parked: list[Parked] = []
+        self.down = False
+
+    def enqueue(self, item: QueueItem, delay: int = 0) -> None:
+        if self.down:
+            raise QueueUnavailable
+        self.queue.append((QueueItem.model_validate_json(item.model_dump_json(by_alias=True)), delay))
+
+    def park(self, parked: Parked) -> None:
+        if self.down:
+            raise QueueUnavailable
+        self.parked.append(Parked.model_validate_json(parked.model_dump_json(by_alias=True)))
+
+
+class FakeOmni:
+    """Answers by recipient; `failures` are raised first, one a call; duplicates of accepted ids are refused."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.deadlines: list[float] = []
+        self.failures: list[Exception] = []
+        self.statuses: dict[str, Mapping[str, Any]] = {}
+        self.accepted: dict[str, str] = {}
+
+    def send(self, request: Any, deadline: float) -> OmniResponse:
+        self.requests.append(request)
+        self.deadlines.append(deadline)
+        if self.failures:
+            raise self.failures.pop(0)
+        results = [self._result(destination) for destination in request.destinations]
+        return OmniResponse(bulk_id=request.bulk_id, messages=tuple(results))
+
+    def _result(self, destination: Any) -> MessageResult:
+        status = self.statuses.get(destination.to.phone_number, PENDING)
+        if destination.message_id in self.accepted:
+            status = DUPLICATE
+        elif status is PENDING:
+            self.accepted[destination.message_id] = destination.to.phone_number
+        return MessageResult(to=destination.to, status=Status.model_validate(status), message_id=destination.message_id)
+
+
+@dataclass
+class FakeConfiguration:
+    sources: dict[str, Source] = field(default_factory=dict)
+    scenarios: set[str] = field(default_factory=lambda: {"incident"})
+    failure: Exception | None = None
+
+    def source(self, name: str) -> Source | None:
+        if self.failure:
+            raise self.failure
+        return self.sources.get(name)
+
+    def scenario_key(self, name: str) -> str:
+        if self.failure:
+            raise self.failure
+        if name not in self.scenarios:
+            raise UnknownScenario(name)
+        return f"KEY-{name}"
+
+
+class FakeTelemetry:
+    def __init__(self) -> None:
+        self.statuses: list[Mapping[str, Any]] = []
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+        self.counts: dict[str, int] = {}
+
+    def message_status(self, fields: Mapping[str, Any]) -> None:
+        self.statuses.append(fields)
+
+    def log(self, level: str, message: str, **fields: Any) -> None:
+        self.lines.append((level, message, fields))
+
+    def count(self, metric: str, value: int = 1) -> None:
+        self.counts[metric] = self.counts.get(metric, 0) + value
+
+
+class World:
+    """A relay with all its surroundings in memory."""
+
+    def __init__(self, limit: int = 100) -> None:
+        self.clock = Clock()
+        self.ledger = FakeLedger()
+        self.outbox = FakeOutbox()
+        self.omni = FakeOmni()
+        self.configuration = FakeConfiguration()
+        self.telemetry = FakeTelemetry()
+        self.sender = Sender(
+            ledger=self.ledger,
+            outbox=self.outbox,
+            omni=self.omni,
+            configuration=self.configuration,
+            telemetry=self.telemetry,
+            schedule=RetrySchedule(transient=(5, 60, 3600), account=(900, 3600), rng=random.Random(7)),
+            now=self.clock.now,
+            remaining=lambda: self.clock.remaining,
+            call_seconds=8.0,
+        )
+        self.relayer = Relayer(self.sender, limit)
+
+    def add_source(
+        self,
+        name: str,
+        routes: Mapping[str, Any] | None = None,
+        secrets: Iterable[str] = ("local-secret",),
+        **settings: Any,
+    ) -> Source:
+        source = parse_source(name, {"verify": "bearer", **settings}, routes or {}, tuple(secrets))
+        self.configuration.sources[name] = source
+        return source
+
+    @property
+    def sent_texts(self) -> list[str]:
+        return [request.text for request in self.omni.requests]

@@ -1,0 +1,177 @@
+"""What the queue holds is sent, tried again later, or parked; and what is parked can be replayed."""
+
+from datetime import UTC, datetime
+
+import pytest
+from support.fakes import BLOCKLISTED, World
+
+from omni.errors import BadRequest, ServerError, Throttled, Unauthorized
+from relay.delivering import Deliverer, Postponed
+from relay.events import Event
+from relay.parking import Reason
+from relay.queueing import QueueItem
+
+ONE = "41793026727"
+ROUTE = {"scenario": "incident", "to": [{"phone": f"+{ONE}"}], "text": "hello"}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def queued(world):
+    """The body of one queued dispatch."""
+    source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
+    world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
+    return _take(world)
+
+
+def _take(world):
+    item, _ = world.outbox.queue.pop(0)
+    return item.model_dump_json(by_alias=True)
+
+
+def deliver(world, body, receives=1):
+    return Deliverer(world.configuration, world.relayer).deliver(body, receives)
+
+
+def test_a_queued_dispatch_is_sent(world, queued):
+    assert deliver(world, queued) is None
+    assert len(world.omni.accepted) == 1
+
+
+def test_a_second_delivery_of_it_sends_nothing(world, queued):
+    deliver(world, queued)
+    assert deliver(world, queued) is None
+    assert len(world.omni.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "attempt", "longest"),
+    [(ServerError(500), 1, 5), (ServerError(500), 3, 3600), (Unauthorized(401), 1, 900), (ServerError(500), 99, 3600)],
+)
+def test_a_failed_attempt_is_postponed_within_its_row_of_the_table(world, queued, failure, attempt, longest):
+    world.omni.failures = [failure]
+    postponed = deliver(world, queued, receives=attempt)
+    assert 1 <= postponed.delay <= longest
+
+
+def test_retry_after_is_the_least_delay(world, queued):
+    world.omni.failures = [Throttled(429, retry_after=1800)]
+    assert deliver(world, queued).delay >= 1800
+
+
+def test_a_dispatch_older_than_its_table_is_parked_with_its_history(world, queued):
+    world.omni.failures = [ServerError(500)]
+    world.clock.advance(5 + 60 + 3600 + 1)
+    assert deliver(world, queued, receives=7) is None
+    [parked] = world.outbox.parked
+    assert parked.reason is Reason.ATTEMPTS_EXHAUSTED
+    assert parked.attempts == 7
+    assert (parked.last_attempt_at - parked.first_attempt_at).total_seconds() > 3600
+
+
+def test_an_account_that_stays_blocked_is_parked_as_that(world, queued):
+    world.omni.failures = [Unauthorized(401)]
+    world.clock.advance(900 + 3600 + 1)
+    deliver(world, queued)
+    assert world.outbox.parked[0].reason is Reason.ACCOUNT_BLOCKED
+
+
+def test_a_person_can_redeliver_what_was_given_up(world, queued):
+    world.omni.failures = [ServerError(500)]
+    world.clock.advance(10_000)
+    deliver(world, queued)
+    event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+    again = world.relayer.relay(event, world.configuration.sources["ci"])
+    assert not again.duplicate
+    assert deliver(world, _take(world)) is None
+    assert len(world.omni.accepted) == 1
+
+
+def test_a_refused_request_is_parked_at_once(world, queued):
+    world.omni.failures = [BadRequest(400)]
+    assert deliver(world, queued) is None
+    assert world.outbox.parked[0].reason is Reason.REQUEST_REFUSED
+
+
+def test_while_nothing_can_be_parked_it_stays_on_the_queue(world, queued):
+    world.omni.failures = [BadRequest(400)]
+    world.outbox.down = True
+    assert isinstance(deliver(world, queued), Postponed)
+
+
+def test_without_the_ledger_it_waits_and_nothing_is_sent(world, queued):
+    world.ledger.down = True
+    assert isinstance(deliver(world, queued), Postponed)
+    assert not world.omni.requests
+
+
+def test_a_copy_that_another_function_is_sending_waits(world, queued):
+    world.ledger.held = {("send", QueueItem.model_validate_json(queued).dispatch.id)}
+    assert isinstance(deliver(world, queued), Postponed)
+
+
+@pytest.mark.parametrize("body", ["", "{}", "null", '{"dispatch": {}}', "\x00", '{"firstAttemptAt": "2026-01-01"}'])
+def test_a_message_that_is_none_of_ours_is_parked_as_it_came(world, body):
+    assert deliver(world, body, receives=3) is None
+    [parked] = world.outbox.parked
+    assert (parked.reason, parked.raw, parked.attempts) == (Reason.MALFORMED_ITEM, body, 3)
+
+
+def _replayed(world, nonce="dead-letter-1"):
+    item = world.outbox.parked.pop().replayed(nonce, world.clock.now())
+    return item.model_dump_json(by_alias=True)
+
+
+def test_a_replayed_dispatch_keeps_the_ids_that_omni_may_know(world, queued):
+    world.omni.failures = [ServerError(500)]
+    world.clock.advance(10_000)
+    deliver(world, queued)
+    before = QueueItem.model_validate_json(queued).dispatch
+    replayed = _replayed(world)
+    assert QueueItem.model_validate_json(replayed).dispatch == before
+    assert deliver(world, replayed) is None
+    assert len(world.omni.accepted) == 1
+
+
+def test_a_replayed_refusal_is_not_swallowed_and_is_sent_under_new_ids(world, queued):
+    world.omni.statuses[ONE] = BLOCKLISTED
+    deliver(world, queued)
+    world.omni.statuses.clear()
+    refused = {d.message_id for r in world.omni.requests for d in r.destinations}
+    replayed = _replayed(world)
+    assert deliver(world, replayed) is None
+    assert deliver(world, replayed) is None
+    assert len(world.omni.accepted) == 1
+    assert not refused & set(world.omni.accepted)
+
+
+def test_an_event_parked_by_a_broken_template_is_delivered_once_after_the_fix(world):
+    broken = world.add_source("ci", {"all": ROUTE | {"text": "{{ body.missing }}"}, "fine": ROUTE | {"text": "fine"}})
+    event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+    world.relayer.relay(event, broken)
+    world.add_source("ci", {"all": ROUTE | {"text": "mended"}, "fine": ROUTE | {"text": "fine"}})
+    replayed = _replayed(world)
+    for body in (replayed, replayed):
+        assert deliver(world, body) is None
+    while world.outbox.queue:
+        assert deliver(world, _take(world)) is None
+    assert sorted(world.sent_texts) == ["fine", "mended"]
+
+
+def test_a_replayed_event_whose_route_is_still_broken_is_parked_again(world):
+    broken = world.add_source("ci", {"all": ROUTE | {"text": "{{ body.missing }}"}})
+    world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), broken)
+    assert deliver(world, _replayed(world)) is None
+    assert len(world.outbox.parked) == 1
+
+
+def test_a_replayed_event_of_a_source_that_is_gone_is_parked_again(world):
+    source = world.add_source("ci", {"all": ROUTE | {"text": "{{ body.missing }}"}})
+    world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
+    world.configuration.sources.clear()
+    assert deliver(world, _replayed(world)) is None
+    assert "not configured any more" in world.outbox.parked[0].detail

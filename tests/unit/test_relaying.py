@@ -1,0 +1,237 @@
+"""An event becomes durable: sent, queued or parked; each dispatch by itself, each only once."""
+
+from datetime import UTC, datetime
+
+import pytest
+from support.fakes import BLOCKLISTED, NO_CREDIT, World
+
+from omni.errors import BadRequest, ServerError, Throttled, TransportError, Unauthorized
+from relay.events import Event
+from relay.parking import Reason
+from relay.ports import BreakerOpen
+from relay.problems import DuplicateInFlight, Unavailable
+
+ONE = "41793026727"
+TWO = "41793026731"
+
+
+def an_event(identity="e1", body=None):
+    return Event(source="ci", id=identity, headers={}, body=body or {}, received_at=datetime.now(UTC))
+
+
+def a_route(*phones, text="hello", **fields):
+    return {"scenario": "incident", "to": [{"phone": f"+{phone}"} for phone in phones], "text": text, **fields}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_a_sent_event_answers_with_omnis_statuses(world):
+    source = world.add_source("ci", {"all": a_route(ONE, TWO)})
+    outcome = world.relayer.relay(an_event(), source)
+    assert outcome.name == "sent"
+    assert [m["status"]["name"] for m in outcome.messages] == ["PENDING_ENROUTE", "PENDING_ENROUTE"]
+    [request] = world.omni.requests
+    assert request.scenario_key == "KEY-incident"
+    assert {m["bulkId"] for m in outcome.messages} == {request.bulk_id}
+    assert {m["outcome"] for m in world.telemetry.statuses} == {"sent"}
+
+
+def test_a_copy_gets_the_stored_receipt_and_sends_nothing(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    first = world.relayer.relay(an_event(), source)
+    second = world.relayer.relay(an_event(), source)
+    assert len(world.omni.requests) == 1
+    assert (first.duplicate, second.duplicate) == (False, True)
+    assert second.messages == first.messages
+
+
+def test_another_event_with_the_same_body_is_sent_too(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    world.relayer.relay(an_event("e1"), source)
+    world.relayer.relay(an_event("e2"), source)
+    assert len(world.omni.accepted) == 2
+
+
+def test_ids_come_from_the_event_not_from_chance_or_content(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    changed = World().add_source("ci", {"all": a_route(ONE, text="another text")})
+    other_world = World()
+    world.relayer.relay(an_event(), source)
+    other_world.relayer.relay(an_event(), changed)
+    assert world.omni.requests[0].destinations[0].message_id == other_world.omni.requests[0].destinations[0].message_id
+
+
+def test_destinations_are_chunked_and_each_chunk_is_a_dispatch():
+    world = World(limit=2)
+    phones = [f"4179302673{n}" for n in range(5)]
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(*phones)}))
+    assert [len(r.destinations) for r in world.omni.requests] == [2, 2, 1]
+    assert len({r.bulk_id for r in world.omni.requests}) == 3
+    assert len(outcome.messages) == 5
+
+
+@pytest.mark.parametrize(
+    ("failure", "least_delay"),
+    [
+        (TransportError("connect", may_have_arrived=False), 1),
+        (TransportError("read timeout", may_have_arrived=True), 1),
+        (ServerError(503, retry_after=77), 77),
+        (Throttled(429, retry_after=120), 120),
+        (Unauthorized(401), 1),
+        (BreakerOpen(), 1),
+    ],
+)
+def test_a_dispatch_to_be_retried_goes_to_the_queue(world, failure, least_delay):
+    world.omni.failures = [failure]
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    assert (outcome.name, outcome.queued) == ("queued", 1)
+    [(item, delay)] = world.outbox.queue
+    assert item.attempts == 1
+    assert delay >= least_delay
+    assert [line["outcome"] for line in world.telemetry.statuses] == ["retry"]
+
+
+def test_a_retried_send_keeps_its_message_ids_and_takes_a_duplicate_for_sent(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    world.relayer.relay(an_event(), source)
+    world.ledger.results.clear()  # the crash between OMNI's acceptance and our record
+    outcome = world.relayer.relay(an_event(), source)
+    assert outcome.name == "sent"
+    assert outcome.messages[0]["status"]["name"] == "REJECTED_DUPLICATE_MESSAGE_ID"
+    assert len(world.omni.accepted) == 1
+
+
+def test_one_refused_recipient_is_parked_and_the_others_are_sent(world):
+    world.omni.statuses[TWO] = BLOCKLISTED
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE, TWO)}))
+    assert outcome.name == "parked"
+    [parked] = world.outbox.parked
+    assert parked.reason is Reason.MESSAGES_REJECTED
+    assert [m.phone for m in parked.dispatch.messages] == [TWO]
+    assert list(world.omni.accepted.values()) == [ONE]
+
+
+def test_a_recipient_that_the_account_holds_back_waits_alone(world):
+    world.omni.statuses[TWO] = NO_CREDIT
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE, TWO)}))
+    assert (outcome.name, outcome.queued) == ("queued", 1)
+    [(item, _)] = world.outbox.queue
+    assert [m.phone for m in item.dispatch.messages] == [TWO]
+    sent_id = next(iter(world.omni.accepted))
+    assert sent_id not in {m.message_id for m in item.dispatch.messages}
+
+
+def test_a_dispatch_wholly_held_back_stays_one_dispatch(world):
+    world.omni.statuses[ONE] = NO_CREDIT
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    [(item, _)] = world.outbox.queue
+    assert item.dispatch.id == world.omni.requests[0].bulk_id
+    assert world.telemetry.counts["AccountBlocked"] == 1
+
+
+def test_a_refused_request_is_parked_once_however_often_it_comes(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    world.omni.failures = [BadRequest(400)]
+    first = world.relayer.relay(an_event(), source)
+    second = world.relayer.relay(an_event(), source)
+    assert (first.name, second.name) == ("parked", "parked")
+    assert second.duplicate
+    assert len(world.outbox.parked) == 1
+    assert world.outbox.parked[0].reason is Reason.REQUEST_REFUSED
+
+
+def test_without_the_ledger_the_event_is_queued_instead_of_sent(world):
+    world.ledger.down = True
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    assert outcome.name == "queued"
+    assert not world.omni.requests
+
+
+def test_without_ledger_and_queue_nothing_is_acknowledged(world):
+    world.ledger.down = world.outbox.down = True
+    with pytest.raises(Unavailable):
+        world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    assert not world.omni.requests
+
+
+def test_a_failed_send_that_can_not_be_queued_is_not_acknowledged_and_comes_again(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    world.omni.failures = [ServerError(500)]
+    world.outbox.down = True
+    with pytest.raises(Unavailable):
+        world.relayer.relay(an_event(), source)
+    world.outbox.down = False
+    assert world.relayer.relay(an_event(), source).name == "sent"
+
+
+def test_queued_delivery_answers_without_calling_omni(world):
+    source = world.add_source("ci", {"all": a_route(ONE)}, delivery="queued")
+    first = world.relayer.relay(an_event(), source)
+    second = world.relayer.relay(an_event(), source)
+    assert (first.name, first.queued, first.duplicate) == ("queued", 1, False)
+    assert (second.name, second.duplicate) == ("queued", True)
+    assert len(world.outbox.queue) == 1
+    assert not world.omni.requests
+
+
+def test_a_queued_event_is_sent_directly_while_the_queue_is_down(world):
+    world.outbox.down = True
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}, delivery="queued"))
+    assert outcome.name == "sent"
+
+
+def test_what_does_not_fit_into_the_time_left_is_queued(world):
+    world.clock.remaining = 2.5
+    outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    assert outcome.name == "queued"
+    assert not world.omni.requests
+
+
+def test_a_call_never_gets_more_time_than_is_left(world):
+    world.clock.remaining = 6.0
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    assert world.omni.deadlines == [4.0]
+
+
+def test_a_copy_in_flight_is_a_conflict_but_the_other_dispatches_go_on(world):
+    source = world.add_source("ci", {"one": a_route(ONE), "two": a_route(TWO)})
+    world.relayer.relay(an_event(), source)
+    world.ledger.held = {next(iter(world.ledger.results))}
+    world.ledger.results.clear()
+    world.omni.accepted.clear()
+    with pytest.raises(DuplicateInFlight):
+        world.relayer.relay(an_event(), source)
+    assert list(world.omni.accepted.values()) == [TWO]
+
+
+def test_a_route_that_fails_parks_the_event_and_the_others_are_sent(world):
+    source = world.add_source("ci", {"good": a_route(ONE), "bad": a_route(TWO, text="{{ body.missing }}")})
+    outcome = world.relayer.relay(an_event(), source)
+    assert outcome.name == "parked"
+    assert list(world.omni.accepted.values()) == [ONE]
+    [parked] = world.outbox.parked
+    assert parked.reason is Reason.ROUTE_INVALID
+    assert "route bad: text" in parked.detail
+
+
+def test_a_parked_event_is_parked_once(world):
+    source = world.add_source("ci", {"bad": a_route(TWO, text="{{ body.missing }}")})
+    world.relayer.relay(an_event(), source)
+    assert world.relayer.relay(an_event(), source).duplicate
+    assert len(world.outbox.parked) == 1
+
+
+def test_an_unknown_scenario_parks_the_event(world):
+    world.configuration.scenarios.clear()
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
+    assert world.outbox.parked[0].reason is Reason.UNKNOWN_SCENARIO
+
+
+def test_no_log_line_shows_a_whole_number_or_address(world):
+    route = a_route(ONE) | {"to": [{"phone": f"+{ONE}", "email": "ops@example.com"}]}
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": route}))
+    assert ONE not in str(world.telemetry.statuses)
+    assert "ops@example.com" not in str(world.telemetry.statuses)
