@@ -1,4 +1,4 @@
-"""Log lines, metrics and traces by Powertools; no line leaves without having been cleaned of what must not be logged."""
+"""Log lines, metrics and traces by Powertools; every line is cleaned of what must not be logged before it leaves."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

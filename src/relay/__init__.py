@@ -1,1 +1,1 @@
-"""The domain: events, verification, routing, dispatch and policies. It knows nothing of AWS and runs in a plain Python prompt."""
+"""The domain: events, verification, routing, dispatch and policies; it knows nothing of AWS."""

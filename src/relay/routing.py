@@ -57,46 +57,50 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    dispatches: list[Dispatch] = []
+    run = _Run(event, source, limit, scenario_key)
+    rules = (None,) if source.format == "message" else source.routes
+    dispatches: dict[str, Dispatch] = {}
     misrouted: list[Misrouted] = []
-    plans = (
-        [_message_plan(event)] if source.format == "message" else [_route_plan(event, source, r) for r in source.routes]
-    )
-    for name, plan in plans:
+    for rule in rules:
         try:
-            made = [
-                dispatch
-                for item, notification in plan()
-                for dispatch in _checked(event, source.name, name, item, notification, limit, scenario_key)
-            ]
+            dispatches |= {dispatch.id: dispatch for dispatch in run.dispatches(rule)}
         except _RouteFailed as failure:
             misrouted.append(failure.misrouted)
-        else:
-            dispatches.extend(made)
-    return Routed(tuple({d.id: d for d in dispatches}.values()), tuple(misrouted))
+    return Routed(tuple(dispatches.values()), tuple(misrouted))
 
 
-_Plan = tuple[str, Callable[[], Iterator[tuple[str, Notification]]]]
+@dataclass(frozen=True, slots=True)
+class _Run:
+    event: Event
+    source: Source
+    limit: int
+    scenario_key: Callable[[str], str]
 
+    def dispatches(self, rule: Route | BrokenRoute | None) -> Iterator[Dispatch]:
+        """Of one rule; None stands for a body that is the notification."""
+        name = rule.name if rule else MESSAGE_ROUTE
+        for item, notification in self._notifications(rule):
+            try:
+                self.scenario_key(notification.scenario)
+            except UnknownScenario:
+                detail = f"scenario: no key is configured for {notification.scenario}"
+                raise _RouteFailed(name, detail, Reason.UNKNOWN_SCENARIO) from None
+            yield from dispatches_of(
+                notification, event_id=self.event.id, source=self.source.name, route=name, item=item, limit=self.limit
+            )
 
-def _message_plan(event: Event) -> _Plan:
-    notification = parse_notification(event.body)
-    return MESSAGE_ROUTE, lambda: iter([("", notification)])
-
-
-def _route_plan(event: Event, source: Source, rule: Route | BrokenRoute) -> _Plan:
-    return rule.name, lambda: _notifications(event, source, rule)
-
-
-def _checked(
-    event: Event, source: str, name: str, item: str, notification: Notification, limit: int, key: Callable[[str], str]
-) -> Iterator[Dispatch]:
-    try:
-        key(notification.scenario)
-    except UnknownScenario:
-        detail = f"scenario: no key is configured for {notification.scenario}"
-        raise _RouteFailed(name, detail, Reason.UNKNOWN_SCENARIO) from None
-    yield from dispatches_of(notification, event_id=event.id, source=source, route=name, item=item, limit=limit)
+    def _notifications(self, rule: Route | BrokenRoute | None) -> Iterator[tuple[str, Notification]]:
+        """Each with the key of its item."""
+        if rule is None:
+            yield "", parse_notification(self.event.body)
+            return
+        if isinstance(rule, BrokenRoute):
+            raise _RouteFailed(rule.name, str(rule.mistake))
+        variables = self.event.variables()
+        if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
+            return
+        for key, item in _items(rule, variables, self.source.verification.preset.item_id):
+            yield key, _notification(rule, variables | {"item": item})
 
 
 def parse_notification(body: Any) -> Notification:
@@ -125,16 +129,6 @@ def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
         inner, _, message = message.partition(": ")
         path += inner
     return FieldError(path or "(body)", message)
-
-
-def _notifications(event: Event, source: Source, rule: Route | BrokenRoute) -> Iterator[tuple[str, Notification]]:
-    if isinstance(rule, BrokenRoute):
-        raise _RouteFailed(rule.name, str(rule.mistake))
-    variables = event.variables()
-    if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
-        return
-    for key, item in _items(rule, variables, source.verification.preset.item_id):
-        yield key, _notification(rule, variables | {"item": item})
 
 
 def _holds(value: Any) -> bool:
