@@ -264,6 +264,12 @@ class _TimedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": TimedHttpPool, "https": TimedHttpsPool}
 
+    def close(self) -> None:
+        """urllib3 leaves this to the garbage collector, which a failed call's traceback can hold up."""
+        for key in self.poolmanager.pools.keys():  # noqa: SIM118  # a container of urllib3's that can't be iterated
+            self.poolmanager.pools[key].close()
+        super().close()
+
 
 def _prepared(session: requests.Session) -> requests.Session:
     adapter = _TimedAdapter(max_retries=0)
