@@ -1,0 +1,172 @@
+"""What may be logged: secrets, credentials, signatures, email addresses and phone numbers are masked in any text."""
+
+import base64
+import binascii
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from relay.destinations import mask_phone
+
+HIDDEN = "[redacted]"
+_SHORTEST_SECRET = 4  # masking shorter ones would shred every text
+_SHORTEST_ENCODED = 8
+_DEEPEST = 32
+_TELLTALE_LENGTH = 16  # longer than the words that follow "basic" or "token:" in plain prose
+_SMALLEST_PHONE, _LARGEST_PHONE = 10**10, 10**15 - 1  # of integers; smaller ones are counts and sizes
+
+_SCHEMES = "app|basic|bearer|digest|ibsso|token"
+_LABELS = "authorization|cookie|signature|secret|password|passwd|token|api[-_]?key|access[-_]?key"
+_CREDENTIAL = re.compile(rf"(?i)\b({_SCHEMES})((?:\s|%20|\+){{1,4}})([\w.~+/=:%-]{{6,}}+)")
+_LABELLED = re.compile(
+    rf"(?i)((?:{_LABELS})[\w-]{{0,16}}\\?[\"']?\s{{0,3}}(?:[:=]|%3D)\s{{0,3}}\\?[\"']?)((?:(?:{_SCHEMES})\s)?[^\s\"',;&}}\\]++)"
+)
+_SIGNATURE = re.compile(r"(?i)\b(v[01]a?|sha(?:1|256|384|512))(=|,|%3D|%2C)[\w+/=%-]{16,}+")
+_ISSUED = re.compile(
+    r"whsec_[\w+/=-]{4,}+|(?:[sr]k_(?:live|test)_|gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-)[\w-]{8,}+"
+    r"|A(?:KIA|SIA)[0-9A-Z]{16}|(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?"
+)
+_SECRET_KEY = re.compile(rf"(?i){_LABELS}|^(?:raw[-_]?)?body$")
+
+# A run starts where no run is under way, and is never given back: the time is linear in the text's length.
+_RUN = r"[^\s@\"'<>()\[\]{},;:\\|=/%&]"
+_EMAIL = re.compile(rf"(?<!{_RUN[:-1]}])({_RUN})({_RUN}*+)(?:@|%40)({_RUN}++)")
+_PHONE = re.compile(
+    r"""
+    (?P<kept>(?<![0-9A-Za-z])(?:
+        [0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])     # UUID
+        | 1-[0-9a-f]{8}-[0-9a-f]{24}(?![0-9A-Za-z])                             # X-Ray trace
+        | arn:[a-z-]{1,20}:[a-z0-9-]{0,40}:[a-z0-9-]{0,40}:[0-9]{12}(?=:)       # ARN with its account
+    ))
+    | (?:(?<![0-9])\+|%2[Bb]|(?<![0-9A-Za-z])(?<![0-9]\.)00)                    # +41 79 …, 0041 79 …
+      [ (]{0,2}[1-9](?:[ ().\-/\u00a0\u202f\u2011]{0,3}[0-9]){6,14}(?![0-9])
+    | (?:(?<![0-9A-Za-z])|(?<=\\[nrt]))(?<![0-9]\.)                             # 41793026727
+      (?:1[0-9]{10}|[2-9][0-9]{8,14}|(?:247|290|500|6[789][0-9])[0-9]{5})(?![0-9A-Za-z])
+    """,
+    re.VERBOSE,
+)
+
+
+class Redactor:
+    """Masks what must not be logged. Secrets may be added at any time; the rest is found by its form."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._forms: tuple[str, ...] = ()
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """Hides a secret in all later texts: as it is, encoded, and the credentials that it consists of."""
+        forms = {form for credential in _credentials(secret) for form in _encodings(credential)}
+        if not forms.issubset(self._forms):
+            self._forms = tuple(sorted(forms.union(self._forms), key=len, reverse=True))
+
+    def clean(self, text: str) -> str:
+        """Gives the text with "[redacted]" for secrets, and numbers and addresses like "4179*****27", "o***@example.com".
+
+        Digits that are part of a word or of a hexadecimal id stay.
+        """
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        text = _ISSUED.sub(HIDDEN, text)
+        text = _SIGNATURE.sub(rf"\1\2{HIDDEN}", text)
+        text = _CREDENTIAL.sub(_hide_credential, text)
+        text = _LABELLED.sub(_hide_labelled, text)
+        text = _EMAIL.sub(r"\1***@\3", text)
+        return _PHONE.sub(_hide_phone, text)
+
+    def clean_value(self, value: Any) -> Any:
+        """Cleans a log record: texts and names at every depth, and whole values under names such as `authorization`."""
+        return self._clean_value(value, 0)
+
+    def _clean_value(self, value: Any, depth: int) -> Any:
+        if value is None or isinstance(value, int | float):
+            return _clean_number(value)
+        if isinstance(value, Mapping | list | tuple | set | frozenset):
+            return self._clean_entries(value, depth) if depth < _DEEPEST else HIDDEN
+        if isinstance(value, bytes | bytearray | memoryview):
+            return f"[{len(value)} bytes]"
+        return self.clean(str(value))
+
+    def _clean_entries(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Mapping):
+            return {self.clean(str(name)): self._clean_entry(name, entry, depth) for name, entry in value.items()}
+        return [self._clean_value(entry, depth + 1) for entry in value]
+
+    def _clean_entry(self, name: Any, value: Any, depth: int) -> Any:
+        if value is not None and _SECRET_KEY.search(str(name)):
+            return HIDDEN
+        return self._clean_value(value, depth + 1)
+
+
+def _credentials(secret: str) -> Iterator[str]:
+    """Gives the secret, and what it is made of: the key after `App`, the password in `Basic`, the rest of `whsec_…`."""
+    yield secret
+    bare = secret.removeprefix("whsec_")
+    scheme, _, token = secret.partition(" ")
+    if token and scheme.lower() in _SCHEMES.split("|"):
+        bare = token.strip()
+    yield bare
+    if scheme.lower() == "basic":
+        yield from _basic(bare)
+
+
+def _basic(token: str) -> Iterator[str]:
+    try:
+        pair = base64.b64decode(token + "=" * (-len(token) % 4), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
+    yield pair
+    yield pair.partition(":")[2]
+
+
+def _encodings(secret: str) -> Iterator[str]:
+    """Gives the forms in which a secret could turn up in a line, those long enough to be told from other text."""
+    if len(secret) < _SHORTEST_SECRET:
+        return
+    raw = secret.encode("utf-8", "surrogatepass")
+    yield secret
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw), html.escape(secret))
+    for text in _base64_forms(raw):
+        if len(text) >= _SHORTEST_ENCODED:
+            yield from (text, text.replace("+", "-").replace("/", "_"))
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Gives what of a secret's base64 stays the same wherever it stands in a longer text, such as `user:secret`."""
+    for before, skipped in ((0, 0), (1, 2), (2, 3)):
+        whole = len(raw) + before
+        kept = whole * 8 // 6  # the last character may also carry bits of what follows
+        yield base64.b64encode(bytes(before) + raw).decode()[skipped:kept]
+
+
+def _looks_secret(text: str) -> bool:
+    return len(text) >= _TELLTALE_LENGTH or not text.islower() or not text.isalpha()
+
+
+def _hide_credential(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2]}{HIDDEN}" if _looks_secret(match[3]) else match[0]
+
+
+def _hide_labelled(match: re.Match[str]) -> str:
+    return f"{match[1]}{HIDDEN}" if _looks_secret(match[2]) else match[0]
+
+
+def _hide_phone(match: re.Match[str]) -> str:
+    if match["kept"]:
+        return match[0]
+    sign = "+" if match[0][0] in "+%" else ""
+    digits = re.sub(r"[^0-9]", "", match[0].removeprefix("%2B").removeprefix("%2b"))
+    return sign + mask_phone(digits)
+
+
+def _clean_number(value: float | None) -> float | str | None:
+    if value is None or not _SMALLEST_PHONE <= value <= _LARGEST_PHONE or value != int(value):
+        return value
+    digits = str(int(value))
+    return mask_phone(digits) if _PHONE.fullmatch(digits) else value
