@@ -177,10 +177,12 @@ class Assembly:
 
 def _wait_for(url: str, status: int) -> None:
     """Raises StackError where the server doesn't live to give that answer."""
+    session = requests.Session()
+    session.trust_env = False  # a proxy of the user's has no business here
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         try:
-            if requests.get(url, timeout=START_TIMEOUT).status_code == status:
+            if session.get(url, timeout=START_TIMEOUT).status_code == status:
                 return
         except requests.RequestException as error:
             raise StackError(f"the sandbox doesn't start: {error}") from error

@@ -1,11 +1,14 @@
 """Starts the AWS services in memory, and creates in them what the template declares and the configuration holds."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Protocol
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from sandbox.stack.processes import ServerProcess
@@ -27,19 +30,28 @@ class Parameter(Protocol):
     def value(self) -> str: ...
 
 
-_ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30)
+_ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30, proxies={})
+_NO_PROFILE = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
+
+@cache
+def _session() -> boto3.Session:
+    """Knows nothing of the user's own profiles, files and proxies: nothing here may reach a real account."""
+    return boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+        botocore_session=botocore.session.Session(session_vars=_NO_PROFILE),
+    )
 
 
 def client(service: str, url: str) -> Any:
-    """A boto3 client that knows nothing of the user's own AWS set-up, and doesn't repeat its calls."""
-    return boto3.client(  # type: ignore[call-overload]  # the stubs want the service's name literally
-        service,
-        endpoint_url=url,
-        region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=_ONE_TRY,
-    )
+    """A boto3 client that doesn't repeat its calls."""
+    return _session().client(service, endpoint_url=url, config=_ONE_TRY)  # type: ignore[call-overload]  # wants literals
 
 
 def cloud_process(listener: socket.socket) -> ServerProcess:
