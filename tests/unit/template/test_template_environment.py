@@ -6,6 +6,7 @@ from typing import Any
 
 from handlers.environment import Environment
 from sandbox.stack.intrinsics import load_yaml
+from sandbox.stack.sandbox_server import SNS_PATH
 from sandbox.stack.template import FunctionSpec, read_template
 
 _READ = re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z_]+)["']""")
@@ -26,7 +27,7 @@ def test_every_variable_that_the_code_reads_by_name_is_set(function: FunctionSpe
 
 
 def test_in_aws_nothing_points_the_functions_at_a_stand_in(function: FunctionSpec) -> None:
-    assert "AWS_ENDPOINT_URL" not in function.environment
+    assert not [name for name in function.environment if name.startswith("AWS_")]
 
 
 def test_metrics_of_two_stages_do_not_mix(project: Path) -> None:
@@ -46,6 +47,7 @@ def test_local_containers_look_where_the_local_stack_creates(project: Path) -> N
     given = load_yaml(project / "sandbox" / "sam-local.json")["Parameters"]
 
     assert given.pop("AWS_ENDPOINT_URL") == host
+    assert given.pop("AWS_ENDPOINT_URL_SNS") == f"http://host.docker.internal:8025{SNS_PATH}"
     assert given == {name: created[name] for name in ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")}
 
 

@@ -1,0 +1,146 @@
+"""The built functions in Lambda's own container: `python -m sandbox.sam_local EVENT` (make invoke).
+
+A container can't reach what listens on 127.0.0.1, so each run has a stack of its own on Docker's bridge.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from sandbox import events
+from sandbox.renewal import Sources
+from sandbox.signing import CannotSign
+from sandbox.stack.ports import Ports
+from sandbox.stack.sandbox_server import SNS_PATH
+from sandbox.stack.settings import PROJECT, StackError, StackSettings
+from sandbox.stack.stack import Stack
+
+SAM = PROJECT / ".venv-sam" / "bin" / "sam"
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+DOCKER_DESKTOP = "host.docker.internal"
+# What the template names but only a stack can know; SAM itself would pass logical ids.
+_FROM_STACK = ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
+
+
+class CannotInvoke(Exception):
+    """The text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """`answer` is the function's own, or Lambda's report of its error; `log` is what it wrote."""
+
+    answer: Any
+    log: str
+
+    @property
+    def failed(self) -> bool:
+        return isinstance(self.answer, dict) and "errorMessage" in self.answer
+
+
+def docker_answers() -> bool:
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def bridge_address() -> str:
+    """This machine's address as containers see it. Raises CannotInvoke."""
+    command = ["docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise CannotInvoke(f"Docker doesn't answer: {answer.stderr.strip()}")
+    [network, *_] = json.loads(answer.stdout)
+    return network.get("Gateway") or str(next(IPv4Network(network["Subnet"]).hosts()))  # old engines leave it out
+
+
+def reachable(settings: StackSettings) -> StackSettings:
+    """The settings, but on free ports that containers reach."""
+    if sys.platform == "linux":
+        return replace(settings, ports=Ports.free(), bind_host=bridge_address())
+    return replace(settings, ports=Ports.free(), public_host=DOCKER_DESKTOP)  # Docker Desktop leads it to 127.0.0.1
+
+
+@dataclass(frozen=True, slots=True)
+class SamLocal:
+    """`sam local` with a stack behind it; `folder` is for its files."""
+
+    stack: Stack
+    folder: Path
+
+    def options(self) -> list[str]:
+        """Those of `sam local invoke` and `sam local start-api`, beside the ones of samconfig.toml."""
+        variables = self.folder / "variables.json"
+        variables.write_text(json.dumps({"Parameters": self._variables()}))
+        return [
+            "--config-env",
+            "local",
+            "--env-vars",
+            str(variables),
+            f"--parameter-overrides=Architecture={ARCHITECTURE}",
+        ]
+
+    def _variables(self) -> Mapping[str, str]:
+        environment = next(iter(self.stack.template.functions.values())).environment
+        own = {"AWS_ENDPOINT_URL": self.stack.aws_url, "AWS_ENDPOINT_URL_SNS": self.stack.sandbox_url + SNS_PATH}
+        return own | {name: environment[name] for name in _FROM_STACK}
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
+        """Raises CannotInvoke where SAM fails, which is not where the function does."""
+        command = [str(SAM), "local", "invoke", function, "--event", "-", *self.options()]
+        done = subprocess.run(
+            command, input=json.dumps(event), capture_output=True, text=True, cwd=PROJECT, check=False
+        )
+        lines = done.stdout.strip().splitlines()
+        try:
+            answer = json.loads(lines[-1])
+        except (IndexError, ValueError):
+            raise CannotInvoke(f"sam local invoke failed ({done.returncode}):\n{done.stdout}{done.stderr}") from None
+        return Invocation(answer, "\n".join([*lines[:-1], done.stderr]))
+
+
+@contextmanager
+def sam_local(settings: StackSettings) -> Iterator[SamLocal]:
+    """Raises CannotInvoke, and what Stack raises."""
+    with tempfile.TemporaryDirectory(prefix="omni-relay-") as folder:
+        logs = Path(folder) / "logs"
+        with Stack(replace(reachable(settings), logs=logs)) as stack:
+            yield SamLocal(stack, Path(folder))
+
+
+def function_of(event: str) -> str:
+    """The function whose event a file of events/ is, by its name: `webhook-github-release` is WebhookFunction's."""
+    return f"{events.find(event).stem.partition('-')[0].title()}Function"
+
+
+def main(arguments: Sequence[str]) -> int:
+    name, function = (*arguments, "")[:2]
+    known: Sources = events.sources()
+    try:
+        event, function = events.fresh(name, known), function or function_of(name)
+        with sam_local(StackSettings(config=known.config, secrets=known.secrets, processes=1)) as sam:
+            invocation = sam.invoke(function, event)
+            messages = requests.get(f"{sam.stack.sandbox_url}/sandbox/messages", timeout=5).json()["messages"]
+    except (events.NoSuchEvent, CannotSign, CannotInvoke, StackError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    print(invocation.log)
+    print(json.dumps(invocation.answer, indent=2))
+    for message in messages:
+        print(f"OMNI: {message['to']} {message['status']['name']}: {message['text']}")
+    return int(invocation.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
