@@ -1,6 +1,8 @@
 """Amazon SNS over HTTPS: its signing certificates, kept while the process lives, and subscriptions confirmed."""
 
+import os
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import requests
 
@@ -36,10 +38,17 @@ def _certificate(url: str) -> bytes:
 
 def _get(url: str) -> bytes:
     """The body of a 200; never follows a redirect, for only the first address was checked."""
-    with requests.get(url, timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
+    with requests.get(_reachable(url), timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
         if response.status_code != requests.codes.ok:
             raise ValueError(f"answered {response.status_code}")
         content = response.raw.read(MAX_BYTES + 1, decode_content=True)
     if len(content) > MAX_BYTES:
         raise ValueError("answered too much")
     return bytes(content)
+
+
+def _reachable(url: str) -> str:
+    """The address itself; where AWS's own variable names another endpoint for SNS, as locally, that endpoint's."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_SNS")
+    parts = urlsplit(url)
+    return endpoint + parts._replace(scheme="", netloc="").geturl() if endpoint else url

@@ -31,7 +31,7 @@ class PowertoolsTelemetry:
 
     def __init__(self) -> None:
         self.redactor = Redactor(())
-        self.logger = Logger(logger_formatter=_CleanFormatter(self.redactor, utc=True), utc=True)
+        self.logger = Logger(logger_formatter=_CleanFormatter(self.redactor, utc=True, use_rfc3339=True, location=None))
         self.metrics = Metrics()
 
     def hide(self, secret: str) -> None:

@@ -26,6 +26,7 @@ class _Again(Exception):
 @_telemetry.logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+    _telemetry.count("Deliveries", len(event["Records"]))
     deliverer = Deliverer(composition.configuration(), composition.relayer(context))
 
     def deliver(record: "SQSRecord") -> None:

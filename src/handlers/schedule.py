@@ -22,6 +22,7 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
     What raises is retried by Lambda, and then goes to the dead-letter queue: a firing isn't lost. That holds for a
     wrong payload too, of which the log says the fields.
     """
+    _telemetry.count("Firings")
     scheduler = Scheduler(composition.configuration(), composition.relayer(context))
     try:
         outcomes = scheduler.fire(firing_of(event, context.aws_request_id), composition.now())

@@ -22,15 +22,15 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
     request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
     source = (event.get("pathParameters") or {}).get("source", "")
     try:
-        return http.answer(_acceptor(context).accept(source, http.inbound_request(event)))
+        response = http.answer(_acceptor(context).accept(source, http.inbound_request(event)))
     except Problem as failure:
         _telemetry.log("info", "webhook_refused", status=failure.status, detail=failure.detail)
-        _telemetry.count(f"Answered{failure.status}")
-        return http.problem(failure, request_id)
+        response = http.problem(failure, request_id)
     except Exception:  # the boundary: nothing was acknowledged, so the sender may send it again
         _telemetry.logger.exception("webhook_failed")
-        _telemetry.count("Failed")
-        return http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
+        response = http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
+    _telemetry.count(f"Answered{response['statusCode']}")
+    return response
 
 
 def _acceptor(context: "LambdaContext") -> Acceptor:

@@ -27,7 +27,7 @@ def status_record(
             "route": dispatch.route,
             "scenario": dispatch.content.scenario,
             "dispatch_id": dispatch.id,
-            "bulk_id": receipt.bulk_id if receipt else None,
+            "bulk_id": dispatch.id,
             "message_id": message.message_id,
             "to": _masked(message),
             "attempt": attempt,
