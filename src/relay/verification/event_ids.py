@@ -67,11 +67,10 @@ def _alert(alert: Any) -> tuple[str, ...]:
 
 
 def _first(body: Any, names: Iterable[str]) -> str | None:
-    """The first of these form fields that has a value; a repeated field counts by its first value."""
+    """The first of these fields that has a value."""
     if not isinstance(body, dict):
         return None
-    values = (body.get(name) for name in names)
-    return next((text for v in values if (text := _text(v[0] if isinstance(v, list) and v else v))), None)
+    return next((text for name in names if (text := _text(body.get(name)))), None)
 
 
 def _text(value: Any) -> str | None:

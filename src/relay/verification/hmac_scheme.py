@@ -12,6 +12,7 @@ from relay.verification.primitives import (
     any_equal,
     check_window,
     from_base64,
+    from_base64_key,
     from_hex,
     header,
     raw,
@@ -106,7 +107,7 @@ class HmacScheme:
         return found
 
     def key(self, secret: str) -> bytes | None:
-        return from_base64(secret.removeprefix("whsec_")) if self.base64_key else raw(secret)
+        return from_base64_key(secret.removeprefix("whsec_")) if self.base64_key else raw(secret)
 
     def _timestamp(self, request: InboundRequest, items: tuple[str, ...]) -> str | None:
         if self.timestamp_header:

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Protocol
 from relay.inbound import InboundRequest
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
-_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year 33658, and float() holds them exactly
 
 
@@ -110,14 +109,18 @@ def from_hex(text: str) -> bytes | None:
 
 
 def from_base64(text: str) -> bytes | None:
-    """Standard base64 without blanks; its padding may be missing."""
-    if not _BASE64.fullmatch(text):
-        return None
-    bare = text.rstrip("=")
+    """Standard base64 in its one right spelling: padded, without blanks or stray bits."""
     try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+        decoded = base64.b64decode(raw(text), validate=True)
     except binascii.Error:
         return None
+    return decoded if decoded and base64.b64encode(decoded) == raw(text) else None
+
+
+def from_base64_key(text: str) -> bytes | None:
+    """A key as people paste it: its padding may be missing."""
+    bare = text.strip().rstrip("=")
+    return from_base64(bare + "=" * (-len(bare) % 4))
 
 
 def any_equal(expected: bytes, given: Iterable[bytes]) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from relay.inbound import InboundRequest
 from relay.verification.hmac_scheme import HmacScheme
-from relay.verification.primitives import Keys, Unauthorized, from_base64
+from relay.verification.primitives import Keys, Unauthorized, from_base64, from_base64_key
 
 _PUBLIC_KEY_BYTES = 32
 _SIGNATURE_BYTES = 64
@@ -60,7 +60,7 @@ def _ed25519_signatures(items: tuple[str, ...]) -> tuple[bytes, ...]:
 
 
 def _ed25519_matches(content: bytes, given: tuple[bytes, ...], public_keys: tuple[str, ...]) -> bool:
-    keys = (from_base64(secret.removeprefix(_PUBLIC_KEY_MARK)) for secret in public_keys)
+    keys = (from_base64_key(secret.removeprefix(_PUBLIC_KEY_MARK)) for secret in public_keys)
     usable = [key for key in keys if key is not None and len(key) == _PUBLIC_KEY_BYTES]
     return any(_ed25519_verifies(key, signature, content) for key in usable for signature in given)
 

@@ -1,0 +1,311 @@
+"""For each sender: what it signs is taken; what is missing, malformed, cut, forged, altered or old is refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from relay.inbound import InboundRequest
+from relay.verification import Unauthorized, parse
+from tests.unit.verification.senders import SENDERS, SIGNING, WINDOWED, Sender, later, twilio_query
+
+each = pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: sender.name)
+each_signing = pytest.mark.parametrize("sender", SIGNING, ids=lambda sender: sender.name)
+each_windowed = pytest.mark.parametrize("sender", WINDOWED, ids=lambda sender: sender.name)
+
+
+def check(sender: Sender, request: InboundRequest, *secrets: str) -> None:
+    parse(sender.verify).check(request, secrets or (sender.secret,))
+
+
+def refusal(sender: Sender, request: InboundRequest, *secrets: str) -> str:
+    with pytest.raises(Unauthorized) as caught:
+        check(sender, request, *secrets)
+    return caught.value.reason
+
+
+def with_headers(sender: Sender, changes: Mapping[str, Any]) -> InboundRequest:
+    """A genuine request with these headers replaced; None takes one away."""
+    headers = {**sender.request().headers, **changes}
+    return sender.request(headers={name: value for name, value in headers.items() if value is not None})
+
+
+@each
+def test_a_genuine_request_is_taken(sender: Sender) -> None:
+    check(sender, sender.request())
+
+
+@each
+def test_each_missing_proof_is_named(sender: Sender) -> None:
+    for name in sender.proof:
+        assert refusal(sender, with_headers(sender, {name: None})) == f"missing header {name}"
+        assert refusal(sender, with_headers(sender, {name: ""})) == f"missing header {name}"
+
+
+GARBAGE = (
+    "x",
+    " ",
+    ",",
+    "=",
+    "v1",
+    "v1=",
+    "v1,",
+    "v0=zz",
+    "sha256=",
+    "sha256=é",
+    "t=,v1=",
+    "Basic",
+    "Basic =",
+    "Bearer",
+)
+STRANGE = ("é" * 64, "\udcff" * 64, "\x00" * 64, "٣" * 64, "0x" * 32, " " * 64, "=" * 88, "A" * 9000, "v1,v1,v1 v1a, ,")
+
+
+@each
+@pytest.mark.parametrize("value", GARBAGE + STRANGE)
+def test_a_malformed_proof_is_refused(sender: Sender, value: str) -> None:
+    for name in sender.proof:
+        refusal(sender, with_headers(sender, {name: value}))
+
+
+@each
+def test_a_truncated_proof_is_refused(sender: Sender) -> None:
+    whole = sender.request().headers[sender.proof[0]]
+    for length in range(len(whole)):
+        refusal(sender, with_headers(sender, {sender.proof[0]: whole[:length]}))
+
+
+@each
+def test_a_proof_with_something_after_it_is_refused(sender: Sender) -> None:
+    whole = sender.request().headers[sender.proof[0]]
+    refusal(sender, with_headers(sender, {sender.proof[0]: whole + "0"}))
+
+
+@each
+def test_another_key_is_refused(sender: Sender) -> None:
+    assert refusal(sender, sender.request(secret=sender.other_secret)) == sender.wrong
+
+
+@each_signing
+def test_an_altered_body_is_refused(sender: Sender) -> None:
+    expected = "body does not match bodySHA256" if sender.name == "twilio-json" else "wrong signature"
+    for altered in (sender.body[:-1] + b"?", sender.body + b"&a=b", sender.body.replace(b"1", b"2")):
+        assert refusal(sender, sender.request(body=altered)) == expected
+
+
+@each_signing
+def test_an_emptied_body_is_refused(sender: Sender) -> None:
+    refusal(sender, sender.request(body=b""))
+
+
+@each_signing
+def test_the_signature_holds_over_bytes_that_are_no_text(sender: Sender) -> None:
+    refusal(sender, sender.request(body=b"\xff\xfe\x00" + sender.body))
+
+
+@each_windowed
+def test_the_window_is_kept_to_the_second(sender: Sender) -> None:
+    assert sender.window
+    past, future = sender.window
+    check(sender, sender.request(signed_at=later(-past)))
+    check(sender, sender.request(signed_at=later(future)))
+    assert refusal(sender, sender.request(signed_at=later(-past - 1))) == "stale timestamp"
+    assert refusal(sender, sender.request(signed_at=later(future + 1))) == "timestamp in the future"
+
+
+@each_windowed
+def test_a_renewed_timestamp_breaks_the_signature(sender: Sender) -> None:
+    old = sender.request(signed_at=later(-4000))
+    fresh = str(int(later(0).timestamp()))
+    stale = str(int(later(-4000).timestamp()))
+    headers = {name: value.replace(stale, fresh) for name, value in old.headers.items()}
+    assert refusal(sender, sender.request(headers=headers)) == "wrong signature"
+
+
+NO_TIMES = ("", " 1772366400", "1772366400 ", "+1772366400", "-1", "1_772_366_400", "1772366400.0", "1e9", "١٧٧٢٣٦٦٤٠٠")
+HUGE_TIMES = ("9" * 13, "9" * 5000, "nan", "inf", "0x1", "1772366400\n")
+
+
+@each_windowed
+@pytest.mark.parametrize("value", NO_TIMES + HUGE_TIMES)
+def test_only_plain_digits_are_a_time(sender: Sender, value: str) -> None:
+    if len(sender.proof) == 1:  # Stripe's stands in the signature's header
+        request = with_headers(sender, {sender.proof[0]: f"t={value},v1={'0' * 64}"})
+        assert refusal(sender, request) == "malformed timestamp"
+    else:
+        reason = refusal(sender, with_headers(sender, {sender.proof[1]: value}))
+        assert reason in ("malformed timestamp", f"missing header {sender.proof[1]}")
+
+
+@each
+def test_without_a_secret_everything_is_refused(sender: Sender) -> None:
+    for secrets in ((), ("",), ("", "  ")):
+        with pytest.raises(Unauthorized) as caught:
+            parse(sender.verify).check(sender.request(), secrets)
+        assert caught.value.reason == "no secret configured"
+
+
+@each
+def test_while_rotating_both_secrets_are_good_and_afterwards_only_the_new_one(sender: Sender) -> None:
+    old, new = sender.request(), sender.request(secret=sender.other_secret)
+    for secrets in ((sender.secret, sender.other_secret), (sender.other_secret, sender.secret)):
+        check(sender, old, *secrets)
+        check(sender, new, *secrets)
+    check(sender, new, sender.other_secret)
+    assert refusal(sender, old, sender.other_secret) == sender.wrong
+
+
+@each
+def test_a_secret_that_is_no_key_does_no_harm(sender: Sender) -> None:
+    check(sender, sender.request(), "whsec_%%%", "whpk_AAAA", "é\udcff", sender.secret)
+    refusal(sender, sender.request(), "whsec_%%%", "whpk_AAAA", "whsec_", "é\udcff", "whpk_" + "A" * 43)
+
+
+@each
+def test_a_refusal_repeats_nothing_of_the_request_or_the_secret(sender: Sender) -> None:
+    proof = sender.request().headers[sender.proof[0]]
+    with pytest.raises(Unauthorized) as caught:
+        check(sender, sender.request(body=b"", secret=sender.other_secret), sender.secret)
+    shown = f"{caught.value!r} {caught.value}"
+    assert proof not in shown
+    assert sender.secret not in shown
+    assert caught.value.__cause__ is None
+
+
+@each
+def test_the_proof_is_named_among_the_headers_to_redact(sender: Sender) -> None:
+    redacted = parse(sender.verify).preset.redacted
+    assert sender.proof[0] in redacted
+    assert "authorization" in redacted
+
+
+def named(name: str) -> Sender:
+    return next(sender for sender in SENDERS if sender.name == name)
+
+
+def test_github_s_sha1_signature_proves_nothing() -> None:
+    sender = named("github")
+    headers = {name: value for name, value in sender.request().headers.items() if name != "x-hub-signature-256"}
+    assert refusal(sender, sender.request(headers=headers)) == "missing header x-hub-signature-256"
+    assert "x-hub-signature" in parse("github").preset.redacted
+
+
+@pytest.mark.parametrize("name", ["standard-webhooks", "svix", "ed25519"])
+def test_any_of_several_signatures_may_match(name: str) -> None:
+    sender = named(name)
+    good = sender.request().headers[sender.proof[0]]
+    stranger = sender.request(secret=sender.other_secret).headers[sender.proof[0]]
+    for value in (f"{stranger} {good}", f"{good} {stranger}", f"v2,abc {good}", f"v1,AAAA {good}", f"nonsense {good}"):
+        check(sender, with_headers(sender, {sender.proof[0]: value}))
+
+
+def test_a_secret_of_one_kind_does_not_take_a_signature_of_the_other() -> None:
+    symmetric, asymmetric = named("standard-webhooks"), named("ed25519")
+    assert refusal(symmetric, asymmetric.request(), symmetric.secret) == "no signature of a configured kind"
+    assert refusal(symmetric, symmetric.request(), asymmetric.secret) == "no signature of a configured kind"
+    check(symmetric, symmetric.request(), symmetric.secret, asymmetric.secret)
+    check(symmetric, asymmetric.request(), symmetric.secret, asymmetric.secret)
+
+
+def test_a_public_key_is_never_an_hmac_key() -> None:
+    """Whoever knows the public key, everybody, could sign with it."""
+    sender = named("ed25519")
+    forged = named("standard-webhooks").signer(sender.body, sender.secret.replace("whpk_", "whsec_"), later(0))
+    refusal(sender, sender.request(headers=forged), sender.secret)
+
+
+def test_a_whsec_secret_may_lack_its_padding_or_its_prefix() -> None:
+    sender = named("standard-webhooks")
+    check(sender, sender.request(), sender.secret.rstrip("="))
+    check(sender, sender.request(), sender.secret.removeprefix("whsec_"))
+
+
+def test_stripe_s_v0_signature_is_ignored() -> None:
+    sender = named("stripe")
+    header = sender.request().headers["stripe-signature"]
+    assert refusal(sender, with_headers(sender, {"stripe-signature": header.replace("v1=", "v0=")})) == (
+        "malformed signature"
+    )
+    check(sender, with_headers(sender, {"stripe-signature": f"{header},v0={'0' * 64},v1={'0' * 64}"}))
+
+
+def test_stripe_s_header_names_one_time_only() -> None:
+    sender = named("stripe")
+    header = sender.request().headers["stripe-signature"]
+    assert refusal(sender, with_headers(sender, {"stripe-signature": f"t=1,{header}"})) == "malformed timestamp"
+
+
+def test_hex_in_capitals_is_the_same_signature() -> None:
+    sender = named("grafana")
+    value = sender.request().headers[sender.proof[0]]
+    check(sender, with_headers(sender, {sender.proof[0]: value.upper()}))
+
+
+def test_grafana_without_its_timestamp_header_is_refused_where_one_is_configured() -> None:
+    stamped, plain = named("grafana-stamped"), named("grafana")
+    assert refusal(stamped, plain.request()) == "missing header x-grafana-time"
+
+
+def test_a_stamped_body_can_t_pass_for_an_unstamped_one() -> None:
+    stamped = named("grafana-stamped")
+    headers = {name: value for name, value in stamped.request().headers.items() if name != "x-grafana-time"}
+    refusal(stamped, stamped.request(headers=headers, body=b"1772366400:" + stamped.body))
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
+def test_the_scheme_s_name_may_be_in_any_case(scheme: str) -> None:
+    sender = named("bearer")
+    check(sender, with_headers(sender, {"authorization": f"{scheme} {sender.secret}"}))
+
+
+@pytest.mark.parametrize("name", ["bearer", "basic", "alertmanager-bearer", "alertmanager-basic"])
+def test_another_authorization_scheme_is_refused(name: str) -> None:
+    sender = named(name)
+    other = named("bearer" if name.endswith("basic") else "basic")
+    expected = "authorization of another scheme than the configured one"
+    assert refusal(sender, other.request(), sender.secret) == expected
+    assert refusal(sender, with_headers(sender, {"authorization": f"Digest {sender.secret}"})) == expected
+
+
+def test_alertmanager_takes_a_token_with_a_colon_when_told_that_it_is_one() -> None:
+    sender = named("alertmanager-bearer")
+    request = sender.request(secret="to:ken")
+    assert refusal(sender, request, "to:ken").startswith("authorization of another scheme")
+    parse({"preset": "alertmanager", "auth": "bearer"}).check(request, ["to:ken"])
+
+
+@pytest.mark.parametrize("given", ["me", "me:", ":a:b", "me:a", "me:a:b:", "me:a:b\n", "m:e:a:b", "ME:a:b"])
+def test_user_and_password_count_whole(given: str) -> None:
+    sender = named("basic")
+    reason = refusal(sender, sender.request(secret=given))
+    assert reason == ("wrong credentials" if ":" in given else "malformed credentials")
+
+
+def test_twilio_s_json_needs_its_digest_in_the_address() -> None:
+    sender = named("twilio-json")
+    assert refusal(sender, sender.request(query="")) == "missing bodySHA256"
+    assert refusal(sender, sender.request(query="bodySHA256=zz")) == "malformed bodySHA256"
+    assert refusal(sender, sender.request(query=f"{sender.query}&{sender.query}")) == "malformed bodySHA256"
+    other = b'{"MessageStatus": "failed"}'
+    assert refusal(sender, sender.request(query=twilio_query(other), body=other)) == "wrong signature"
+
+
+def test_twilio_signs_the_configured_address_whatever_host_is_named() -> None:
+    sender = named("twilio-form")
+    check(sender, with_headers(sender, {"host": "evil.example.com", "x-forwarded-host": "evil.example.com"}))
+    elsewhere = parse({"preset": "twilio", "public_url": "https://relay.example.com/webhooks/other"})
+    with pytest.raises(Unauthorized, match="wrong signature"):
+        elsewhere.check(sender.request(), [sender.secret])
+
+
+def test_twilio_s_query_is_part_of_what_is_signed() -> None:
+    sender = named("twilio-form")
+    assert refusal(sender, sender.request(query="a=b")) == "wrong signature"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"a=%ff", "malformed form"), (b"\xff=1", "malformed form"), (b"a&" * 2000, "malformed form")]
+)
+def test_twilio_s_form_must_be_readable(body: bytes, reason: str) -> None:
+    sender = named("twilio-form")
+    assert refusal(sender, sender.request(body=body)) == reason
