@@ -1,5 +1,6 @@
 """Failover: the documented numbers, steps that don't fit, validity periods, delayed sending."""
 
+from pathlib import Path
 from typing import Any
 
 import phonenumbers
@@ -7,6 +8,7 @@ import pytest
 
 from sandbox.omni_api.numbers import NUMBERS
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "sandbox.md"
 EVERYTHING = {"emailAddress": "ops@example.com"}
 TWO_DAYS = 48 * 3600
 
@@ -14,6 +16,17 @@ TWO_DAYS = 48 * 3600
 @pytest.mark.parametrize("phone", NUMBERS)
 def test_every_documented_number_is_a_valid_one(phone: str) -> None:
     assert phonenumbers.is_valid_number(phonenumbers.parse(f"+{phone}"))
+
+
+def test_the_documentation_names_every_number() -> None:
+    document = DOCUMENT.read_text()
+    listed = document.partition("Ids that reject:")[2].partition("\n\n")[0]
+
+    for outcome in NUMBERS.values():
+        if outcome.rejected is None:
+            assert f"| {outcome.phone} | {outcome.summary} |" in document
+        else:
+            assert f"{outcome.rejected.id:03}" in listed
 
 
 @pytest.mark.parametrize(
