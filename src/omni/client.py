@@ -1,7 +1,7 @@
 """The client: one keep-alive session, a deadline for each call, a typed error for each failure, no retries."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -292,4 +292,10 @@ def _kind(error: Exception, call: Call) -> str:
     if not call.began:
         return "connect"
     timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-    return "read timeout" if isinstance(error, timeouts) else "connection closed"
+    return "timeout" if any(isinstance(cause, timeouts) for cause in _causes(error)) else "connection closed"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__context__

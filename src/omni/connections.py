@@ -4,11 +4,11 @@ requests' own timeouts start afresh with each byte, so a server that drips could
 Looking up the host's name is the one step that can't be stopped: Python has no time limit for it.
 """
 
+import contextlib
 import http.client
 import io
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +44,7 @@ class Call:
 _current: ContextVar[Call] = ContextVar("_current")
 
 
-@contextmanager
+@contextlib.contextmanager
 def timed(call: Call) -> Iterator[None]:
     """Connections that are used inside keep this call's deadline."""
     token = _current.set(call)
@@ -87,21 +87,20 @@ class _Timed(HTTPConnection):
         call = _current.get()
         failure: Exception = NewConnectionError(self, "the host has no address")
         for family, kind, protocol, _, address in self._addresses():
-            sock = socket.socket(family, kind, protocol)
             try:
-                for option in self.socket_options or ():
-                    sock.setsockopt(*option)
-                sock.settimeout(call.limit(call.connect_timeout))
-                sock.connect(address)
-                sock.settimeout(call.limit(call.connect_timeout))  # for the TLS handshake
+                with contextlib.ExitStack() as cleanup:
+                    sock = cleanup.enter_context(socket.socket(family, kind, protocol))
+                    for option in self.socket_options or ():
+                        sock.setsockopt(*option)
+                    sock.settimeout(call.limit(call.connect_timeout))
+                    sock.connect(address)
+                    sock.settimeout(call.limit(call.connect_timeout))  # for the TLS handshake
+                    cleanup.pop_all()
+                    return sock
             except TimeoutError:
-                sock.close()
                 failure = ConnectTimeoutError(self, "connecting took too long")
             except OSError:
-                sock.close()
                 failure = NewConnectionError(self, "no connection")
-            else:
-                return sock
         raise failure from None
 
     def _addresses(self) -> list[Any]:

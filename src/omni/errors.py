@@ -38,7 +38,7 @@ class InvalidRequest(OmniError):
 
 
 class TransportError(OmniError):
-    """No whole answer came. `kind`: connect, tls, read timeout, deadline or connection closed."""
+    """No whole answer came. `kind`: connect, tls, timeout, deadline or connection closed."""
 
     retryable = True
 

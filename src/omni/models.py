@@ -146,11 +146,11 @@ class Log(WireModel):
     price: Price | None = None
     status: Status | None = None
     channel: str | None = None
+    callback_data: str | None = None
 
 
 class Report(Log):
     error: ReportError | None = None
-    callback_data: str | None = None
 
 
 class ReportsResponse(WireModel):

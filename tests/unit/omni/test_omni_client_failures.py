@@ -152,6 +152,20 @@ def test_nothing_was_sent_when_the_connection_is_refused(make_client: Make) -> N
     assert (error.kind, error.may_have_arrived, error.retryable) == ("connect", False, True)
 
 
+def test_connecting_is_not_tried_again(make_client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    lookups: list[str] = []
+
+    def no_address(host: str, *_: object, **__: object) -> list[object]:
+        lookups.append(host)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+
+    failure_of(make_client("http://omni.invalid"))
+
+    assert lookups == ["omni.invalid"]
+
+
 def test_nothing_was_sent_when_the_host_is_unknown(make_client: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def not_found(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
@@ -214,7 +228,7 @@ def test_a_silent_server_may_have_taken_the_request(server: Server, make_client:
 
     error = failure_of(make_client(server.url, read_timeout=0.1))
 
-    assert (error.kind, error.may_have_arrived) == ("read timeout", True)
+    assert (error.kind, error.may_have_arrived) == ("timeout", True)
 
 
 @pytest.mark.parametrize(
@@ -240,15 +254,21 @@ def test_a_drip_of_bytes_does_not_outlast_the_deadline(
     assert time.monotonic() - started < 1.0
 
 
-def test_a_server_that_does_not_read_can_not_hold_a_large_request(server: Server, make_client: Make) -> None:
+@pytest.mark.parametrize(
+    ("limits", "kind"), [({"deadline": 0.4, "read_timeout": 60}, "deadline"), ({"read_timeout": 0.2}, "timeout")]
+)
+def test_a_server_that_does_not_read_can_not_hold_a_large_request(
+    server: Server, make_client: Make, limits: dict[str, float], kind: str
+) -> None:
     server.reads = False
     request = REQUEST.model_copy(update={"text": "x" * 30_000_000})
+    client = make_client(server.url, **{"connect_timeout": 30, "deadline": 30, **limits})
     started = time.monotonic()
 
     with pytest.raises(TransportError) as raised:
-        make_client(server.url, read_timeout=60).send_text(request, deadline=0.5)
+        client.send_text(request)
 
-    assert raised.value.may_have_arrived
+    assert (raised.value.kind, raised.value.may_have_arrived) == (kind, True)
     assert time.monotonic() - started < 3
 
 

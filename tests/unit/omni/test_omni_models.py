@@ -41,6 +41,7 @@ def test_absent_fields_are_not_on_the_wire() -> None:
         {"name": "PENDING_ACCEPTED", "id": 200},
         {"groupId": 1, "id": 7, "name": "x", "unknown": None, "nested": {"a": [1, {"b": None}]}},
         {"groupId": 1, "group_id": 3, "id": 7, "name": "a field that is called like ours"},
+        {"group_id": 3},
         {},
     ],
 )
