@@ -32,6 +32,7 @@ from sandbox.stack.trail import Trail
 
 PROXIED_SERVICES = ("ssm", "sqs", "dynamodb", "s3")
 START_TIMEOUT = 60
+NOWHERE = "http://127.0.0.1:9"  # all that a function needs is here, by plain HTTP: nothing may leave this machine
 
 
 class Assembly:
@@ -107,6 +108,7 @@ class Assembly:
 
     async def _start_functions(self, running: AsyncExitStack, trail: Trail) -> None:
         environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self._urls["aws"], "AWS_EC2_METADATA_DISABLED": "true"}
+        environment["HTTPS_PROXY"] = NOWHERE
         environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
         environment |= await self._start_proxies(running)
         specs = self.template.functions

@@ -202,6 +202,15 @@ class LambdaFunction:
         for worker in self.workers[:count]:
             worker.start()
 
+    async def replace_processes(self) -> None:
+        """As a deployment does; ready again when it returns."""
+        for worker in self.workers:
+            await worker.stop()
+        self._idle.clear()
+        self.prewarm()
+        while not self.ready and self.init_error is None:  # noqa: ASYNC110 - as short as an import
+            await asyncio.sleep(0.02)
+
     async def stop(self) -> None:
         self._closed = True
         await asyncio.gather(*(worker.stop() for worker in self.workers))

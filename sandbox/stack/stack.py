@@ -98,6 +98,10 @@ class Stack:
         """SIGKILL, as running out of memory or a lost host would end a process."""
         os.kill(pid, signal.SIGKILL)
 
+    def replace_processes(self, function: str) -> None:
+        """Forgets all that the function's processes keep in memory; ready again when it returns."""
+        self._call(self._assembly.functions[function].replace_processes())
+
     def set_reachability(self, service: str, reachability: Reachability) -> None:
         """Of ssm, sqs, dynamodb or s3, as the functions see it; needs `faults`."""
         self._call(self._assembly.proxies[service].become(reachability))

@@ -1,0 +1,175 @@
+"""What `make run` starts: the whole relay on this machine. It relays the samples, and says how to go on."""
+
+import http.client
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.parameters import Mistakes
+from sandbox import events
+from sandbox.renewal import Sources
+from sandbox.signing import CannotSign
+from sandbox.stack.intrinsics import TemplateError
+from sandbox.stack.ports import PortInUse, Ports
+from sandbox.stack.settings import PROJECT, StackError, StackSettings
+from sandbox.stack.stack import Stack
+
+MISTAKE = 2
+_WAIT_FOR_SIGNAL = 3_600
+
+
+class Unusable(Exception):
+    """A file or variable that can't be used; the text says which, and why."""
+
+
+def port(variable: str, default: int) -> int:
+    """Raises Unusable."""
+    value = os.environ.get(variable) or str(default)
+    if not value.isascii() or not value.isdigit() or not 0 <= int(value) <= 65_535:  # noqa: PLR2004 - TCP's
+        raise Unusable(f"{variable}: expected a port number, not {value!r}")
+    return int(value)
+
+
+def read_yaml(variable: str, default: str) -> dict[str, Any]:
+    """The mapping in the file that the variable names. Raises Unusable."""
+    path = Path(os.environ.get(variable) or PROJECT / default)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror} (set {variable}=…)") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Unusable(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise Unusable(f"{path}: expected a mapping")
+    return content
+
+
+def secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of our own fake secrets, those of sources that another relay.yaml lacks are no mistake. Raises Unusable."""
+    secrets = read_yaml("SECRETS", "secrets.local.yaml")
+    known = config.get("sources")
+    if os.environ.get("SECRETS") or not isinstance(known, Mapping):
+        return secrets
+    return {"sources": {name: secret for name, secret in (secrets.get("sources") or {}).items() if name in known}}
+
+
+def settings_from_environment() -> StackSettings:
+    """Raises Unusable."""
+    config = read_yaml("CONFIG", "relay.yaml")
+    return StackSettings(
+        config=config,
+        secrets=secrets_for(config),
+        ports=Ports(
+            relay=port("RELAY_PORT", 3000),
+            sandbox=port("SANDBOX_PORT", 8025),
+            aws=port("AWS_PORT", 4566),
+            lambda_=port("LAMBDA_PORT", 3001),
+        ),
+        bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
+        public_host=os.environ.get("PUBLIC_HOST") or None,
+    )
+
+
+def relayed_samples(stack: Stack) -> Iterator[str]:
+    """Posts the sample of each configured source, and gives a line for each."""
+    known = Sources(stack.settings.config, stack.settings.secrets)
+    configured = known.config.get("sources") or {}
+    for name in events.names():
+        event = events.load(name)
+        if not events.is_webhook(event) or event["pathParameters"]["source"] not in configured:
+            continue
+        try:
+            answer = events.post(events.fresh(name, known), port_of_url(stack.relay_url))
+            yield f"  {name:<28} {answer.status}  {summary(answer.body)}"
+        except (CannotSign, OSError, http.client.HTTPException) as problem:
+            yield f"  {name:<28} not sent: {problem}"
+
+
+def port_of_url(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def summary(body: bytes) -> str:
+    """An answer of the relay's in one line: the outcome, and each message's status."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return body[:100].decode(errors="replace")
+    if not isinstance(answer, Mapping):
+        return str(answer)
+    statuses = [message["status"]["name"] for message in answer.get("messages", ())]
+    words = (answer.get("outcome") or answer.get("detail") or answer.get("title") or "", *statuses)
+    return "  ".join(str(word) for word in words if word)
+
+
+def guide(stack: Stack) -> str:
+    """Where everything listens, and the commands for the next event."""
+    return "\n".join(
+        (
+            "",
+            f"  relay     {stack.relay_url}/webhooks/{{source}}",
+            f"  inbox     {stack.sandbox_url}/",
+            f"  sandbox   {stack.sandbox_url}/omni/1",
+            f"  AWS       {stack.aws_url} (SSM, SQS, DynamoDB, S3), {stack.lambda_url} (Lambda)",
+            f"  logs      {os.path.relpath(stack.settings.logs)}/",
+            "",
+            "Send the next one:",
+            f"  make event EVENT=github-release{_changed_variables()}",
+            *_curl(stack),
+            "",
+            "Ctrl-C stops everything.",
+        )
+    )
+
+
+def _changed_variables() -> str:
+    return "".join(
+        f" {name}={os.environ[name]}" for name in ("RELAY_PORT", "CONFIG", "SECRETS") if os.environ.get(name)
+    )
+
+
+def _curl(stack: Stack) -> Iterator[str]:
+    """A command to paste, while the configuration is the one that it fits, and its secret a fake one."""
+    secret = (stack.settings.secrets.get("sources") or {}).get("alertmanager")
+    if isinstance(secret, str) and not os.environ.get("CONFIG") and not os.environ.get("SECRETS"):
+        alert = {"labels": {"alertname": "DiskFull"}, "status": "firing", "annotations": {"summary": "95 % used"}}
+        body = json.dumps({"status": "firing", "groupKey": "disk", "alerts": [alert]})
+        yield f"  curl -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' \\"
+        yield f"    -d '{body}' \\"
+        yield f"    {stack.relay_url}/webhooks/alertmanager"
+
+
+def main() -> int:
+    """Until Ctrl-C or SIGTERM; 2 where something has to be put right first."""
+    asked_to_stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: asked_to_stop.set())
+    try:
+        settings = settings_from_environment()
+        print("Starting …", flush=True)
+        with Stack(settings) as stack:
+            print("Ready. Relayed so far:", flush=True)
+            for line in relayed_samples(stack):
+                print(line, flush=True)
+            print(guide(stack), flush=True)
+            while not asked_to_stop.wait(_WAIT_FOR_SIGNAL):
+                pass
+            print("Stopping …", flush=True)
+    except Mistakes as mistakes:
+        print("The configuration has mistakes:", *mistakes.lines, sep="\n  ", file=sys.stderr)
+        return MISTAKE
+    except (Unusable, PortInUse, TemplateError, StackError) as problem:
+        print(problem, file=sys.stderr)
+        return MISTAKE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

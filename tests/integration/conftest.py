@@ -1,0 +1,92 @@
+"""The local stack for integration tests: the whole relay on free ports, one per test process, clean for each test."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import pytest
+import requests
+import yaml
+
+from sandbox.stack.ports import Ports
+from sandbox.stack.proxies import Reachability
+from sandbox.stack.settings import PROJECT, StackSettings
+from sandbox.stack.stack import Stack
+
+T = TypeVar("T")
+# Days in seconds: the same number of steps as in template.yaml, each as short as SQS can count.
+SHORT_DELAYS = {"RetryDelays": "1,1,1,1,1,1,2,2,2,2,2", "AccountRetryDelays": "2,2,2,2,2,2,2"}
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """Calls until the result is true, and gives it; a test that would wait longer than `seconds` fails."""
+
+    def wait(condition: Callable[[], T], seconds: float = 15) -> T:
+        deadline = time.monotonic() + seconds
+        while not (result := condition()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"not within {seconds} s")
+            time.sleep(0.02)
+        return result
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StackSettings]:
+    """For a stack of one's own: relay.yaml and its secrets, free ports, retries in seconds, proxies in place."""
+
+    def settings(**others: Any) -> StackSettings:
+        defaults: dict[str, Any] = {
+            "config": _yaml("relay.yaml"),
+            "secrets": _yaml("secrets.local.yaml"),
+            "template_parameters": SHORT_DELAYS | {"ThrottleRate": "10000", "ThrottleBurst": "10000"},
+            "queue_attributes": {"Queue": {"VisibilityTimeout": "5"}},
+            "ports": Ports.free(),
+            "logs": tmp_path_factory.mktemp("logs"),
+            "faults": True,
+        }
+        return StackSettings(**(defaults | others))
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def shared_stack(stack_settings: Callable[..., StackSettings]) -> Iterator[Stack]:
+    """Started once; tests take `stack`, which is clean."""
+    with Stack(stack_settings()) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Iterator[Stack]:
+    """No messages, no faults, empty queues, an empty table, everything reachable."""
+    clean(shared_stack)
+    yield shared_stack
+    for service in ("ssm", "sqs", "dynamodb", "s3"):
+        shared_stack.set_reachability(service, Reachability.NORMAL)
+    requests.delete(f"{shared_stack.sandbox_url}/sandbox/faults", timeout=5)
+
+
+def clean(stack: Stack) -> None:
+    for path in ("messages", "faults"):
+        requests.delete(f"{stack.sandbox_url}/sandbox/{path}", timeout=5).raise_for_status()
+    for queue in stack.template.queues:
+        _drain(stack.client("sqs"), stack.queue_url(queue))
+    dynamodb = stack.client("dynamodb")
+    for table in stack.template.tables.values():
+        for item in dynamodb.scan(TableName=table.name)["Items"]:
+            dynamodb.delete_item(TableName=table.name, Key={"id": item["id"]})
+
+
+def _drain(sqs: Any, url: str) -> None:
+    """PurgeQueue is allowed once a minute only."""
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def _yaml(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,151 @@
+"""`make run` starts whole or not at all, says what is wrong, and leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.stack.settings import PROJECT, StackSettings
+from sandbox.stack.stack import Stack
+
+VARIABLES = ("RELAY_PORT", "SANDBOX_PORT", "AWS_PORT", "LAMBDA_PORT")
+Run = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    """Four ports that are free now, by their variables."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in VARIABLES]
+        return {name: str(s.getsockname()[1]) for name, s in zip(VARIABLES, sockets, strict=True)}
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Starts what `make run` runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(variables: Mapping[str, str]) -> "subprocess.Popen[str]":
+        environment = os.environ | {"PYTHONPATH": f"src{os.pathsep}."} | dict(variables)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox"],
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def health(ports: Mapping[str, str]) -> int:
+    try:
+        return requests.get(f"http://127.0.0.1:{ports['SANDBOX_PORT']}/sandbox/health", timeout=5).status_code
+    except requests.RequestException:
+        return 0
+
+
+def children(pid: int) -> set[int]:
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(maxsplit=2) for line in listing.splitlines())
+    return {int(child) for child, parent, command in rows if int(parent) == pid and command != "ps"}
+
+
+def alive(pids: set[int]) -> set[int]:
+    listing = subprocess.run(["ps", "-axo", "pid=,stat="], capture_output=True, text=True, check=True).stdout
+    states = dict(line.split() for line in listing.splitlines())
+    return {pid for pid in pids if str(pid) in states and not states[str(pid)].startswith("Z")}
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_all_its_processes(
+    run: Run, ports: dict[str, str], eventually: Callable[..., Any], ending: signal.Signals
+) -> None:
+    process = run(ports)
+    eventually(lambda: health(ports) == requests.codes.ok, 60)
+    # Once healthy, the relay answers.
+    answer = requests.post(f"http://127.0.0.1:{ports['RELAY_PORT']}/webhooks/no-such-source", timeout=30)
+    assert answer.status_code == requests.codes.not_found
+    servants = children(process.pid)
+    assert len(servants) >= 5  # three functions, the sandbox, AWS
+
+    process.send_signal(ending)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert "make event EVENT=github-release" in output
+    assert alive(servants) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to the life of its parent")
+def test_even_sigkill_leaves_no_process_behind(run: Run, ports: dict[str, str], eventually: Callable[..., Any]) -> None:
+    process = run(ports)
+    eventually(lambda: health(ports) == requests.codes.ok, 60)
+    servants = children(process.pid)
+    process.kill()
+    eventually(lambda: not alive(servants))
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_port_in_use_is_named_with_the_variable_that_changes_it(
+    run: Run, ports: dict[str, str], variable: str
+) -> None:
+    with socket.create_server(("127.0.0.1", int(ports[variable]))):
+        process = run(ports)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert errors == f"port {ports[variable]} is in use; free it, or choose another one with {variable}=…\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"RELAY_PORT": "many"}, "RELAY_PORT: expected a port number, not 'many'"),
+        ({"CONFIG": "no/such/file.yaml"}, "no/such/file.yaml: No such file or directory (set CONFIG=…)"),
+        ({"CONFIG": "README.md"}, "README.md"),
+    ],
+)
+def test_a_file_or_variable_that_can_not_be_used_is_named(
+    run: Run, ports: dict[str, str], variables: dict[str, str], said: str
+) -> None:
+    process = run(ports | variables)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said in errors
+    assert "Traceback" not in errors
+
+
+def test_a_mistake_in_relay_yaml_names_source_and_route(run: Run, ports: dict[str, str], tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text("sources: {github: {verify: github, routes: {release: {scenario: unheard-of, to: []}}}}")
+    process = run(ports | {"CONFIG": str(config)})
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "source github, route release" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_stack_that_fails_to_start_leaves_no_process_behind(
+    tiny_settings: Callable[..., StackSettings], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.py").write_text("raise SystemExit(3)\n")
+    template = tmp_path / "template.yaml"
+    template.write_text("Resources: {F: {Type: AWS::Serverless::Function, Properties: {Handler: broken.handler}}}")
+    before = children(os.getpid())
+    settings = StackSettings(template=template, logs=tmp_path, ports=tiny_settings().ports, with_sandbox=False)
+    with pytest.raises(Exception, match="F can't start"), Stack(settings):
+        pass
+    assert children(os.getpid()) <= before
