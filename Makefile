@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check e2e build build-local deploy lock clean
+.PHONY: run event invoke test check e2e build build-local deploy lock clean
 
 .venv/run: requirements/run.txt
 	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
@@ -16,6 +16,16 @@ export SAM_CLI_TELEMETRY := 0
 	$(PYTHON) -m venv .venv-sam && .venv-sam/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
 .venv-lock/done:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv==0.13.9 && touch $@
+
+# Everything, here; RELAY_PORT, SANDBOX_PORT, AWS_PORT, LAMBDA_PORT, CONFIG and SECRETS change what their names say.
+run: .venv/run
+	@$(BIN)/python -m sandbox
+# A file of events/, signed afresh, to the relay that runs: make event EVENT=github-release
+event: .venv/run
+	@$(BIN)/python -m sandbox.events post $(EVENT)
+# The same to the built function in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]
+invoke: .venv/run build-local
+	@$(BIN)/python -m sandbox.sam_local $(EVENT) $(FUNCTION)
 
 test: .venv/dev
 	$(BIN)/pytest tests -n 2 -m "not e2e and not chaos"
