@@ -100,7 +100,7 @@ class SamLocal:
         """Raises CannotInvoke where SAM fails, which is not where the function does."""
         command = [str(SAM), "local", "invoke", function, "--event", "-", *self.options()]
         done = subprocess.run(
-            command, input=json.dumps(event), capture_output=True, text=True, cwd=PROJECT, check=False
+            command, input=json.dumps(event), capture_output=True, text=True, cwd=PROJECT, check=False, timeout=300
         )
         lines = done.stdout.strip().splitlines()
         try:

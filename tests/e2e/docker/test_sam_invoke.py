@@ -1,0 +1,78 @@
+"""Each file of events/ in the built function, in Lambda's own container, over the network to AWS and OMNI."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox import events
+from sandbox.renewal import Sources
+from sandbox.sam_local import SamLocal, function_of
+from sandbox.stack.settings import PROJECT
+
+pytestmark = pytest.mark.e2e
+
+WEBHOOKS = sorted(path.stem for path in (PROJECT / "events").glob("webhook-*.json"))
+# Handshakes: they are answered, and nothing is sent.
+WITHOUT_MESSAGE = {"webhook-slack-url-verification", "webhook-sns-subscription"}
+
+
+def messages(sam: SamLocal) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = requests.get(f"{sam.stack.sandbox_url}/sandbox/messages", timeout=5).json()[
+        "messages"
+    ]
+    return found
+
+
+def wait_for_messages(sam: SamLocal, known: int) -> list[dict[str, Any]]:
+    """Queued dispatches arrive when the stack's own DeliveryFunction has taken them."""
+    deadline = time.monotonic() + 20
+    while len(found := messages(sam)) <= known and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_a_webhook_becomes_a_message(sam: SamLocal, senders: Sources, name: str) -> None:
+    before = len(messages(sam))
+
+    invocation = sam.invoke(function_of(name), events.fresh(name, senders))
+
+    assert invocation.answer.get("statusCode") in {200, 202}, f"{invocation.answer}\n{invocation.log}"
+    if name not in WITHOUT_MESSAGE:
+        assert json.loads(invocation.answer["body"])["outcome"] in {"sent", "queued"}
+        assert len(wait_for_messages(sam, before)) > before
+
+
+@pytest.mark.parametrize("name", ["schedule", "delivery"])
+def test_the_other_triggers_send_too(sam: SamLocal, name: str) -> None:
+    before = len(messages(sam))
+
+    invocation = sam.invoke(function_of(name), events.load(name))
+
+    assert not invocation.failed, invocation.log
+    assert len(messages(sam)) == before + 1
+
+
+def test_a_signed_file_verifies_as_it_is_shipped(sam: SamLocal) -> None:
+    invocation = sam.invoke("WebhookFunction", events.load("github-release"))
+
+    assert json.loads(invocation.answer["body"])["outcome"] == "sent", invocation.log
+
+
+def test_an_altered_one_is_refused(sam: SamLocal) -> None:
+    event = events.load("github-release")
+
+    invocation = sam.invoke("WebhookFunction", event | {"body": event["body"].replace("published", "Published")})
+
+    assert invocation.answer["statusCode"] == 401
+
+
+def test_each_message_leaves_its_line_in_the_log(sam: SamLocal, senders: Sources) -> None:
+    invocation = sam.invoke("WebhookFunction", events.fresh("github-release", senders))
+
+    lines = [json.loads(line) for line in invocation.log.splitlines() if line.startswith("{")]
+    [line] = [line for line in lines if line.get("message") == "message_status"]
+    assert (line["source"], line["route"], line["outcome"]) == ("github", "release", "sent")
