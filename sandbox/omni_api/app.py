@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.omni_api import control, pages
+from sandbox.omni_api.effects import Meeting, meet
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import Meeting, meet
 from sandbox.omni_api.logs import logs
 from sandbox.omni_api.settings import SandboxSettings
 from sandbox.omni_api.state import State, create_state
@@ -30,6 +30,7 @@ from sandbox.omni_api.wire import (
 
 PREFIXES: Final = ("/omni/1", "/1/omni/1")
 SENDS: Final = frozenset({"/text", "/advanced"})
+_DRAINED_TIMES: Final = 10
 
 Handler = Callable[[Call], Answer]
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -134,13 +135,19 @@ async def _body(request: Request, limit: int) -> bytes:
     """The request's body.
 
     Raises:
-        ApiError: 413, when it is longer than the limit; the rest is left unread.
+        ApiError: 413, when it is longer than the limit. The rest is read and dropped, within reason:
+            a client that is still sending when the connection closes would never see the answer.
     """
     chunks = bytearray()
+    length = 0
     async for chunk in request.stream():
-        chunks += chunk
-        if len(chunks) > limit:
-            raise ApiError(413, f"The body is longer than {limit} bytes", {"Connection": "close"})
+        length += len(chunk)
+        if length <= limit:
+            chunks += chunk
+        elif length > _DRAINED_TIMES * limit:
+            break
+    if length > limit:
+        raise ApiError(413, f"The body is longer than {limit} bytes", {"Connection": "close"})
     return bytes(chunks)
 
 

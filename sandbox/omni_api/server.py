@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sandbox.omni_api.app import create_app
-from sandbox.omni_api.faults import TRANSPORT_EXTENSION
+from sandbox.omni_api.effects import TRANSPORT_EXTENSION
 from sandbox.omni_api.settings import SandboxSettings
 
 _KEEP_ALIVE_SECONDS: Final = 75

@@ -46,6 +46,7 @@ def test_further_credentials_can_be_configured(start_sandbox: Any) -> None:
     ("method", "path", "status", "message_id"),
     [
         ("GET", "/omni/1/nothing", 404, "NOT_FOUND"),
+        ("GET", "/omni/1/scenarios/", 404, "NOT_FOUND"),
         ("DELETE", "/omni/1/scenarios", 405, "METHOD_NOT_ALLOWED"),
         ("GET", "/omni/1/scenarios/0000", 404, "NOT_FOUND"),
         ("PUT", "/omni/1/scenarios/0000", 404, "NOT_FOUND"),
@@ -76,6 +77,12 @@ def test_a_body_beyond_the_limit_is_refused_and_one_at_the_limit_is_read(start_s
 
     assert small.ask("POST", "/omni/1/text", body + b" " * (1000 - len(body))).status == 200
     assert small.ask("POST", "/omni/1/text", body + b" " * (1001 - len(body))).status == 413
+
+
+def test_a_body_far_beyond_the_limit_still_gets_its_answer(start_sandbox: Any) -> None:
+    small = start_sandbox(max_body_bytes=1_000_000)
+
+    assert small.ask("POST", "/omni/1/text", b" " * 9_000_000).json()["requestError"]["serviceException"]["text"]
 
 
 def test_entity_bombs_are_refused(sandbox: Any) -> None:

@@ -35,6 +35,7 @@ class Receiver:
                 receiver.got.append((self.headers["Content-Type"], body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
                 self.send_header("Content-Length", "0")
+                self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
             def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 the base class names it so

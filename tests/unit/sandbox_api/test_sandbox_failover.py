@@ -126,6 +126,19 @@ def test_a_delayed_message_starts_at_its_time(bench: Any) -> None:
     assert bench.only().report["sentAt"] == "2031-05-24T10:01:00.000+0000"
 
 
+def test_a_change_of_pace_leaves_what_has_passed_as_it_is(bench: Any) -> None:
+    viber = {"text": "a", "validityPeriod": 100, "validityPeriodTimeUnit": "SECONDS"}
+    bench.advanced({"phoneNumber": "41790004100"}, viber=viber)
+    bench.pass_time(40)
+    bench.state.clock.rescale(10)
+
+    bench.elapsed += 5.9
+    assert bench.state.scheduler.run_due() == pytest.approx(1)
+    bench.elapsed += 0.2
+    assert bench.state.scheduler.run_due() is None
+    assert bench.only().status.name == "EXPIRED_EXPIRED"
+
+
 def test_a_deleted_message_is_left_alone_by_what_was_due_to_happen_to_it(bench: Any) -> None:
     bench.send({"phoneNumber": "41790003002"})
     bench.state.store.empty(forget_ids=False)
