@@ -6,6 +6,7 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
 from relay.redaction import Redactor
 
 _OUTCOME_METRICS: Mapping[str, str] = {
