@@ -15,16 +15,19 @@ HIDDEN = "[redacted]"
 _SHORTEST_SECRET = 4  # masking shorter ones would shred every text
 _SHORTEST_ENCODED = 8
 _DEEPEST = 32
+_LARGEST_BITS = 256
 _TELLTALE_LENGTH = 16  # longer than the words that follow "basic" or "token:" in plain prose
 _SMALLEST_PHONE, _LARGEST_PHONE = 10**10, 10**15 - 1  # of integers; smaller ones are counts and sizes
 
 _SCHEMES = "app|basic|bearer|digest|ibsso|token"
 _LABELS = "authorization|cookie|signature|secret|password|passwd|token|api[-_]?key|access[-_]?key"
-_CREDENTIAL = re.compile(rf"(?i)\b({_SCHEMES})((?:\s|%20|\+){{1,4}})([\w.~+/=:%-]{{6,}}+)")
+# Where a word starts, also behind a line's end that was escaped into two characters.
+_START = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrt]))"
+_CREDENTIAL = re.compile(rf"(?i){_START}({_SCHEMES})((?:\s|%20|\+){{1,4}})([\w.~+/=:%-]{{6,}}+)")
 _LABELLED = re.compile(
     rf"(?i)((?:{_LABELS})[\w-]{{0,16}}\\?[\"']?\s{{0,3}}(?:[:=]|%3D)\s{{0,3}}\\?[\"']?)((?:(?:{_SCHEMES})\s)?[^\s\"',;&}}\\]++)"
 )
-_SIGNATURE = re.compile(r"(?i)\b(v[01]a?|sha(?:1|256|384|512))(=|,|%3D|%2C)[\w+/=%-]{16,}+")
+_SIGNATURE = re.compile(rf"(?i){_START}(v[01]a?|sha(?:1|256|384|512))(=|,|%3D|%2C)[\w+/=%-]{{16,}}+")
 _ISSUED = re.compile(
     r"whsec_[\w+/=-]{4,}+|(?:[sr]k_(?:live|test)_|gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-)[\w-]{8,}+"
     r"|A(?:KIA|SIA)[0-9A-Z]{16}|(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?"
@@ -35,16 +38,16 @@ _SECRET_KEY = re.compile(rf"(?i){_LABELS}|^(?:raw[-_]?)?body$")
 _RUN = r"[^\s@\"'<>()\[\]{},;:\\|=/%&]"
 _EMAIL = re.compile(rf"(?<!{_RUN[:-1]}])({_RUN})({_RUN}*+)(?:@|%40)({_RUN}++)")
 _PHONE = re.compile(
-    r"""
-    (?P<kept>(?<![0-9A-Za-z])(?:
-        [0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])     # UUID
-        | 1-[0-9a-f]{8}-[0-9a-f]{24}(?![0-9A-Za-z])                             # X-Ray trace
-        | arn:[a-z-]{1,20}:[a-z0-9-]{0,40}:[a-z0-9-]{0,40}:[0-9]{12}(?=:)       # ARN with its account
+    rf"""
+    (?P<kept>{_START}(?:
+        [0-9A-Fa-f]{{8}}(?:-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}(?![0-9A-Za-z])       # UUID
+        | 1-[0-9a-f]{{8}}-[0-9a-f]{{24}}(?![0-9A-Za-z])                                 # X-Ray trace
+        | arn:[a-z-]{{1,20}}:[a-z0-9-]{{0,40}}:[a-z0-9-]{{0,40}}:[0-9]{{12}}(?=:)           # ARN with its account
     ))
-    | (?:(?<![0-9])\+|%2[Bb]|(?<![0-9A-Za-z])(?<![0-9]\.)00)                    # +41 79 …, 0041 79 …
-      [ (]{0,2}[1-9](?:[ ().\-/\u00a0\u202f\u2011]{0,3}[0-9]){6,14}(?![0-9])
-    | (?:(?<![0-9A-Za-z])|(?<=\\[nrt]))(?<![0-9]\.)                             # 41793026727
-      (?:1[0-9]{10}|[2-9][0-9]{8,14}|(?:247|290|500|6[789][0-9])[0-9]{5})(?![0-9A-Za-z])
+    | (?:(?<![0-9])\+|%2[Bb]|{_START}(?<![0-9]\.)00)                                  # +41 79 …, 0041 79 …
+      [ (]{{0,2}}[1-9](?:[ ().\-/\u00a0\u202f\u2011]{{0,3}}[0-9]){{6,14}}(?![0-9])
+    | {_START}(?<![0-9]\.)                                                           # 41793026727
+      (?:1[0-9]{{10}}|[2-9][0-9]{{8,14}}|(?:247|290|500|6[789][0-9])[0-9]{{5}})(?![0-9A-Za-z])
     """,
     re.VERBOSE,
 )
@@ -65,7 +68,7 @@ class Redactor:
             self._forms = tuple(sorted(forms.union(self._forms), key=len, reverse=True))
 
     def clean(self, text: str) -> str:
-        """Gives the text with "[redacted]" for secrets, and numbers and addresses like "4179*****27", "o***@example.com".
+        """Gives the text with "[redacted]" for secrets, and addresses shown as "4179*****27" and "o***@example.com".
 
         Digits that are part of a word or of a hexadecimal id stay.
         """
@@ -166,6 +169,8 @@ def _hide_phone(match: re.Match[str]) -> str:
 
 
 def _clean_number(value: float | None) -> float | str | None:
+    if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+        return "[large number]"  # which no encoder would print
     if value is None or not _SMALLEST_PHONE <= value <= _LARGEST_PHONE or value != int(value):
         return value
     digits = str(int(value))
