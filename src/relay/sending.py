@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from omni.errors import OmniError
+from omni.errors import AnswerError, OmniError
 from omni.statuses import Policy
 from relay.dispatches import Dispatch, Message, request_of
 from relay.parking import Parked, Reason
@@ -33,6 +33,7 @@ from relay.records import status_record
 from relay.retries import Condition, RetrySchedule
 
 LEAST_CALL_SECONDS = 1.0  # less than that is not worth starting: OMNI may take it, and we'd not hear
+LONGEST_EXPLANATION = 300
 RESERVE_SECONDS = 2.0  # kept to record what happened: a ledger write, and a queue write in its place
 
 
@@ -206,8 +207,9 @@ class _Recorded(Deferred):
 
 
 def _describe(error: OmniError) -> str:
-    """An error for the log and for the parked item; the library's texts hold no secret."""
-    return f"{type(error).__name__}: {error}"
+    """An error for the log and for the parked item. OMNI's own words may repeat a number: the log cleans every line."""
+    words = error.problem.text if isinstance(error, AnswerError) else None
+    return f"{type(error).__name__}: {error}" + (f": {words[:LONGEST_EXPLANATION]}" if words else "")
 
 
 def _statuses(receipt: Receipt, messages: Sequence[Message]) -> str:
