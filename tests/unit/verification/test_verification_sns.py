@@ -99,7 +99,8 @@ def test_each_signed_field_of_a_handshake_is_covered(field: str) -> None:
 def test_each_missing_field_is_named(field: str, reason: str) -> None:
     signed = local_sns.signed(NOTIFICATION)
     assert refusal({name: value for name, value in signed.items() if name != field}) == reason
-    for strange in (None, 7, [], {}, True):
+    strange_values: tuple[Any, ...] = (None, 7, [], {}, True)
+    for strange in strange_values:
         assert refusal(signed | {field: strange}) == reason
 
 

@@ -1,0 +1,53 @@
+"""The pages of docs/senders: what they say can be pasted, and the events that they name are there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from relay.sources import parse_source
+from relay.verification import PRESETS, parse
+from sandbox import events
+
+PROJECT = Path(__file__).parents[3]
+EXAMPLE = yaml.safe_load((PROJECT / "relay.yaml").read_text())["sources"]
+PAGES = sorted(path for path in (PROJECT / "docs" / "senders").glob("*.md") if path.stem != "README")
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def documented(page: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        found |= yaml.safe_load(block)
+    return found
+
+
+def test_every_preset_has_a_page() -> None:
+    assert {page.stem for page in PAGES} == set(PRESETS)
+
+
+@each_page
+def test_what_a_page_says_can_be_pasted(page: Path) -> None:
+    ((name, settings),) = documented(page).items()
+    routes = settings.pop("routes", {})
+    source = parse_source(name, settings, routes, ())
+    assert not source.mistakes
+    assert source.verification.preset.name == page.stem
+
+
+@each_page
+def test_a_page_and_the_example_configuration_agree(page: Path) -> None:
+    ((name, settings),) = documented(page).items()
+    example = {key: value for key, value in EXAMPLE[name].items() if key != "delivery"}
+    assert example == settings
+
+
+@each_page
+def test_the_events_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"make event EVENT=([a-z-]+)", page.read_text())
+    assert named
+    for name in named:
+        source = events.load(name)["pathParameters"]["source"]
+        assert parse(EXAMPLE[source]["verify"]).preset.name == page.stem

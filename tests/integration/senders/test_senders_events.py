@@ -1,0 +1,230 @@
+"""The sample events: signed as shipped, wanted by a route, made new on demand, and posted as they are."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from handlers.http import inbound_request
+from relay.decoding import decode
+from relay.events import Event
+from relay.inbound import InboundRequest
+from relay.routing import Routed, route
+from relay.sources import Source, parse_secrets, parse_source
+from relay.verification import PRESETS, Unauthorized
+from sandbox import events, local_sns
+from sandbox.renewal import Sources, body_of, renewed, resigned
+from sandbox.stack.stack import Stack
+
+PROJECT = Path(__file__).parents[3]
+WEBHOOKS = sorted(path.stem.removeprefix("webhook-") for path in (PROJECT / "events").glob("webhook-*.json"))
+HANDSHAKES = {"slack-url-verification", "sns-subscription"}
+NEVER_STALE = {"github", "gitlab", "shopify", "pagerduty", "twilio", "alertmanager", "sns", "ci", "legacy", "monitor"}
+KNOWN = events.sources(PROJECT / "relay.yaml", PROJECT / "secrets.local.yaml")
+each_webhook = pytest.mark.parametrize("name", WEBHOOKS)
+
+
+class LocalCertificates:
+    def fetch(self, url: str) -> bytes:
+        assert url == local_sns.CERTIFICATE_URL
+        return local_sns.certificate()
+
+
+def source_of(event: dict[str, Any], known: Sources = KNOWN) -> Source:
+    name = event["pathParameters"]["source"]
+    settings = dict(known.config["sources"][name])
+    routes = settings.pop("routes", {})
+    return parse_source(name, settings, routes, parse_secrets(known.secrets["sources"].get(name, "")))
+
+
+def request_of(event: dict[str, Any], at: datetime | None = None) -> InboundRequest:
+    sent = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC)
+    return replace(inbound_request(event), received_at=at or sent)
+
+
+def check(event: dict[str, Any], at: datetime | None = None) -> None:
+    source = source_of(event)
+    source.verification.check(request_of(event, at), source.secrets, LocalCertificates())
+
+
+def identity(event: dict[str, Any]) -> tuple[str | None, str]:
+    """What tells this event from another: the sender's id, or else what the body says."""
+    source, request = source_of(event), request_of(event)
+    body = decode(request.body, request.headers["content-type"], expects=source.verification.preset.content)
+    return source.verification.event_id(request, body), json.dumps(body)
+
+
+def routed(event: dict[str, Any]) -> Routed:
+    source, request = source_of(event), request_of(event)
+    body = decode(request.body, request.headers["content-type"], expects=source.verification.preset.content)
+    made = Event(source=source.name, id="e", headers=dict(request.headers), body=body, received_at=request.received_at)
+    return route(made, source, limit=100, scenario_key=KNOWN.config["scenarios"].__getitem__)
+
+
+def test_every_preset_has_an_event() -> None:
+    presets = {source_of(events.load(name)).verification.preset.name for name in WEBHOOKS}
+    assert presets == set(PRESETS)
+
+
+@each_webhook
+def test_a_file_verifies_as_shipped(name: str) -> None:
+    event = events.load(name)
+    check(event)
+    if event["pathParameters"]["source"] in NEVER_STALE:
+        check(event, datetime.now(UTC) + timedelta(days=3650))
+
+
+@each_webhook
+def test_a_file_carries_the_signature_that_the_sandbox_makes(name: str) -> None:
+    event = events.load(name)
+    assert resigned(event, KNOWN) == event, "run: python -m sandbox.events sign"
+
+
+@each_webhook
+def test_a_file_is_refused_with_another_secret(name: str) -> None:
+    event = events.load(name)
+    source = source_of(event)
+    if source.name != "sns":
+        with pytest.raises(Unauthorized):
+            source.verification.check(request_of(event), ["another secret"], LocalCertificates())
+
+
+@each_webhook
+def test_a_renewed_event_verifies_now_and_is_another_event(name: str) -> None:
+    now = datetime(2031, 5, 24, 10, 0, 0, 123456, tzinfo=UTC)
+    first, second = (renewed(events.load(name), KNOWN, at) for at in (now, now + timedelta(milliseconds=1)))
+    check(first, now)
+    check(second, now)
+    if name not in HANDSHAKES | {"slack-page-command", "sns-subscription"}:
+        assert len({identity(event) for event in (events.load(name), first, second)}) == 3
+    assert first["requestContext"]["timeEpoch"] == int(now.timestamp() * 1000)
+
+
+@each_webhook
+def test_the_example_configuration_wants_the_event(name: str) -> None:
+    found = routed(events.load(name))
+    assert not found.misrouted
+    assert bool(found.dispatches) == (name not in HANDSHAKES)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with what it was sent."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        seen = {"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}, "body": body.hex()}
+        self.send_response(409 if "x-refuse" in self.headers else 202)
+        self.end_headers()
+        self.wfile.write(json.dumps(seen).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """The test is quiet."""
+
+
+@pytest.fixture
+def echo() -> Iterator[int]:
+    server = HTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@each_webhook
+def test_an_event_is_posted_byte_for_byte(name: str, echo: int) -> None:
+    event = events.load(name)
+    answer = events.post(event, echo)
+    seen = json.loads(answer.body)
+    assert answer.status == 202
+    assert bytes.fromhex(seen["body"]) == body_of(event)
+    query = event["rawQueryString"]
+    assert seen["path"] == event["rawPath"] + (f"?{query}" if query else "")
+    proof = source_of(event).verification.preset.scheme.secret_headers
+    assert {header: seen["headers"][header] for header in proof} == {
+        header: event["headers"][header] for header in proof
+    }
+    assert seen["headers"]["host"] == f"127.0.0.1:{echo}"
+
+
+def test_make_event_prints_the_status_and_the_answer(echo: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert events.main(["post", "github-release", "--port", str(echo)]) == 0
+    status, _, body = capsys.readouterr().out.partition("\n")
+    assert status == "HTTP 202 Accepted"
+    assert json.loads(body)["path"] == "/webhooks/github"
+
+
+def test_make_event_fails_when_the_relay_refuses(echo: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    event = events.load("github-release")
+    refused = tmp_path / "refused.json"
+    refused.write_text(json.dumps(event | {"headers": event["headers"] | {"x-refuse": "yes"}}))
+    assert events.main(["post", str(refused), "--port", str(echo)]) == 1
+    assert capsys.readouterr().out.startswith("HTTP 409 Conflict\n")
+
+
+def test_make_event_says_when_nothing_listens(echo: int, capsys: pytest.CaptureFixture[str]) -> None:
+    closed = HTTPServer(("127.0.0.1", 0), Echo)
+    port = closed.server_address[1]
+    closed.server_close()
+    assert events.main(["post", "github-release", "--port", str(port)]) == 2
+    assert f"nothing answers on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_an_unknown_event_is_answered_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert events.main(["post", "github-relase"]) == 2
+    error = capsys.readouterr().err
+    assert "no event github-relase" in error
+    assert "github-release" in error
+
+
+def test_another_function_s_event_is_not_posted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert events.main(["post", "schedule"]) == 2
+    assert "make invoke" in capsys.readouterr().err
+
+
+def test_a_source_that_the_configuration_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "relay.yaml"
+    empty.write_text("sources: {}\n")
+    monkeypatch.setenv("CONFIG", str(empty))
+    assert events.main(["post", "github-release"]) == 2
+    assert "source github: the configuration has no such source" in capsys.readouterr().err
+
+
+def test_an_edited_file_is_signed_in_place(tmp_path: Path) -> None:
+    edited = tmp_path / "webhook-edited.json"
+    event = events.load("stripe-payment-failed")
+    edited.write_text(json.dumps(event | {"body": event["body"].replace("HW-0042", "HW-0043")}))
+    with pytest.raises(Unauthorized):
+        check(json.loads(edited.read_text()))
+    assert events.main(["sign", str(edited)]) == 0
+    check(json.loads(edited.read_text()))
+
+
+def test_a_fresh_copy_is_written_where_asked(tmp_path: Path) -> None:
+    output = tmp_path / "fresh.json"
+    assert events.main(["fresh", "stripe-payment-failed", "--output", str(output)]) == 0
+    check(json.loads(output.read_text()), datetime.now(UTC))
+
+
+@each_webhook
+def test_the_whole_relay_takes_the_event(name: str, stack: Stack, eventually: Callable[..., Any]) -> None:
+    event = events.fresh(name, KNOWN)
+    answer = events.post(event, urlsplit(stack.relay_url).port or 0)
+    assert answer.status in (200, 202), str(answer)
+    if name == "slack-url-verification":
+        assert answer.body.decode() == json.loads(event["body"])["challenge"]
+    elif name == "sns-subscription":
+        assert json.loads(answer.body)["outcome"] == "ignored"
+    else:
+        eventually(lambda: requests.get(f"{stack.sandbox_url}/sandbox/messages", timeout=5).json()["messages"])
