@@ -56,6 +56,7 @@ def candidates(version: str) -> Iterator[Path]:
     """Where a Python of that version usually lies: named by hand, on PATH, under pyenv, under uv."""
     if chosen := os.environ.get("BUILD_PYTHON"):
         yield Path(chosen)
+        return
     if found := shutil.which(f"python{version}"):
         yield Path(found)
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
@@ -70,9 +71,10 @@ def python_of(version: str) -> Path:
     """A Python whose bytecode Lambda's own can read, so the same minor version."""
     probe = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
     for python in candidates(version):
-        answer = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
-        if answer.stdout.strip() == version:
-            return python
+        if shutil.which(python):
+            answer = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=False)
+            if answer.stdout.strip() == version:
+                return python
     raise CannotBuildError(
         f"Python {version} with pip is needed, to compile bytecode for Lambda. Install it (`pyenv install {version}`,"
         f" `uv python install {version}`, your system's package), or name one: BUILD_PYTHON=/path/to/python{version}"

@@ -69,7 +69,7 @@ def test_without_the_runtime_s_python_the_build_says_what_to_do(tmp_path: Path) 
     (tmp_path / "build.toml").write_text(
         '[function_build_definitions.one]\nruntime = "python3.99"\narchitecture = "arm64"\n'
     )
-    command = ["python3", "build.py", tmp_path / "build" / "WebhookFunction"]
+    command = ["python3", "build.py", str(tmp_path / "build" / "WebhookFunction")]
     done = subprocess.run(command, cwd=PROJECT / "src", capture_output=True, text=True, check=False, env=os.environ)
 
     assert done.returncode != 0
