@@ -1,0 +1,89 @@
+"""The relay in the local stack: an event's whole way, as the sandbox, the queue and the logs show it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+from sandbox import events
+from sandbox.renewal import Sources
+from sandbox.stack.proxies import Reachability
+from sandbox.stack.settings import StackSettings
+from sandbox.stack.stack import Stack
+
+Wait = Callable[..., Any]
+
+
+def post(stack: Stack, event: dict[str, Any]) -> events.Answer:
+    return events.post(event, int(stack.relay_url.rpartition(":")[2]))
+
+
+def fresh(stack: Stack, name: str) -> dict[str, Any]:
+    return events.fresh(name, Sources(stack.settings.config, stack.settings.secrets))
+
+
+def messages(stack: Stack) -> list[dict[str, Any]]:
+    answer = requests.get(f"{stack.sandbox_url}/sandbox/messages", timeout=5).json()
+    found: list[dict[str, Any]] = answer["messages"]
+    return found
+
+
+def test_a_webhook_becomes_a_message_that_knows_where_it_came_from(stack: Stack, eventually: Wait) -> None:
+    assert post(stack, fresh(stack, "github-release")).status == requests.codes.ok
+
+    (message,) = messages(stack)
+    trail = eventually(lambda: messages(stack)[0].get("trail"))
+    assert (trail["event"]["source"], trail["route"]) == ("github", "release")
+    assert message["scenarioKey"] == stack.settings.config["scenarios"]["incident"]
+    lines = [line for line in stack.log_records("WebhookFunction") if line.get("message") == "message_status"]
+    assert message["messageId"] in {line["message_id"] for line in lines}
+
+
+def test_copies_that_arrive_together_make_one_message(stack: Stack) -> None:
+    event = fresh(stack, "github-release")
+    with ThreadPoolExecutor(20) as senders:
+        answers = list(senders.map(lambda _: post(stack, event).status, range(20)))
+    assert set(answers) <= {200, 409}
+    assert 200 in answers
+    assert len(messages(stack)) == 1
+
+
+def test_what_omni_can_not_take_now_waits_in_the_queue_and_is_delivered_later(stack: Stack, eventually: Wait) -> None:
+    fault = {"kind": "status", "status": 503, "count": 2}
+    requests.post(f"{stack.sandbox_url}/sandbox/faults", json=fault, timeout=5).raise_for_status()
+    assert post(stack, fresh(stack, "github-release")).status == requests.codes.accepted
+    assert eventually(lambda: messages(stack), 30)
+    assert len(messages(stack)) == 1
+
+
+def test_a_process_that_dies_while_sending_loses_nothing_when_the_sender_tries_again(
+    stack_settings: Callable[..., StackSettings], eventually: Wait
+) -> None:
+    """The record of the attempt in progress lasts as long as the function may run: here 4 s."""
+    with Stack(stack_settings(timeouts={"WebhookFunction": 4})) as stack:
+        event = fresh(stack, "github-release")
+        fault = {"kind": "timeout", "count": 1, "after": "accept"}
+        requests.post(f"{stack.sandbox_url}/sandbox/faults", json=fault, timeout=5).raise_for_status()
+        with ThreadPoolExecutor(1) as sender:
+            first = sender.submit(post, stack, event)
+            eventually(lambda: messages(stack))  # OMNI has it, and hasn't said so
+            for pid in stack.pids("WebhookFunction"):
+                stack.kill(pid)
+            assert first.result().status == requests.codes.server_error
+        eventually(lambda: post(stack, event).status == requests.codes.ok, 30)
+        assert len(messages(stack)) == 1
+
+
+def test_a_schedule_sends_when_it_is_invoked(stack: Stack) -> None:
+    outcome = stack.invoke("ScheduleFunction", events.load("schedule"))
+    assert outcome.error is None
+    assert [message["text"] for message in messages(stack)] == [events.load("schedule")["text"]]
+
+
+def test_with_its_table_out_of_reach_the_relay_queues_instead_of_sending(stack: Stack, eventually: Wait) -> None:
+    stack.set_reachability("dynamodb", Reachability.REFUSE)
+    assert post(stack, fresh(stack, "github-release")).status == requests.codes.accepted
+    assert not messages(stack)
+    stack.set_reachability("dynamodb", Reachability.NORMAL)
+    assert eventually(lambda: messages(stack), 30)
