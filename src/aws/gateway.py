@@ -1,7 +1,8 @@
 """OMNI behind Powertools' circuit breaker, its state shared on DynamoDB by all functions."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.circuit_breaker import (
     CircuitBreakerConfig,
@@ -36,7 +37,10 @@ class OmniBreaker:
         table: str,
         *,
         on_transition: Callable[[CircuitTransition], None],
+        span: Callable[[str], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
+        """`on_transition` hears when the circuit opens or closes; `span` traces each call."""
+        self._span = span
         self._configuration = configuration
         self._account: OmniAccount | None = None
         self._client: OmniClient | None = None
@@ -62,11 +66,11 @@ class OmniBreaker:
             raise BreakerOpen from None
         return response
 
-    @staticmethod
-    def _call(client: OmniClient, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
-        if isinstance(request, TextRequest):
-            return client.send_text(request, deadline=deadline)
-        return client.send_advanced(request, deadline=deadline)
+    def _call(self, client: OmniClient, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
+        with self._span("omni"):
+            if isinstance(request, TextRequest):
+                return client.send_text(request, deadline=deadline)
+            return client.send_advanced(request, deadline=deadline)
 
     def _current_client(self) -> OmniClient:
         account = self._configuration.account()

@@ -13,6 +13,7 @@ from aws.ledger import DynamoDbLedger
 from aws.outbox import SqsOutbox
 from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
+from handlers.tracing import span
 from relay.relaying import Relayer
 from relay.retries import RetrySchedule
 from relay.sending import Sender
@@ -64,7 +65,9 @@ def outbox() -> SqsOutbox:
 
 @cache
 def gateway() -> OmniBreaker:
-    return OmniBreaker(configuration(), clients.dynamodb(), environment().table_name, on_transition=_breaker_moved)
+    return OmniBreaker(
+        configuration(), clients.dynamodb(), environment().table_name, on_transition=_breaker_moved, span=span
+    )
 
 
 def _breaker_moved(transition: "CircuitTransition") -> None:

@@ -2,16 +2,35 @@
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.tracing import Tracer
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 def traced(handler: _Handler) -> _Handler:
-    """A segment for the handler, with subsegments for AWS and OMNI calls; neither answers nor exceptions are kept."""
-    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "true").lower() == "true":
+    """A subsegment for the handler, and one for each call of AWS; neither answers nor exceptions are kept in it."""
+    tracer = _tracer()
+    if tracer is None:
         return handler
+    return cast("_Handler", tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False))
+
+
+def span(name: str) -> AbstractContextManager[Any]:
+    """A subsegment of that name around a piece of work."""
+    tracer = _tracer()
+    return nullcontext() if tracer is None else tracer.provider.in_subsegment(name)
+
+
+@cache
+def _tracer() -> "Tracer | None":
+    if os.environ.get("POWERTOOLS_TRACE_DISABLED", "true").lower() == "true":
+        return None
     from aws_lambda_powertools.tracing import Tracer
 
-    tracer = Tracer(patch_modules=("boto3", "requests"))
-    return cast("_Handler", tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False))
+    # Not requests: its patch would send our trace ids to OMNI.
+    return Tracer(patch_modules=("boto3",))
