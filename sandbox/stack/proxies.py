@@ -12,7 +12,7 @@ _CHUNK = 65_536
 
 
 class Reachability(StrEnum):
-    """What a connection meets: `refuse` finds no listener, `reset` an RST, `hang` takes it and never answers."""
+    """What a connection meets: `refuse` finds no listener; `reset` an RST as it speaks; `hang` is never answered."""
 
     NORMAL = "normal"
     REFUSE = "refuse"
@@ -66,6 +66,8 @@ class ServiceProxy:
         try:
             if self.reachability is Reachability.HANG:
                 await asyncio.Event().wait()
+            if self.reachability is Reachability.RESET:
+                await reader.read(1)
             if self.reachability is Reachability.NORMAL:
                 await self._relay(reader, writer)
                 writer.close()

@@ -1,6 +1,7 @@
 """A stack of tiny functions, to prove the stand-ins for AWS by themselves."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +30,19 @@ def tiny_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Sta
 def tiny(tiny_settings: Callable[..., StackSettings]) -> Iterator[Stack]:
     with Stack(tiny_settings(processes=3, integration_timeout=3, faults=True)) as stack:
         yield stack
+
+
+@pytest.fixture
+def variant(tiny_settings: Callable[..., StackSettings], tmp_path: Path) -> Callable[[str, str], StackSettings]:
+    """The tiny template with some text in it replaced."""
+
+    def settings(old: str, new: str) -> StackSettings:
+        original = tiny_settings()
+        text = original.template.read_text(encoding="utf-8")
+        assert old in text
+        template = tmp_path / "template.yaml"
+        text = text.replace("CodeUri: functions", f"CodeUri: {original.template.parent / 'functions'}")
+        template.write_text(text.replace(old, new), encoding="utf-8")
+        return replace(original, template=template)
+
+    return settings

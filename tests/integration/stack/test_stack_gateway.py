@@ -210,18 +210,12 @@ def test_hostile_bytes_are_taken_or_refused_but_break_nothing(tiny: Stack, reque
     assert status in {b"200", b"400", b"404"}
 
 
-def test_more_requests_than_the_throttle_allows_are_turned_away(
-    tiny_settings: Callable[..., StackSettings], tmp_path: Any
-) -> None:
-    text = tiny_settings().template.read_text(encoding="utf-8")
-    throttled = text.replace(
+def test_more_requests_than_the_throttle_allows_are_turned_away(variant: Callable[[str, str], StackSettings]) -> None:
+    settings = variant(
         "Type: AWS::Serverless::HttpApi",
         "Type: AWS::Serverless::HttpApi\n    Properties:\n"
         "      DefaultRouteSettings: { ThrottlingRateLimit: 1, ThrottlingBurstLimit: 3 }",
-    ).replace("CodeUri: functions", f"CodeUri: {tiny_settings().template.parent / 'functions'}")
-    template = tmp_path / "template.yaml"
-    template.write_text(throttled, encoding="utf-8")
-    settings = StackSettings(template=template, logs=tmp_path, ports=tiny_settings().ports, with_sandbox=False)
+    )
     with Stack(settings) as stack, ThreadPoolExecutor(6) as callers:
         answers = list(callers.map(lambda _: requests.post(f"{stack.relay_url}/webhooks/x", timeout=10), range(6)))
     refused = [answer for answer in answers if answer.status_code == 429]

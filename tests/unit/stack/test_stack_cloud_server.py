@@ -1,0 +1,69 @@
+"""The AWS services in memory take one call at a time, while a long poll waits without holding up the others."""
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sandbox.stack.cloud_server import Environ, OneAtATime, StartResponse
+
+
+def call(app: OneAtATime, target: str, **body: Any) -> Any:
+    """The answer to a call of the JSON protocol."""
+    content = json.dumps(body).encode()
+    environ = {
+        "HTTP_X_AMZ_TARGET": target,
+        "CONTENT_LENGTH": str(len(content)),
+        "wsgi.input": io.BytesIO(content),
+    }
+    return json.loads(b"".join(app(environ, lambda *_: None)))
+
+
+def backend(answer: Callable[[Environ], Any]) -> Callable[[Environ, StartResponse], Iterable[bytes]]:
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [json.dumps(answer(environ)).encode()]
+
+    return app
+
+
+def test_calls_do_not_overlap() -> None:
+    inside = threading.Semaphore(1)
+
+    def answer(_: Environ) -> bool:
+        alone = inside.acquire(blocking=False)
+        time.sleep(0.005)  # long enough for another call to come in
+        inside.release()
+        return alone
+
+    app = OneAtATime(backend(answer))
+    with ThreadPoolExecutor(8) as callers:
+        assert all(callers.map(lambda _: call(app, "DynamoDB_20120810.PutItem"), range(24)))
+
+
+def test_a_long_poll_waits_for_a_message_and_lets_others_in_meanwhile() -> None:
+    messages: list[str] = []
+
+    def answer(environ: Environ) -> Any:
+        body = json.loads(environ["wsgi.input"].read())
+        if environ["HTTP_X_AMZ_TARGET"] == "AmazonSQS.SendMessage":
+            messages.append(body["MessageBody"])
+            return {}
+        assert body["WaitTimeSeconds"] == 0  # the wait is not the backend's
+        return {"Messages": messages} if messages else {}
+
+    app = OneAtATime(backend(answer))
+    with ThreadPoolExecutor(1) as receiver:
+        received = receiver.submit(call, app, "AmazonSQS.ReceiveMessage", WaitTimeSeconds=20)
+        call(app, "AmazonSQS.SendMessage", MessageBody="hello")
+        assert received.result(timeout=10) == {"Messages": ["hello"]}
+
+
+def test_a_long_poll_for_nothing_ends_after_its_wait() -> None:
+    app = OneAtATime(backend(lambda _: {}))
+    started = time.monotonic()
+    assert call(app, "AmazonSQS.ReceiveMessage", WaitTimeSeconds=1) == {}
+    assert 1 <= time.monotonic() - started < 5
