@@ -1,13 +1,15 @@
 """What the functions are given: all that their code reads, and in AWS nothing that belongs to this machine."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 from handlers.environment import Environment
+from relay.routing import parse_notification
 from sandbox.stack.intrinsics import load_yaml
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.template import FunctionSpec, read_template
+from sandbox.stack.template import FunctionSpec, Template, read_template
 
 _READ = re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z_]+)["']""")
 
@@ -63,3 +65,13 @@ def test_each_function_has_a_handler(function: FunctionSpec, project: Path) -> N
     source = (project / "src" / module.replace(".", "/")).with_suffix(".py").read_text()
 
     assert re.search(rf"^(def {name}\(|{name} =)", source, re.MULTILINE)
+
+
+def test_the_example_schedule_carries_a_notification_of_the_example_configuration(
+    template: Template, project: Path
+) -> None:
+    [schedule] = template.schedules
+    carried = parse_notification(json.loads(schedule.input or ""))
+
+    assert carried.id == "<aws.scheduler.execution-id>"  # EventBridge Scheduler puts the firing's own id there
+    assert carried.scenario in load_yaml(project / "relay.yaml")["scenarios"]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +220,12 @@ def test_every_alarm_tells_whoever_asked_to_be_told_and_is_quiet_without_traffic
 
 def test_the_example_schedule_sleeps_until_somebody_wakes_it(template: Template) -> None:
     assert [schedule.enabled for schedule in template.schedules] == [False]
+
+
+def test_the_dashboard_is_json_and_shows_metrics_that_the_code_counts(document: dict[str, Json], project: Path) -> None:
+    body, _ = document["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    titles = {widget["properties"]["title"] for widget in json.loads(body)["widgets"]}
+    code = (project / "src" / "aws" / "telemetry.py").read_text()
+
+    assert {"Messages", "Webhooks", "Waiting"} <= titles
+    assert set(re.findall(r'"(Messages[A-Z]\w+)"', body)) == set(re.findall(r'"(Messages[A-Z]\w+)"', code))
