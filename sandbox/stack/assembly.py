@@ -15,7 +15,7 @@ import requests
 from cli.parameters import Parameter, parameters_of
 from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
 from sandbox.stack.function_log import FunctionLog
-from sandbox.stack.functions import LambdaFunction, Worker
+from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.gateway import Gateway
 from sandbox.stack.invoke_api import invoke_api
 from sandbox.stack.polling import QueuePoller
@@ -27,8 +27,10 @@ from sandbox.stack.sandbox_server import SNS_PATH
 from sandbox.stack.schedules import Scheduler
 from sandbox.stack.servers import Server
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
-from sandbox.stack.template import FunctionSpec, Template, read_template
+from sandbox.stack.specs import FunctionSpec, Template
+from sandbox.stack.template import read_template
 from sandbox.stack.trail import Trail
+from sandbox.stack.workers import Worker
 
 PROXIED_SERVICES = ("ssm", "sqs", "dynamodb", "s3")
 START_TIMEOUT = 60

@@ -12,7 +12,7 @@ import botocore.session
 from botocore.config import Config
 
 from sandbox.stack.processes import ServerProcess
-from sandbox.stack.template import REGION, QueueSpec, TableSpec, Template
+from sandbox.stack.specs import REGION, QueueSpec, TableSpec, Template
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local-secret"}
 

@@ -1,12 +1,9 @@
-"""Lambda's part: hands invocations to a function's processes, and starts, times out and replaces these."""
+"""Lambda's part: hands invocations to a function's processes, and starts and replaces these."""
 
 import asyncio
-import signal
-import time
 from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.invocations import (
@@ -18,137 +15,9 @@ from sandbox.stack.invocations import (
     failure,
     new_trace_id,
 )
-from sandbox.stack.processes import base_environment, kill, start_python
-from sandbox.stack.template import REGION, FunctionSpec
-
-INIT_TIMEOUT = 30  # Lambda gives 10 s; a laptop that compiles the modules for the first time needs longer
-
-
-class ProcessLost(Exception):
-    """The process that waited for work has died."""
-
-
-class Worker:
-    """One execution environment: a process at a time, and in it one invocation at a time."""
-
-    def __init__(self, function: "LambdaFunction", port: int) -> None:
-        self.port = port
-        self.current: Invocation | None = None
-        self.process: Process | None = None
-        self._function = function
-        self._next: asyncio.Future[Invocation] | None = None
-        self._init_error: Outcome | None = None
-        self._ready = False
-        self._life: asyncio.Task[None] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-
-    @property
-    def alive(self) -> bool:
-        return self._life is not None and not self._life.done()
-
-    @property
-    def initialising(self) -> bool:
-        return self.alive and not self._ready
-
-    def start(self) -> None:
-        if not self.alive:
-            self._ready, self._init_error = False, None
-            self._life = asyncio.create_task(self._live())
-
-    async def stop(self) -> None:
-        if self._life is not None:
-            self._life.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._life
-        if self.process is not None:
-            await self.process.wait()
-        self._stop_waiting()
-
-    async def _live(self) -> None:
-        self.process = await self._function.spawn(self.port)
-        init_limit = asyncio.get_running_loop().call_later(INIT_TIMEOUT, self._init_timed_out)
-        try:
-            await self._copy_log(self.process)
-            code = await self.process.wait()
-        finally:
-            init_limit.cancel()
-            kill(self.process)
-        self._died(code)
-
-    async def _copy_log(self, process: Process) -> None:
-        """Until the process ends: that is when the pipe does, unless a child of its holds on to it."""
-        if process.stdout is None:
-            return
-        ended = asyncio.create_task(process.wait())
-        ended.add_done_callback(lambda _: kill(process))
-        while line := await process.stdout.readline():
-            self._function.log.write(line)
-        await ended
-
-    def _died(self, code: int) -> None:
-        was_ready, self._ready = self._ready, False
-        self._stop_waiting()
-        reason = f"signal: {signal.strsignal(-code)}".lower() if code < 0 else f"exit status {code}"
-        lost = self._init_error or failure("Runtime.ExitError", f"Error: Runtime exited with error: {reason}")
-        if self.current is not None:
-            self.finish(self.current.id, lost)
-        elif not was_ready:
-            self._function.init_failed(lost)
-        self._function.lost(self, restart=was_ready)
-
-    def _stop_waiting(self) -> None:
-        if self._next is not None and not self._next.done():
-            self._next.set_exception(ProcessLost())
-        self._next = None
-
-    def _init_timed_out(self) -> None:
-        if self.process is not None and not self._ready:
-            self._init_error = failure("Sandbox.Timedout", f"Error: Init timed out after {INIT_TIMEOUT} seconds")
-            kill(self.process)
-
-    # What the process asks for by the Runtime API.
-
-    async def next(self) -> Invocation:
-        """Waits for an invocation. Raises ProcessLost when the process dies meanwhile."""
-        self._ready = True
-        work: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
-        self._next = work
-        self._function.offer(self)
-        return await work
-
-    def finish(self, invocation_id: str, outcome: Outcome) -> bool:
-        """False where the process isn't working on that invocation, or no longer."""
-        if self.current is None or self.current.id != invocation_id:
-            return False
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self.current.settle(outcome)
-        self.current = None
-        return True
-
-    def init_failed(self, outcome: Outcome) -> None:
-        self._init_error = outcome
-
-    # What the function asks of it.
-
-    def take(self, invocation: Invocation) -> bool:
-        """False where the process died meanwhile."""
-        if self._next is None or self._next.done():
-            return False
-        timeout = self._function.spec.timeout
-        invocation.deadline = time.time() + timeout
-        self.current = invocation
-        self._alarm = asyncio.get_running_loop().call_later(timeout, self._timed_out, invocation)
-        self._next.set_result(invocation)
-        self._next = None
-        return True
-
-    def _timed_out(self, invocation: Invocation) -> None:
-        seconds = self._function.spec.timeout
-        message = f"RequestId: {invocation.id} Error: Task timed out after {seconds:.2f} seconds"
-        self.finish(invocation.id, failure("Sandbox.Timedout", message))
-        if self.process is not None:
-            kill(self.process)
+from sandbox.stack.processes import base_environment, start_python
+from sandbox.stack.specs import REGION, FunctionSpec
+from sandbox.stack.workers import Worker
 
 
 class LambdaFunction:

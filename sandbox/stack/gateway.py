@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.http_events import MalformedAnswer, Received, http_answer, http_event
 from sandbox.stack.invocations import PayloadTooLarge, Throttled, new_trace_id
-from sandbox.stack.template import RouteSpec, ThrottleSpec
+from sandbox.stack.specs import RouteSpec, ThrottleSpec
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 MAX_BODY_BYTES: Final = 10 * 2**20

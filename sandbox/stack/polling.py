@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
-from sandbox.stack.template import REGION, MappingSpec, QueueSpec
+from sandbox.stack.specs import REGION, MappingSpec, QueueSpec
 
 _WAIT_SECONDS = 5
 _PAUSE_AFTER_FAILURE = 0.2

@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.stack.functions import ProcessLost, Worker
 from sandbox.stack.invocations import MAX_PAYLOAD_BYTES, Outcome, failure
-from sandbox.stack.template import FunctionSpec
+from sandbox.stack.specs import FunctionSpec
+from sandbox.stack.workers import ProcessLost, Worker
 
 _PREFIX = "/2018-06-01/runtime"
 _GONE = Response(status_code=410)

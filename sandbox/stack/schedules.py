@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.invocations import PayloadTooLarge, Throttled
-from sandbox.stack.template import ACCOUNT, REGION, ScheduleSpec
+from sandbox.stack.specs import ACCOUNT, REGION, ScheduleSpec
 
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # 1 to 7
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")

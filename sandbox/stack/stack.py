@@ -19,7 +19,7 @@ from sandbox.stack.invocations import Outcome
 from sandbox.stack.ports import listen, port_of
 from sandbox.stack.proxies import Reachability
 from sandbox.stack.settings import StackSettings
-from sandbox.stack.template import Template
+from sandbox.stack.specs import Template
 
 _T = TypeVar("_T")
 

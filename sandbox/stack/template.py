@@ -1,14 +1,25 @@
-"""Reads template.yaml into what the stand-ins need: functions, routes, queues, their pollers, tables, schedules."""
+"""Reads template.yaml: what CloudFormation would make of it, as specs."""
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.stack.intrinsics import Json, Resolver, TemplateError, load_yaml, text
+from sandbox.stack.specs import (
+    ACCOUNT,
+    REGION,
+    FunctionSpec,
+    MappingSpec,
+    QueueSpec,
+    RouteSpec,
+    ScheduleSpec,
+    TableSpec,
+    Template,
+    ThrottleSpec,
+)
 
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
+__all__ = ["FunctionSpec", "MappingSpec", "Template", "read_template"]  # what readers of the result name, too
+
 STACK_NAME = "omni-relay-local"
 _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -18,108 +29,6 @@ _PSEUDO_PARAMETERS = {
     "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/local",
     "AWS::URLSuffix": "amazonaws.com",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionSpec:
-    """`timeout` in seconds, `memory` in MB; `reserved` is the reserved concurrency, where the template sets one."""
-
-    logical_id: str
-    name: str
-    handler: str
-    code: Path
-    runtime: str
-    timeout: float
-    memory: int
-    environment: Mapping[str, str]
-    reserved: int | None
-    log_group: str
-    log_format: str
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class RouteSpec:
-    """`method` is upper-case, or ANY; `path` may hold `{name}` and, last, `{name+}`."""
-
-    method: str
-    path: str
-    function: str
-
-
-@dataclass(frozen=True, slots=True)
-class ThrottleSpec:
-    """Requests a second, and at once; None is no limit."""
-
-    rate: float | None = None
-    burst: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSpec:
-    """`attributes` are SQS's own, as CreateQueue takes them."""
-
-    logical_id: str
-    name: str
-    attributes: Mapping[str, str]
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class MappingSpec:
-    """A queue that is polled for a function; `window` is the batching window in seconds."""
-
-    queue: str
-    function: str
-    batch_size: int
-    window: float
-    max_concurrency: int | None
-    reports_failures: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TableSpec:
-    """`definition` is what CreateTable takes."""
-
-    logical_id: str
-    name: str
-    definition: Mapping[str, Json]
-    ttl_attribute: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleSpec:
-    """`input` is the payload as text; None is AWS's own default, an empty one."""
-
-    name: str
-    function: str
-    expression: str
-    timezone: str
-    input: str | None
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """Logical ids are the keys; they are also what `function` and `queue` of the other specs mean."""
-
-    functions: Mapping[str, FunctionSpec]
-    routes: tuple[RouteSpec, ...]
-    throttle: ThrottleSpec
-    queues: Mapping[str, QueueSpec]
-    mappings: tuple[MappingSpec, ...]
-    tables: Mapping[str, TableSpec]
-    schedules: tuple[ScheduleSpec, ...]
-
-    def queue_url(self, logical_id: str, cloud_url: str) -> str:
-        return f"{cloud_url}/{ACCOUNT}/{self.queues[logical_id].name}"
-
 
 # Property of the resource that holds its physical name.
 _NAMES = {

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.schedules import firing, next_firing
-from sandbox.stack.template import ScheduleSpec
+from sandbox.stack.specs import ScheduleSpec
 
 SPEC = ScheduleSpec("Daily", "ScheduleFunction", "rate(1 day)", "UTC", None, enabled=True)
 FRIDAY = datetime(2026, 1, 2, 10, 30, 20, tzinfo=UTC)

@@ -7,7 +7,8 @@ import pytest
 
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.settings import PROJECT
-from sandbox.stack.template import Template, read_template
+from sandbox.stack.specs import Template
+from sandbox.stack.template import read_template
 
 Read = Callable[..., Template]
 
