@@ -24,7 +24,7 @@ from sandbox.stack.processes import ServerProcess
 from sandbox.stack.proxies import ServiceProxy
 from sandbox.stack.runtime_api import runtime_api
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.schedules import Scheduler
+from sandbox.stack.schedules import Scheduler, schedulers
 from sandbox.stack.servers import Server
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
 from sandbox.stack.specs import FunctionSpec, Template
@@ -155,7 +155,7 @@ class Assembly:
             )
             for m in template.mappings
         ]
-        triggers += [Scheduler(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
+        triggers += schedulers(template, functions)
         for trigger in triggers:
             trigger.start()
             running.push_async_callback(trigger.stop)

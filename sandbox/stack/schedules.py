@@ -5,17 +5,17 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.invocations import PayloadTooLarge, Throttled
-from sandbox.stack.specs import ACCOUNT, REGION, ScheduleSpec
+from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
+from sandbox.stack.specs import ACCOUNT, REGION, ScheduleSpec, Template
 
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # 1 to 7
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -116,10 +116,16 @@ def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
     return first_after
 
 
+class Invocable(Protocol):
+    """A function, as far as a schedule needs it."""
+
+    async def invoke(self, payload: bytes) -> Outcome: ...
+
+
 class Scheduler:
     """Fires one schedule, as long as it has a next time."""
 
-    def __init__(self, spec: ScheduleSpec, function: LambdaFunction) -> None:
+    def __init__(self, spec: ScheduleSpec, function: Invocable) -> None:
         self._spec = spec
         self._function = function
         self._next = next_firing(spec)
@@ -141,6 +147,11 @@ class Scheduler:
             with suppress(Throttled, PayloadTooLarge):
                 await self._function.invoke(firing(self._spec, due).encode())
             now = due
+
+
+def schedulers(template: Template, functions: Mapping[str, Invocable]) -> list[Scheduler]:
+    """Of the enabled schedules. Raises TemplateError."""
+    return [Scheduler(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
 
 
 def firing(spec: ScheduleSpec, due: datetime) -> str:

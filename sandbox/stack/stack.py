@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import threading
 from asyncio import FIRST_COMPLETED
 from collections.abc import Coroutine
@@ -16,7 +17,7 @@ from typing import Any, Self, TypeVar
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
 from sandbox.stack.cloud import client
 from sandbox.stack.invocations import Outcome
-from sandbox.stack.ports import listen, port_of
+from sandbox.stack.ports import PortInUse, listen, port_of
 from sandbox.stack.proxies import Reachability
 from sandbox.stack.settings import StackSettings
 from sandbox.stack.specs import Template
@@ -32,15 +33,7 @@ class Stack:
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
-        self._listeners = {}
-        ports = settings.ports
-        for name, port in {
-            "relay": ports.relay,
-            "sandbox": ports.sandbox,
-            "aws": ports.aws,
-            "lambda": ports.lambda_,
-        }.items():
-            self._listeners[name] = listen(settings.bind_host, port, f"{name.upper()}_PORT")
+        self._listeners = _bound(settings)
         urls = {
             name: f"http://{settings.reachable_host}:{port_of(listener)}" for name, listener in self._listeners.items()
         }
@@ -135,3 +128,18 @@ class Stack:
                 return
             self._started.set_result(None)
             await stopping
+
+
+def _bound(settings: StackSettings) -> dict[str, socket.socket]:
+    """All of them or none. Raises PortInUse."""
+    ports = settings.ports
+    wanted = {"relay": ports.relay, "sandbox": ports.sandbox, "aws": ports.aws, "lambda": ports.lambda_}
+    bound: dict[str, socket.socket] = {}
+    try:
+        for name, port in wanted.items():
+            bound[name] = listen(settings.bind_host, port, f"{name.upper()}_PORT")
+    except (OSError, PortInUse):
+        for listener in bound.values():
+            listener.close()
+        raise
+    return bound

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from sandbox.__main__ import Unusable, settings_from_environment
+from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
 
@@ -99,33 +102,54 @@ def test_even_sigkill_leaves_no_process_behind(run: Run, ports: dict[str, str], 
     eventually(lambda: not alive(servants))
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_a_port_in_use_is_named_with_the_variable_that_changes_it(
-    run: Run, ports: dict[str, str], variable: str
-) -> None:
-    with socket.create_server(("127.0.0.1", int(ports[variable]))):
+def test_a_port_in_use_ends_it_with_the_variable_that_changes_it(run: Run, ports: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", int(ports["AWS_PORT"]))):
         process = run(ports)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert errors == f"port {ports[variable]} is in use; free it, or choose another one with {variable}=…\n"
+    assert errors == f"port {ports['AWS_PORT']} is in use; free it, or choose another one with AWS_PORT=…\n"
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_each_port_in_use_is_named_with_its_variable(
+    tiny_settings: Callable[..., StackSettings],
+    ports: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    for name, port in ports.items():
+        monkeypatch.setenv(name, port)
+    chosen = settings_from_environment().ports
+    with (
+        socket.create_server(("127.0.0.1", int(ports[variable]))),
+        pytest.raises(PortInUse, match=f"{ports[variable]} .* {variable}=") as error,
+    ):
+        Stack(replace(tiny_settings(), ports=chosen))
+    assert error.value.variable == variable
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variable", "value", "said"),
     [
-        ({"RELAY_PORT": "many"}, "RELAY_PORT: expected a port number, not 'many'"),
-        ({"CONFIG": "no/such/file.yaml"}, "no/such/file.yaml: No such file or directory (set CONFIG=…)"),
-        ({"CONFIG": "README.md"}, "README.md"),
+        ("RELAY_PORT", "many", "RELAY_PORT: expected a port number, not 'many'"),
+        ("SANDBOX_PORT", "65536", "SANDBOX_PORT: expected a port number, not '65536'"),
+        ("CONFIG", "no/such/file.yaml", r"no/such/file.yaml: No such file or directory \(set CONFIG=…\)"),
+        ("SECRETS", "README.md", "README.md"),
     ],
 )
 def test_a_file_or_variable_that_can_not_be_used_is_named(
-    run: Run, ports: dict[str, str], variables: dict[str, str], said: str
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
-    process = run(ports | variables)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert said in errors
-    assert "Traceback" not in errors
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Unusable, match=said):
+        settings_from_environment()
+
+
+def test_another_configuration_needs_none_of_our_fake_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text("sources: {github: {verify: github}}")
+    monkeypatch.setenv("CONFIG", str(config))
+    assert settings_from_environment().secrets["sources"].keys() == {"github"}
 
 
 def test_a_mistake_in_relay_yaml_names_source_and_route(run: Run, ports: dict[str, str], tmp_path: Path) -> None:

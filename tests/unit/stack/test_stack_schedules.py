@@ -1,5 +1,6 @@
 """Schedules fire when EventBridge Scheduler's expressions say."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.schedules import firing, next_firing
-from sandbox.stack.specs import ScheduleSpec
+from sandbox.stack.invocations import Outcome
+from sandbox.stack.schedules import firing, next_firing, schedulers
+from sandbox.stack.specs import ScheduleSpec, Template, ThrottleSpec
 
 SPEC = ScheduleSpec("Daily", "ScheduleFunction", "rate(1 day)", "UTC", None, enabled=True)
 FRIDAY = datetime(2026, 1, 2, 10, 30, 20, tzinfo=UTC)
@@ -70,3 +72,35 @@ def test_the_payload_carries_when_and_which_firing_it_is() -> None:
     first, second = (json.loads(firing(spec, FRIDAY)) for _ in range(2))
     assert first["at"] == "2026-01-02T10:30:20Z"
     assert first["id"] != second["id"]
+
+
+class Recorder:
+    """A function that keeps what it is invoked with."""
+
+    def __init__(self) -> None:
+        self.invoked = asyncio.Event()
+        self.payloads: list[bytes] = []
+
+    async def invoke(self, payload: bytes) -> Outcome:
+        self.payloads.append(payload)
+        self.invoked.set()
+        return Outcome(b"null")
+
+
+def test_the_enabled_schedules_fire_and_the_disabled_do_not() -> None:
+    async def run() -> tuple[Recorder, Recorder]:
+        due = (datetime.now(UTC) + timedelta(seconds=1)).strftime("at(%Y-%m-%dT%H:%M:%S.%f)")
+        on = replace(SPEC, expression=due, input='{"it": "fired"}', function="On")
+        functions = {"On": Recorder(), "Off": Recorder()}
+        template = Template({}, (), ThrottleSpec(), {}, (), {}, (on, replace(on, function="Off", enabled=False)))
+        running = schedulers(template, functions)
+        for scheduler in running:
+            scheduler.start()
+        await asyncio.wait_for(functions["On"].invoked.wait(), 10)
+        for scheduler in running:
+            await scheduler.stop()
+        return functions["On"], functions["Off"]
+
+    on, off = asyncio.run(run())
+    assert on.payloads == [b'{"it": "fired"}']
+    assert off.payloads == []
