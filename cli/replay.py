@@ -95,16 +95,21 @@ class Tally:
 
 
 def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: Callable[[Entry, bool], None]) -> Tally:
-    """Puts back what the selection takes; `show` hears of each item, and whether it goes (or would go) back."""
+    """Puts back what the selection takes; `show` hears of each item, and whether it goes (or would go) back.
+
+    What is parked again meanwhile stays for the next replay: else an unmended route would keep this one busy for ever.
+    """
     replayed = 0
+    back: set[tuple[str, ...]] = set()
     kept: list[Entry] = []
     try:
         for entry in letters.entries():
-            goes = entry.item is not None and selection.takes(entry.parked)
+            goes = entry.item is not None and selection.takes(entry.parked) and _key(entry.parked) not in back
             show(entry, goes)
             replayed += goes
             if goes and not dry_run:
                 letters.put_back(entry)
+                back.add(_key(entry.item))
             else:
                 kept.append(entry)
     finally:
@@ -113,10 +118,16 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
     return Tally(replayed, len(kept) if not dry_run else len(kept) - replayed)
 
 
+def _key(what: Parked | QueueItem | None) -> tuple[str, ...]:
+    """What tells items apart: a dispatch by its id, an event by its replay, too."""
+    if what and what.dispatch:
+        return (what.dispatch.id,)
+    return (what.event.source, what.event.id, what.event.nonce) if what and what.event else ()
+
+
 def _entry(message: "MessageTypeDef") -> Entry:
-    body, now = message["Body"], datetime.now(UTC)
-    parked = _parked(body, message)
-    item = parked.replayed(message["MessageId"], now)
+    parked = _parked(message["Body"], message)
+    item = parked.replayed(datetime.now(UTC))
     return Entry(parked, item, message["MessageId"], message["ReceiptHandle"])
 
 

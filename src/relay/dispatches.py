@@ -17,6 +17,7 @@ from relay.destinations import Destination
 from relay.notifications import Notification
 
 _TEXT_CHANNELS = ("sms", "email", "viber", "whatsApp", "voice", "push")
+_AGAIN = "again"
 _NAMESPACE = UUID("5f0c4c5e-6d0f-5f0e-9f57-0b1f3b1a4f3e")
 
 
@@ -69,10 +70,14 @@ class Dispatch(_Frozen):
             return self
         return self.model_copy(update={"id": _dispatch_id(self.id, messages), "messages": tuple(messages)})
 
-    def renewed(self, nonce: str) -> Self:
-        """The same content under new ids: for messages that OMNI has refused, whose ids it may remember."""
-        messages = [m.model_copy(update={"message_id": derive_id(m.message_id, nonce)}) for m in self.messages]
-        return self.model_copy(update={"id": _dispatch_id(self.id, messages), "messages": tuple(messages)})
+    def reissued(self) -> Self:
+        """The same messages, ids and all, as another dispatch: for one whose end is on the ledger."""
+        return self.model_copy(update={"id": derive_id(self.id, _AGAIN)})
+
+    def renewed(self) -> Self:
+        """The same content under new message ids: for messages that OMNI has refused, whose ids it may remember."""
+        messages = [m.model_copy(update={"message_id": derive_id(m.message_id, _AGAIN)}) for m in self.messages]
+        return self.reissued().model_copy(update={"messages": tuple(messages)})
 
 
 def dispatches_of(

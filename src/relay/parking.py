@@ -1,5 +1,6 @@
 """What can't go on until a person acts, as it stands in the dead-letter queue."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from relay.dispatches import Dispatch
+from relay.dispatches import Dispatch, derive_id
 from relay.events import Event
 from relay.queueing import QueueItem
 
@@ -39,16 +40,28 @@ class Parked(BaseModel):
     first_attempt_at: datetime
     last_attempt_at: datetime
 
-    def replayed(self, nonce: str, now: datetime) -> QueueItem | None:
-        """What a replay puts back: a dispatch as it was, an event for today's routes; None where nothing can be.
+    def replayed(self, now: datetime) -> QueueItem | None:
+        """What a replay puts back: a dispatch with its content, an event for today's routes; None where nothing can be.
 
         Messages that OMNI has refused get new ids, which it can't hold against them. All others keep theirs:
-        OMNI may already have the message, and then says so.
+        OMNI may already have the message, and then says so. All ids follow from the old ones, so that an item that
+        is put back twice is recognised, and one that is parked again can be replayed again.
         """
         if self.dispatch:
-            refused = self.reason is Reason.MESSAGES_REJECTED
-            dispatch = self.dispatch.renewed(nonce) if refused else self.dispatch
-            return QueueItem(dispatch=dispatch, first_attempt_at=now)
+            return QueueItem(dispatch=_REISSUES.get(self.reason, _as_it_was)(self.dispatch), first_attempt_at=now)
         if self.event:
+            nonce = derive_id("replay", self.event.nonce)
             return QueueItem(event=self.event.model_copy(update={"nonce": nonce}), first_attempt_at=now)
         return None
+
+
+def _as_it_was(dispatch: Dispatch) -> Dispatch:
+    return dispatch
+
+
+# What was settled by being parked is on the ledger: under its old id it would be taken for done.
+_REISSUES: Mapping[Reason, Callable[[Dispatch], Dispatch]] = {
+    Reason.MESSAGES_REJECTED: Dispatch.renewed,
+    Reason.REQUEST_REFUSED: Dispatch.reissued,
+    Reason.UNKNOWN_SCENARIO: Dispatch.reissued,
+}

@@ -123,7 +123,8 @@ class Relayer:
             first_attempt_at=event.received_at,
             last_attempt_at=now,
         )
-        key = derive_id(event.source, event.id, event.nonce)
+        # With its details: another route that fails for this event later is another matter.
+        key = derive_id(event.source, event.id, event.nonce, parked.detail)
         duplicate = self._once("park", key, lambda: self.sender.outbox.park(parked))
         self.sender.telemetry.log(
             "error", "event_parked", event_id=event.id, source=event.source, reason=parked.reason, detail=parked.detail

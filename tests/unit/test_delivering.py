@@ -121,8 +121,8 @@ def test_a_message_that_is_none_of_ours_is_parked_as_it_came(world, body):
     assert (parked.reason, parked.raw, parked.attempts) == (Reason.MALFORMED_ITEM, body, 3)
 
 
-def _replayed(world, nonce="dead-letter-1"):
-    item = world.outbox.parked.pop().replayed(nonce, world.clock.now())
+def _replayed(world):
+    item = world.outbox.parked.pop().replayed(world.clock.now())
     return item.model_dump_json(by_alias=True)
 
 
