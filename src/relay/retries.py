@@ -1,5 +1,6 @@
 """When a dispatch is tried again: a table from seconds to hours, walked with full jitter."""
 
+import math
 import random
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,4 +34,4 @@ class RetrySchedule:
             return None
         bound = table[min(max(attempt, 1), len(table)) - 1]
         jittered = self.rng.uniform(0, bound)
-        return int(min(max(1, jittered, retry_after or 0), LONGEST_VISIBILITY))
+        return math.ceil(min(max(jittered, retry_after or 0, 1), LONGEST_VISIBILITY))

@@ -29,7 +29,7 @@ def test_delays_are_spread_over_the_whole_range():
 @given(retry_after=st.floats(0, 1e6))
 def test_retry_after_is_a_floor_up_to_what_sqs_can_hide(retry_after):
     delay = schedule().delay(Condition.TRANSIENT, 1, age=0, retry_after=retry_after)
-    assert delay >= min(int(retry_after), LONGEST_VISIBILITY)
+    assert delay >= min(retry_after, LONGEST_VISIBILITY)
     assert delay <= LONGEST_VISIBILITY
 
 
