@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.circuit_breaker import (
     circuit_breaker,
 )
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
+from botocore.exceptions import BotoCoreError, ClientError
 
 from omni.client import OmniClient
 from omni.errors import MalformedAnswer, ServerError, TransportError
@@ -62,7 +63,8 @@ class OmniBreaker:
         client = self._current_client()
         try:
             response: OmniResponse = self._guarded(client, request, deadline)
-        except CircuitBreakerOpenError:
+        except (CircuitBreakerOpenError, ClientError, BotoCoreError):
+            # OMNI's own failures are OmniErrors: botocore's mean that the right to probe can't be had from the table.
             raise BreakerOpen from None
         return response
 

@@ -31,7 +31,11 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
 
     def deliver(record: "SQSRecord") -> None:
         receives = int(record.attributes.approximate_receive_count)
-        postponed = deliverer.deliver(record.body, receives)
+        try:
+            postponed = deliverer.deliver(record.body, receives)
+        except Exception:  # the boundary of one message: it comes again, and the others of its batch go on
+            _telemetry.logger.exception("delivery_failed")
+            raise
         if postponed is not None:
             _hide(record.receipt_handle, postponed.delay)
             raise _Again(f"again in {postponed.delay} s")
