@@ -34,7 +34,7 @@ _FAULTS = (
 )
 _DETAILS: tuple[tuple[type[Exception], str], ...] = (
     (RecursionError, "it is nested too deeply"),
-    (MemoryError, "it is nested too deeply"),
+    (MemoryError, "it needs too much memory"),
     (SyntaxError, "it is nested too deeply"),
     (ArithmeticError, "a calculation has no result"),
     (TypeError, "a value or an argument is of another type than expected"),

@@ -57,6 +57,7 @@ def test_a_function_that_cannot_take_the_data_names_the_expression_only(source: 
         compile_expression(source).search(["canary", {"a": 1}])
 
     assert source in str(problem.value)
+    assert f"{source.partition('(')[0]}() expected" in problem.value.detail
     assert "canary" not in str(problem.value)
 
 
