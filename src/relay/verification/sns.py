@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from relay.inbound import InboundRequest
-from relay.verification.primitives import Keys, Unauthorized, from_base64
+from relay.verification.primitives import Keys, Unauthorized, from_base64, raw
 
 _HOST = r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
 _CERTIFICATE_URL = re.compile(_HOST + r"/[A-Za-z0-9_-]{1,128}\.pem", re.ASCII)
@@ -62,10 +62,7 @@ def signed_content(message: dict[str, Any]) -> bytes:
     if names is None:
         raise Unauthorized("unknown Type")
     present = [name for name in names if name != "Subject" or message.get("Subject") is not None]
-    try:
-        return "".join(f"{name}\n{_field(message, name)}\n" for name in present).encode()
-    except UnicodeEncodeError:
-        raise Unauthorized("malformed body") from None
+    return raw("".join(f"{name}\n{_field(message, name)}\n" for name in present))
 
 
 def confirmation_url(message: Any) -> str | None:

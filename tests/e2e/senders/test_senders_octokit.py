@@ -60,7 +60,7 @@ def github() -> Source:
     everything: dict[str, Any] = {
         "scenario": "incident",
         "to": [{"phone": "+41793026727"}],
-        "text": "{{ headers['x-github-event'] }} {{ body.action | default('') }}: {{ body.sender.login | default('?') }}",
+        "text": "{{ headers['x-github-event'] }} {{ body.action | default('') }} {{ body.sender.login | default('') }}",
     }
     return parse_source("github", {"verify": "github"}, settings["routes"] | {"everything": everything}, (SECRET,))
 

@@ -7,6 +7,8 @@ import pytest
 
 from relay.inbound import InboundRequest
 from relay.verification import Unauthorized, parse
+from relay.verification.hmac_scheme import HmacScheme
+from relay.verification.standard_webhooks import StandardWebhooksScheme
 from tests.unit.verification.senders import SENDERS, SIGNING, WINDOWED, Sender, later, twilio_query
 
 each = pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: sender.name)
@@ -22,6 +24,10 @@ def refusal(sender: Sender, request: InboundRequest, *secrets: str) -> str:
     with pytest.raises(Unauthorized) as caught:
         check(sender, request, *secrets)
     return caught.value.reason
+
+
+def named(name: str) -> Sender:
+    return next(sender for sender in SENDERS if sender.name == name)
 
 
 def with_headers(sender: Sender, changes: Mapping[str, Any]) -> InboundRequest:
@@ -79,6 +85,43 @@ def test_a_truncated_proof_is_refused(sender: Sender) -> None:
 def test_a_proof_with_something_after_it_is_refused(sender: Sender) -> None:
     whole = sender.request().headers[sender.proof[0]]
     refusal(sender, with_headers(sender, {sender.proof[0]: whole + "0"}))
+
+
+UNPREFIXED = ("github", "standard-webhooks", "slack", "pagerduty", "hmac")
+
+
+@pytest.mark.parametrize("name", UNPREFIXED)
+def test_a_signature_without_its_version_is_malformed(name: str) -> None:
+    sender = named(name)
+    scheme = parse(sender.verify).preset.scheme
+    row = scheme.symmetric if isinstance(scheme, StandardWebhooksScheme) else scheme
+    assert isinstance(row, HmacScheme)
+    value = sender.request().headers[row.header]
+    assert refusal(sender, with_headers(sender, {row.header: value.replace(row.prefix, "")})) == "malformed signature"
+
+
+def test_an_api_key_without_its_prefix_is_malformed() -> None:
+    sender = named("api-key")
+    reason = refusal(sender, with_headers(sender, {"x-monitor-key": sender.secret}))
+    assert reason == "malformed header x-monitor-key"
+
+
+@pytest.mark.parametrize("length", [0, 2, 62, 66, 128])
+def test_a_digest_of_another_length_is_malformed(length: int) -> None:
+    sender = named("github")
+    value = f"sha256={'0' * length}"
+    assert refusal(sender, with_headers(sender, {"x-hub-signature-256": value})) == "malformed signature"
+
+
+def test_base64_has_one_right_spelling() -> None:
+    """The last letter's two lowest bits say nothing, so three other letters would decode to the same digest."""
+    sender = named("shopify")
+    value = sender.request().headers["x-shopify-hmac-sha256"]
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    stray = alphabet[alphabet.index(value[-2]) + 1]
+    for spelling in (f"{value[:-2]}{stray}=", value.rstrip("="), f"{value}=", f" {value}", f"{value}\n"):
+        reason = refusal(sender, with_headers(sender, {"x-shopify-hmac-sha256": spelling}))
+        assert reason == "malformed signature"
 
 
 @each
@@ -177,10 +220,6 @@ def test_the_proof_is_named_among_the_headers_to_redact(sender: Sender) -> None:
     redacted = parse(sender.verify).preset.redacted
     assert sender.proof[0] in redacted
     assert "authorization" in redacted
-
-
-def named(name: str) -> Sender:
-    return next(sender for sender in SENDERS if sender.name == name)
 
 
 def test_github_s_sha1_signature_proves_nothing() -> None:
