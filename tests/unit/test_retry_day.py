@@ -1,0 +1,123 @@
+"""A whole day of attempts, by the deployed tables and a clock of our own: how many, how far apart, and the end."""
+
+import dataclasses
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.fakes import World
+
+from handlers.environment import Environment
+from omni.errors import ServerError, Throttled, Unauthorized
+from relay.delivering import Deliverer
+from relay.events import Event
+from relay.parking import Reason
+from relay.ports import BreakerOpen
+from relay.relaying import Relayer
+from relay.retries import RetrySchedule
+from sandbox.stack.settings import PROJECT
+from sandbox.stack.template import read_template
+
+DAY = timedelta(hours=24)
+ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "hello"}
+DEPLOYED = read_template(PROJECT / "template.yaml", cloud_url="http://127.0.0.1", parameters={})
+ENVIRONMENT = Environment.read(DEPLOYED.functions["DeliveryFunction"].environment)
+SQS_GIVES_UP = json.loads(DEPLOYED.queues["Queue"].attributes["RedrivePolicy"])["maxReceiveCount"]
+
+FAILURES = {
+    "OMNI is down": (ServerError(500), ENVIRONMENT.retry_delays, Reason.ATTEMPTS_EXHAUSTED),
+    "the circuit is open": (BreakerOpen(), ENVIRONMENT.retry_delays, Reason.ATTEMPTS_EXHAUSTED),
+    "the credentials are wrong": (Unauthorized(401), ENVIRONMENT.account_retry_delays, Reason.ACCOUNT_BLOCKED),
+    "OMNI throttles": (Throttled(429), ENVIRONMENT.account_retry_delays, Reason.ACCOUNT_BLOCKED),
+}
+
+
+@dataclasses.dataclass
+class Day:
+    world: World
+    delays: list[int]
+
+
+def a_day_of(failure: Exception, seed: int) -> Day:
+    """Delivers a queued dispatch again and again, as SQS does, until it is done with."""
+    world = World()
+    schedule = RetrySchedule(ENVIRONMENT.retry_delays, ENVIRONMENT.account_retry_delays, random.Random(seed))
+    world.sender = dataclasses.replace(world.sender, schedule=schedule)
+    world.relayer = Relayer(world.sender, 100)
+    source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
+    world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
+    [(item, _)] = world.outbox.queue
+    deliverer = Deliverer(world.configuration, world.relayer)
+    delays: list[int] = []
+    while True:
+        world.omni.failures = [failure]
+        postponed = deliverer.deliver(item.model_dump_json(by_alias=True), len(delays) + 1)
+        if postponed is None:
+            return Day(world, delays)
+        delays.append(postponed.delay)
+        world.clock.advance(postponed.delay)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=50, deadline=None)
+def test_a_failure_that_lasts_is_tried_for_a_day_within_the_table_and_then_parked(name: str, seed: int) -> None:
+    failure, table, reason = FAILURES[name]
+    day = a_day_of(failure, seed)
+
+    bounds = [table[min(attempt, len(table) - 1)] for attempt in range(len(day.delays))]
+    assert all(1 <= delay <= bound for delay, bound in zip(day.delays, bounds, strict=True))
+    [parked] = day.world.outbox.parked
+    assert parked.reason is reason
+    assert parked.attempts == len(day.delays) + 1 == len(day.world.omni.requests)
+    assert DAY - timedelta(hours=1) <= parked.last_attempt_at - parked.first_attempt_at <= DAY + timedelta(hours=8)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=50, deadline=None)
+def test_the_function_gives_up_long_before_sqs_does_it_without_a_reason(seed: int) -> None:
+    day = a_day_of(ServerError(500), seed)
+    assert len(day.delays) < SQS_GIVES_UP / 2
+
+
+def test_each_attempt_says_its_number_and_outcome() -> None:
+    lines = a_day_of(ServerError(500), 1).world.telemetry.statuses
+    assert [line["attempt"] for line in lines] == [*range(1, len(lines)), len(lines) - 1]
+    assert {line["outcome"] for line in lines[:-1]} == {"retry"}
+    assert lines[-1]["outcome"] == "parked"
+
+
+def test_a_wish_of_hours_is_honoured_within_the_day() -> None:
+    day = a_day_of(Throttled(429, retry_after=7200), 1)
+    assert min(day.delays) >= 7200
+    assert len(day.delays) <= 12
+
+
+def test_a_copy_that_comes_hours_later_sends_nothing() -> None:
+    world = World()
+    source = world.add_source("ci", {"all": ROUTE})
+    event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+    first = world.relayer.relay(event, source)
+    for _ in range(10):
+        world.clock.advance(7 * 3600)
+        later = world.relayer.relay(event, source)
+        assert later.duplicate
+        assert later.messages == first.messages
+    assert len(world.omni.requests) == 1
+
+
+def test_a_copy_that_comes_while_the_first_waits_hours_for_its_retry_sends_and_the_retry_doesn_t() -> None:
+    world = World()
+    source = world.add_source("ci", {"all": ROUTE})
+    event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+    world.omni.failures = [Throttled(429, retry_after=7200)]
+    assert world.relayer.relay(event, source).name == "queued"
+    world.clock.advance(3600)
+    assert world.relayer.relay(event, source).name == "sent"
+    [(item, _)] = world.outbox.queue
+    world.clock.advance(3600)
+    assert Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1) is None
+    assert len(world.omni.requests) == 2
