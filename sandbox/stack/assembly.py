@@ -50,6 +50,11 @@ class Assembly:
         self._listeners = listeners
         self._urls = urls
 
+    def public_url(self, name: str) -> str:
+        """As `urls` has it, but by the name that containers know."""
+        host = self._settings.public_host or self._settings.local_host
+        return f"http://{host}:{self._urls[name].rpartition(':')[2]}"
+
     async def start(self, running: AsyncExitStack) -> None:
         """What is started is stopped by `running`. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
@@ -92,7 +97,7 @@ class Assembly:
             self._settings.config,
             self._settings.secrets,
             prefix,
-            omni_base_url=self._urls["sandbox"],
+            omni_base_url=self.public_url("sandbox"),
             omni_authorization=OMNI_AUTHORIZATION,
         )
 

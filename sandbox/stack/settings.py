@@ -21,7 +21,7 @@ class StackSettings:
 
     `template_parameters` override the template's defaults. `queue_attributes` and `timeouts` (seconds), by logical id,
     shorten what tests can't wait for; `faults` puts a proxy before each AWS service. `processes` is per function.
-    `public_host` is the name by which containers reach this machine.
+    `public_host` is the name by which containers reach this machine, where that is another one.
     """
 
     template: Path = PROJECT / "template.yaml"
@@ -41,5 +41,6 @@ class StackSettings:
     faults: bool = False
 
     @property
-    def reachable_host(self) -> str:
-        return self.public_host or ("127.0.0.1" if self.bind_host == "0.0.0.0" else self.bind_host)
+    def local_host(self) -> str:
+        """Where this machine's own processes reach what listens."""
+        return "127.0.0.1" if self.bind_host == "0.0.0.0" else self.bind_host

@@ -34,9 +34,7 @@ class Stack:
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
         self._listeners = _bound(settings)
-        urls = {
-            name: f"http://{settings.reachable_host}:{port_of(listener)}" for name, listener in self._listeners.items()
-        }
+        urls = {name: f"http://{settings.local_host}:{port_of(bound)}" for name, bound in self._listeners.items()}
         self.relay_url, self.sandbox_url = urls["relay"], urls["sandbox"]
         self.aws_url, self.lambda_url = urls["aws"], urls["lambda"]
         self._assembly = Assembly(settings, self._listeners, urls)
@@ -71,6 +69,11 @@ class Stack:
     @property
     def template(self) -> Template:
         return self._assembly.template
+
+    @property
+    def public_aws_url(self) -> str:
+        """`aws_url` for containers."""
+        return self._assembly.public_url("aws")
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's AWS, past the proxies."""
