@@ -123,6 +123,7 @@ def guide(stack: Stack) -> str:
             "Send the next one:",
             f"  make event EVENT=github-release{_changed_variables()}",
             *_curl(stack),
+            f"  curl -d @events/schedule.json {stack.lambda_url}/2015-03-31/functions/ScheduleFunction/invocations",
             "",
             "Ctrl-C stops everything.",
         )

@@ -93,7 +93,8 @@ class SamLocal:
 
     def _variables(self) -> Mapping[str, str]:
         environment = next(iter(self.stack.template.functions.values())).environment
-        own = {"AWS_ENDPOINT_URL": self.stack.aws_url, "AWS_ENDPOINT_URL_SNS": self.stack.sandbox_url + SNS_PATH}
+        aws, sandbox = self.stack.public_url("aws"), self.stack.public_url("sandbox")
+        own = {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_SNS": sandbox + SNS_PATH}
         return own | {name: environment[name] for name in _FROM_STACK}
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:

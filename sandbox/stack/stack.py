@@ -70,10 +70,9 @@ class Stack:
     def template(self) -> Template:
         return self._assembly.template
 
-    @property
-    def public_aws_url(self) -> str:
-        """`aws_url` for containers."""
-        return self._assembly.public_url("aws")
+    def public_url(self, name: str) -> str:
+        """The address of relay, sandbox, aws or lambda, as containers reach it."""
+        return self._assembly.public_url(name)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's AWS, past the proxies."""
