@@ -1,5 +1,6 @@
 """Puts what is parked back on the delivery queue: dispatches as they were, events for today's routes."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from relay.parking import Parked, Reason
+from relay.problems import InvalidBody
 from relay.queueing import QueueItem
+from relay.scheduling import events_of, firing_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,21 +35,22 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item of the dead-letter queue. `item` is what goes back; None where nothing can."""
+    """One item of the dead-letter queue. `items` are what goes back; none where nothing can."""
 
     parked: Parked
-    item: QueueItem | None
+    items: tuple[QueueItem, ...]
     message_id: str
     receipt_handle: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """The two queues, as a replay sees them."""
+    """The two queues, as a replay sees them; `wait_seconds` is how long SQS looks for more on all its servers."""
 
     client: "SQSClient"
     queue_url: str
     dead_letter_queue_url: str
+    wait_seconds: int = 1
 
     def __len__(self) -> int:
         """About how many there are, as SQS counts."""
@@ -64,7 +68,7 @@ class DeadLetters:
                 QueueUrl=self.dead_letter_queue_url,
                 MaxNumberOfMessages=BATCH,
                 VisibilityTimeout=HELD_SECONDS,
-                WaitTimeSeconds=1,
+                WaitTimeSeconds=self.wait_seconds,
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             )
             fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
@@ -75,10 +79,11 @@ class DeadLetters:
 
     def put_back(self, entry: Entry) -> None:
         """Queues it, then takes it off the dead letters; dying in between repeats ids, which are recognised."""
-        if entry.item is None:
+        if not entry.items:
             raise ValueError("nothing in this item can be replayed")
-        body = entry.item.model_dump_json(by_alias=True, exclude_none=True)
-        self.client.send_message(QueueUrl=self.queue_url, MessageBody=body)
+        for item in entry.items:
+            body = item.model_dump_json(by_alias=True, exclude_none=True)
+            self.client.send_message(QueueUrl=self.queue_url, MessageBody=body)
         self.client.delete_message(QueueUrl=self.dead_letter_queue_url, ReceiptHandle=entry.receipt_handle)
 
     def release(self, entry: Entry) -> None:
@@ -104,12 +109,12 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
     kept: list[Entry] = []
     try:
         for entry in letters.entries():
-            goes = entry.item is not None and selection.takes(entry.parked) and _key(entry.parked) not in back
+            goes = bool(entry.items) and selection.takes(entry.parked) and _key(entry.parked) not in back
             show(entry, goes)
             replayed += goes
             if goes and not dry_run:
                 letters.put_back(entry)
-                back.add(_key(entry.item))
+                back.update(map(_key, entry.items))
             else:
                 kept.append(entry)
     finally:
@@ -118,40 +123,55 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
     return Tally(replayed, len(kept) if not dry_run else len(kept) - replayed)
 
 
-def _key(what: Parked | QueueItem | None) -> tuple[str, ...]:
+def _key(what: Parked | QueueItem) -> tuple[str, ...]:
     """What tells items apart: a dispatch by its id, an event by its replay, too."""
-    if what and what.dispatch:
+    if what.dispatch:
         return (what.dispatch.id,)
-    return (what.event.source, what.event.id, what.event.nonce) if what and what.event else ()
+    return (what.event.source, what.event.id, what.event.nonce) if what.event else ()
 
 
 def _entry(message: "MessageTypeDef") -> Entry:
-    parked = _parked(message["Body"], message)
-    item = parked.replayed(datetime.now(UTC))
-    return Entry(parked, item, message["MessageId"], message["ReceiptHandle"])
-
-
-def _parked(body: str, message: "MessageTypeDef") -> Parked:
-    """What we parked, or what SQS moved here by itself because its function died of it again and again."""
+    """What we parked; else what AWS moved here by itself because its function never finished with it."""
     try:
-        return Parked.model_validate_json(body)
+        parked = Parked.model_validate_json(message["Body"])
     except ValidationError:
-        pass
+        parked, items = _moved(message)
+    else:
+        item = parked.replayed(datetime.now(UTC))
+        items = (item,) if item else ()
+    return Entry(parked, items, message["MessageId"], message["ReceiptHandle"])
+
+
+def _moved(message: "MessageTypeDef") -> tuple[Parked, tuple[QueueItem, ...]]:
+    """By SQS, a queue item; by EventBridge Scheduler, a schedule's input; by Lambda, its record of such a one."""
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-    receives = int(message["Attributes"]["ApproximateReceiveCount"])
-    try:
-        item = QueueItem.model_validate_json(body)
-    except ValidationError:
-        item = QueueItem.model_construct(first_attempt_at=sent_at)
-    known = item.dispatch or item.event
-    return Parked(
+    items = _items(message["Body"], message["MessageId"], sent_at)
+    known = items[0].dispatch or items[0].event if items else None
+    parked = Parked(
         reason=Reason.ATTEMPTS_EXHAUSTED if known else Reason.MALFORMED_ITEM,
-        detail="moved by SQS: its function never finished with it",
+        detail="moved by AWS: its function never finished with it",
         source=known.source if known else "",
-        dispatch=item.dispatch,
-        event=item.event,
-        raw=None if known else body,
-        attempts=receives,
-        first_attempt_at=item.first_attempt_at,
+        raw=message["Body"],
+        attempts=int(message["Attributes"]["ApproximateReceiveCount"]),
+        first_attempt_at=items[0].first_attempt_at if items else sent_at,
         last_attempt_at=sent_at,
     )
+    afresh = {"attempts": 0, "first_attempt_at": datetime.now(UTC)}
+    return parked, tuple(item.model_copy(update=afresh) for item in items)
+
+
+def _items(body: str, message_id: str, sent_at: datetime) -> tuple[QueueItem, ...]:
+    try:
+        return (QueueItem.model_validate_json(body),)
+    except ValidationError:
+        pass
+    try:
+        payload = json.loads(body)
+        request_id = message_id
+        if isinstance(payload, dict) and "requestPayload" in payload:
+            request_id = payload["requestContext"]["requestId"]
+            payload = payload["requestPayload"]
+        events = events_of(firing_of(payload, request_id), sent_at)
+    except (ValueError, LookupError, TypeError, InvalidBody):
+        return ()
+    return tuple(QueueItem(event=event, first_attempt_at=sent_at) for event in events)

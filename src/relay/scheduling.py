@@ -31,38 +31,44 @@ def firing_of(event: Any, request_id: str) -> Firing:
     return Firing(request_id, event)
 
 
+def events_of(firing: Firing, now: datetime) -> list[Event]:
+    """The events of a firing: one for each notification, or the one for a source's routes.
+
+    Raises:
+        InvalidBody: the payload is none of the three forms; `errors` say where.
+    """
+    payload = firing.payload
+    if isinstance(payload, Mapping) and "event" in payload:
+        source, identity = str(payload.get("source", "")), str(payload.get("id") or firing.id)
+        return [Event(source=source, id=identity, headers={}, body=payload["event"], received_at=now)]
+    entries = payload if isinstance(payload, list) else [payload]
+    if not entries:
+        raise InvalidBody("Give at least one notification.", errors=[FieldError("(body)", "expected one or more")])
+    own_ids = [parse_notification(entry).id for entry in entries]  # all are checked before the first is sent
+    ids = [firing.id] if len(entries) == 1 else [f"{firing.id}/{index}" for index in range(len(entries))]
+    return [
+        Event(source=SCHEDULE.name, id=own_id or identity, headers={}, body=entry, received_at=now)
+        for own_id, identity, entry in zip(own_ids, ids, entries, strict=True)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Scheduler:
     configuration: Configuration
     relayer: Relayer
 
     def fire(self, firing: Firing, now: datetime) -> list[Outcome]:
-        """The outcome of each notification, or of the one event.
+        """The outcome of each of the firing's events.
 
         Raises:
-            InvalidBody: the payload is none of the three forms; `errors` say where.
+            InvalidBody: as `events_of`, or the payload names no configured source.
             DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again.
         """
-        payload = firing.payload
-        if isinstance(payload, Mapping) and "event" in payload:
-            return [self._through_routes(firing, payload, now)]
-        entries = payload if isinstance(payload, list) else [payload]
-        if not entries:
-            raise InvalidBody("Give at least one notification.", errors=[FieldError("(body)", "expected one or more")])
-        ids = [parse_notification(entry).id for entry in entries]  # all are checked before the first is sent
-        outcomes = []
-        for index, (entry, own_id) in enumerate(zip(entries, ids, strict=True)):
-            identity = own_id or (firing.id if len(entries) == 1 else f"{firing.id}/{index}")
-            event = Event(source=SCHEDULE.name, id=identity, headers={}, body=entry, received_at=now)
-            outcomes.append(self.relayer.relay(event, SCHEDULE))
-        return outcomes
+        return [self._relay(event) for event in events_of(firing, now)]
 
-    def _through_routes(self, firing: Firing, payload: Mapping[str, Any], now: datetime) -> Outcome:
-        source = self.configuration.source(str(payload.get("source", "")))
+    def _relay(self, event: Event) -> Outcome:
+        source = SCHEDULE if event.source == SCHEDULE.name else self.configuration.source(event.source)
         if source is None:
-            raise InvalidBody(
-                "Name a configured source.", errors=[FieldError("source", "expected a configured source")]
-            )
-        identity = str(payload.get("id") or firing.id)
-        event = Event(source=source.name, id=identity, headers={}, body=payload["event"], received_at=now)
+            problem = FieldError("source", "expected a configured source")
+            raise InvalidBody("Name a configured source.", errors=[problem])
         return self.relayer.relay(event, source, delivery="direct")

@@ -170,19 +170,31 @@ def _parse_route(source: str, name: str, raw: Any) -> Route:
     def expression(field: str) -> Expression | None:
         return _compiled(compile_expression, getattr(settings, field), source, name, field)
 
+    to = _recipients(settings.to, source, name)
+    fields = {
+        field: _templates(value, source, name, field)
+        for field in ("text", "subject", "channels", "send_at", "callback_data", "notify_url")
+        if (value := getattr(settings, field)) is not None
+    }
+    if not settings.for_each:
+        _refuse_item({"to": to} | fields, source, name)
     return Route(
         name=name,
         scenario=settings.scenario,
-        to=_recipients(settings.to, source, name),
-        fields={
-            field: _templates(value, source, name, field)
-            for field in ("text", "subject", "channels", "send_at", "callback_data", "notify_url")
-            if (value := getattr(settings, field)) is not None
-        },
+        to=to,
+        fields=fields,
         when=expression("when"),
         for_each=expression("for_each"),
         item_id=expression("item_id"),
     )
+
+
+def _refuse_item(value: Any, source: str, route: str, field: str = "") -> None:
+    if isinstance(value, Template) and "item" in value.variables:
+        raise ConfigurationMistake(source, route, field, "expected for_each beside it: without, there is no item")
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in inner:
+        _refuse_item(part, source, route, f"{field}.{key}".lstrip("."))
 
 
 def _recipients(to: list[_Recipient] | str, source: str, route: str) -> Expression | tuple[Mapping[str, Template], ...]:

@@ -4,8 +4,9 @@ from collections import Counter
 
 import boto3
 import pytest
-from aws.configuration import STALE_SECONDS, SsmConfiguration
 from botocore.config import Config
+
+from aws.configuration import STALE_SECONDS, SsmConfiguration
 from cli.parameters import parameters_of
 from relay.ports import ConfigurationUnavailable, UnknownScenario
 
@@ -45,9 +46,7 @@ class Ssm:
     def push(self, config=CONFIG, secrets=SECRETS, **account):
         account = {"omni_base_url": "http://127.0.0.1:8025", "omni_authorization": "App key", **account}
         for parameter in parameters_of(config, secrets, PREFIX, **account):
-            self.client.put_parameter(
-                Name=parameter.name, Type=parameter.type, Value=parameter.value, Overwrite=True
-            )
+            self.client.put_parameter(Name=parameter.name, Type=parameter.type, Value=parameter.value, Overwrite=True)
         self.calls.clear()
 
 

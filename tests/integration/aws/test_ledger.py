@@ -1,4 +1,4 @@
-"""The ledger on a real table over a socket: once per key, free again after a failure or a death, safe when it is down."""
+"""The ledger on a real table over a socket: once per key, free after a failure or a death, safe when it is down."""
 
 import threading
 import time
@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
-from aws.ledger import DynamoDbLedger
 from botocore.config import Config
+
+from aws.ledger import DynamoDbLedger
 from relay.ports import InFlight, LedgerUnavailable
 
 

@@ -1,0 +1,106 @@
+"""The replay over a real SQS: what we parked, and what AWS moved to the dead letters by itself."""
+
+import json
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+
+from cli.replay import DeadLetters, Selection, replay
+from relay.dispatches import Content, Dispatch, Message
+from relay.parking import Parked, Reason
+from relay.queueing import QueueItem
+
+ANY = Selection()
+NOTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "weekly"}
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+DISPATCH = Dispatch(
+    id="d1",
+    event_id="e1",
+    source="ci",
+    route="all",
+    content=Content(scenario="incident", text="hi"),
+    messages=(Message(message_id="m1", phone="41793026727"),),
+)
+
+
+@pytest.fixture
+def letters(moto_endpoint):
+    options = {"region_name": "eu-central-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    client = boto3.client("sqs", endpoint_url=moto_endpoint, **options)
+    urls = [client.create_queue(QueueName=name)["QueueUrl"] for name in ("queue", "dead-letters")]
+    return DeadLetters(client, *urls, wait_seconds=0)
+
+
+def park(letters, body):
+    body = body if isinstance(body, str) else json.dumps(body)
+    letters.client.send_message(QueueUrl=letters.dead_letter_queue_url, MessageBody=body)
+
+
+def an_item(reason=Reason.ATTEMPTS_EXHAUSTED, source="ci"):
+    dispatch = DISPATCH.model_copy(update={"source": source, "id": f"{source}-{reason}"})
+    facts = {"attempts": 7, "first_attempt_at": LONG_AGO, "last_attempt_at": LONG_AGO}
+    parked = Parked(reason=reason, detail="…", source=source, dispatch=dispatch, **facts)
+    return parked.model_dump_json(by_alias=True)
+
+
+def run(letters, selection=ANY, dry_run=False):
+    shown = []
+    tally = replay(letters, selection, dry_run=dry_run, show=lambda entry, goes: shown.append((entry.parked, goes)))
+    return tally, shown
+
+
+def queued(letters):
+    messages = letters.client.receive_message(QueueUrl=letters.queue_url, MaxNumberOfMessages=10).get("Messages", [])
+    return [QueueItem.model_validate_json(message["Body"]) for message in messages]
+
+
+def test_a_dry_run_shows_everything_and_moves_nothing(letters):
+    park(letters, an_item())
+    tally, [(parked, goes)] = run(letters, dry_run=True)
+    assert (tally.replayed, tally.left, goes, parked.attempts) == (1, 0, True, 7)
+    assert queued(letters) == []
+    assert run(letters)[0].replayed == 1
+
+
+def test_only_what_the_selection_takes_goes_back(letters):
+    park(letters, an_item(source="github"))
+    park(letters, an_item(source="stripe"))
+    park(letters, an_item(reason=Reason.ACCOUNT_BLOCKED, source="stripe"))
+    tally, _ = run(letters, Selection(source="stripe", reason=Reason.ACCOUNT_BLOCKED))
+    assert (tally.replayed, tally.left) == (1, 2)
+    assert [item.dispatch.source for item in queued(letters)] == ["stripe"]
+    assert run(letters)[0].replayed == 2
+
+
+def test_what_sqs_moved_by_itself_goes_back_as_if_it_were_new(letters):
+    item = QueueItem(dispatch=DISPATCH, attempts=3, first_attempt_at=LONG_AGO)
+    park(letters, item.model_dump_json(by_alias=True))
+    _, [(parked, _)] = run(letters)
+    assert (parked.reason, parked.source, parked.first_attempt_at) == (Reason.ATTEMPTS_EXHAUSTED, "ci", LONG_AGO)
+    [back] = queued(letters)
+    assert (back.dispatch, back.attempts) == (DISPATCH, 0)
+    assert back.first_attempt_at > LONG_AGO
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        (NOTE | {"id": "execution-1"}, ["execution-1"]),
+        ({"requestContext": {"requestId": "r1"}, "requestPayload": [NOTE, NOTE], "version": "1.0"}, ["r1/0", "r1/1"]),
+        ({"requestContext": {"requestId": "r1"}, "requestPayload": {"source": "ci", "event": {"a": 1}}}, ["r1"]),
+    ],
+    ids=["a schedule's input", "Lambda's record of a firing", "of an event for routes"],
+)
+def test_a_firing_that_never_got_through_goes_back_as_its_events(letters, body, ids):
+    park(letters, body)
+    assert run(letters)[0].replayed == 1
+    assert [item.event.id for item in queued(letters)] == ids
+
+
+@pytest.mark.parametrize("body", ["", "not json", "[]", "null", '{"requestPayload": 1}', '{"to": []}'])
+def test_what_nobody_can_read_stays_and_says_so(letters, body):
+    park(letters, body or " ")
+    tally, [(parked, goes)] = run(letters)
+    assert (tally.left, goes, parked.reason) == (1, False, Reason.MALFORMED_ITEM)
+    assert len(letters) == 1

@@ -1,0 +1,79 @@
+"""A mistake in the configuration names the source, the route, the field and what was expected."""
+
+import pytest
+
+from relay.sources import ConfigurationMistake, parse_secrets, parse_source
+
+ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({}, "verify"),
+        ({"verify": "nobody"}, "verify"),
+        ({"verify": {"preset": "hmac"}}, "verify.header"),
+        ({"verify": "bearer", "delivery": "later"}, "delivery"),
+        ({"verify": "bearer", "colour": "red"}, "colour"),
+        ({"verify": "bearer", "id": "body..id"}, "id"),
+        ({"verify": "bearer", "schema": {"type": "nonsense"}}, "schema"),
+        ({"verify": "bearer", "schema": {"$ref": "https://example.com/schema"}}, "schema"),
+        ("not a mapping", ""),
+    ],
+)
+def test_wrong_settings_are_refused_by_field(settings, field):
+    with pytest.raises(ConfigurationMistake) as mistake:
+        parse_source("ci", settings, {}, ())
+    assert (mistake.value.source, mistake.value.route, mistake.value.field) == ("ci", None, field)
+    assert mistake.value.expected
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"scenario": None}, "scenario"),
+        ({"scenario": "in cident"}, "scenario"),
+        ({"to": []}, "to"),
+        ({"to": [{}]}, "to[0]"),
+        ({"to": [{"fax": "1"}]}, "to"),
+        ({"to": "body..to"}, "to"),
+        ({"text": None}, "text"),
+        ({"text": "{{ body.a"}, "text"),
+        ({"text": "{{ nobody }}"}, "text"),
+        ({"text": "{{ item.a }}"}, "text"),
+        ({"to": [{"phone": "{{ item.phone }}"}]}, "to.0.phone"),
+        ({"item_id": "item.id"}, "item_id"),
+        ({"when": "body.a =="}, "when"),
+        ({"for_each": "body.["}, "for_each"),
+        ({"channels": {"sms": {"text": "{% for %}"}}}, "channels.sms.text"),
+        ({"wen": "body.a"}, "wen"),
+    ],
+)
+def test_a_wrong_route_is_named_and_leaves_the_others_standing(change, field):
+    source = parse_source("ci", {"verify": "bearer"}, {"good": ROUTE, "bad": ROUTE | change}, ())
+    [mistake] = source.mistakes
+    assert (mistake.source, mistake.route) == ("ci", "bad")
+    assert mistake.field.startswith(field)
+    assert str(mistake).startswith("source ci, route bad, ")
+    assert [route.name for route in source.routes] == ["good", "bad"]
+
+
+def test_a_message_source_has_no_routes_and_the_schedules_name_is_taken():
+    for name, settings in (("ci", {"verify": "bearer", "format": "message"}), ("schedule", {"verify": "bearer"})):
+        with pytest.raises(ConfigurationMistake):
+            parse_source(name, settings, {"all": ROUTE}, ())
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        ("one", ("one",)),
+        (' ["new", "old"] ', ("new", "old")),
+        ("[not json", ("[not json",)),
+        ('["new", "", 7]', ("new",)),
+        ("", ()),
+        ("  ", ()),
+    ],
+)
+def test_secrets_are_one_or_a_list_while_rotating(value, secrets):
+    assert parse_secrets(value) == secrets
