@@ -1,0 +1,58 @@
+"""A relay whose time-outs and retries take seconds instead of hours; clean and warm for each test."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support.relay_stack import CONFIG, SECRETS, Relay
+
+from sandbox.stack.settings import StackSettings
+from sandbox.stack.stack import Stack
+
+# Relations are those of template.yaml: a call fits into a function's time, and that twice into the visibility timeout.
+WEBHOOK_TIMEOUT = 7
+DELIVERY_TIMEOUT = 8
+VISIBILITY_TIMEOUT = 10
+OMNI_TIMEOUT = 2
+LONG_ENOUGH = ",".join(["1", "1", "2"] + ["2"] * 400)  # nothing is given up for as long as a test can last
+PARAMETERS = {
+    "RetryDelays": LONG_ENOUGH,
+    "AccountRetryDelays": LONG_ENOUGH,
+    "OmniTimeoutSeconds": str(OMNI_TIMEOUT),
+    "ConfigTtlSeconds": "1",
+    "ThrottleRate": "100000",
+    "ThrottleBurst": "100000",
+}
+
+
+@pytest.fixture(scope="session")
+def reliability_settings(stack_settings: Callable[..., StackSettings]) -> Callable[..., StackSettings]:
+    def settings(**others: Any) -> StackSettings:
+        parameters = PARAMETERS | others.pop("template_parameters", {})
+        defaults: dict[str, Any] = {
+            "config": CONFIG,
+            "secrets": SECRETS,
+            "queue_attributes": {"Queue": {"VisibilityTimeout": str(VISIBILITY_TIMEOUT)}},
+            "timeouts": {"WebhookFunction": WEBHOOK_TIMEOUT, "DeliveryFunction": DELIVERY_TIMEOUT},
+        }
+        return stack_settings(template_parameters=parameters, **(defaults | others))
+
+    return settings
+
+
+@pytest.fixture(scope="session")
+def reliability_stack(reliability_settings: Callable[..., StackSettings]) -> Iterator[Stack]:
+    with Stack(reliability_settings()) as stack:
+        yield stack
+
+
+@pytest.fixture
+def relay(reliability_stack: Stack) -> Iterator[Relay]:
+    """A first event has been sent: processes are warm, and no former test's failures count towards the breaker."""
+    relay = Relay(reliability_stack)
+    relay.clean()
+    assert relay.post(relay.event()).outcome == "sent"
+    relay.clean()
+    yield relay
+    relay.reachable()
+    relay.omni_recovers()

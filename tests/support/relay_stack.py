@@ -1,0 +1,243 @@
+"""The whole relay in the local stack, as its sender, OMNI and its operator see it: what the reliability tests speak of."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from relay.parking import Parked
+from sandbox.signing import sign
+from sandbox.stack.proxies import Reachability
+from sandbox.stack.stack import Stack
+
+SECRET = "local-reliability-secret"
+PHONE = "41793026727"
+OTHERS = ("41793026731", "41793026732")
+BLOCKLISTED = "41790005014"
+NO_CREDIT = "41790005012"
+DEPENDENCIES = ("ssm", "sqs", "dynamodb")
+_ALWAYS = 1_000_000
+_PATIENCE = 40
+_COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+def _source(delivery: str) -> dict[str, Any]:
+    """One route to the phones that the event names, and one that fails for events that say so."""
+    return {
+        "verify": "github",
+        "delivery": delivery,
+        "routes": {
+            "all": {"scenario": "incident", "to": "body.to", "text": "{{ body.text }}"},
+            "broken": {
+                "when": "body.broken",
+                "scenario": "incident",
+                "to": [{"phone": f"+{PHONE}"}],
+                "text": "{{ body.text }}: {{ body.missing.field }}",
+            },
+        },
+    }
+
+
+CONFIG: Mapping[str, Any] = {
+    "scenarios": {"incident": "AD9E01A5DC7BEE2C2B828D208182A611"},
+    "sources": {"direct": _source("direct"), "queued": _source("queued")},
+}
+SECRETS: Mapping[str, Any] = {"sources": {"direct": SECRET, "queued": SECRET}}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event as its sender has it. Its text names it in the sandbox, where ids can't be trusted to."""
+
+    id: str
+    phones: tuple[str, ...] = (PHONE,)
+    source: str = "direct"
+    broken: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"event {self.id}"
+
+    @property
+    def body(self) -> bytes:
+        to = [{"phone": f"+{phone}"} for phone in self.phones]
+        return json.dumps({"text": self.text, "to": to, "broken": self.broken}).encode()
+
+    def headers(self) -> dict[str, str]:
+        signed = sign(self.source, "github", SECRET, self.body, event_id=self.id, now=datetime.now(UTC))
+        return {"content-type": "application/json", "x-github-event": "release", **signed}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    seconds: float
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str | None:
+        return self.content.get("outcome")
+
+
+class Relay:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._port = int(stack.relay_url.rpartition(":")[2])
+        self._sqs = stack.client("sqs")
+        self._spent = 0
+        self._read: dict[str, int] = {}
+
+    # As the sender.
+
+    def event(self, *phones: str, **fields: Any) -> Sent:
+        return Sent(uuid4().hex, phones or (PHONE,), **fields)
+
+    def post(self, event: Sent, patience: float = _PATIENCE) -> Answer:
+        """Raises OSError or HTTPException where the connection breaks."""
+        started = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=patience)
+        try:
+            connection.request("POST", f"/webhooks/{event.source}", event.body, event.headers())
+            response = connection.getresponse()
+            content = json.loads(response.read() or b"{}")
+            return Answer(response.status, time.monotonic() - started, content)
+        finally:
+            connection.close()
+
+    # As OMNI.
+
+    def omni_fails(self, *faults: Mapping[str, Any]) -> None:
+        """The next sends meet these, in turn; each `{kind, …}` as POST /sandbox/faults takes it."""
+        self._call("DELETE", "faults")
+        for fault in (*faults, {"kind": "delay", "delayMs": 0, "count": _ALWAYS}):  # a fault that only counts
+            self._call("POST", "faults", fault)
+
+    def omni_recovers(self) -> None:
+        """As good as new, and still counting."""
+        self.omni_fails()
+
+    @property
+    def sends(self) -> int:
+        """Calls that reached OMNI since `clean`."""
+        return int(self._call("GET", "faults")["spent"]) - self._spent
+
+    def messages(self, event: Sent | None = None) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._call("GET", "messages")["messages"]
+        return [message for message in found if event is None or message["text"] == event.text]
+
+    # As the operator.
+
+    def parked(self) -> list[Parked]:
+        """What the dead-letter queue holds, left there."""
+        return [Parked.model_validate_json(message["Body"]) for message in self._received("DeadLetterQueue")]
+
+    def waiting(self, queue: str = "Queue") -> int:
+        """Messages of a queue: visible, hidden and delayed."""
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self.stack.queue_url(queue), AttributeNames=["All"])
+        return sum(int(attributes["Attributes"][count]) for count in _COUNTS)
+
+    def enqueue(self, *bodies: str) -> None:
+        """All at once, so that they make one batch."""
+        entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        self._sqs.send_message_batch(QueueUrl=self.stack.queue_url("Queue"), Entries=entries)
+
+    def configure(self, name: str, value: str) -> None:
+        """Writes a parameter, such as `omni/base-url`; functions read it when `ConfigTtlSeconds` are over."""
+        prefix = self.stack.template.functions["WebhookFunction"].environment["PARAMETER_PREFIX"]
+        self.stack.client("ssm").put_parameter(
+            Name=f"{prefix}/{name}", Value=value, Type="SecureString", Overwrite=True
+        )
+
+    def unreachable(self, *services: str, how: Reachability = Reachability.REFUSE) -> None:
+        for service in services:
+            self.stack.set_reachability(service, how)
+
+    def reachable(self) -> None:
+        self.unreachable(*DEPENDENCIES, how=Reachability.NORMAL)
+
+    def lines(self, *functions: str, message: str = "message_status") -> list[dict[str, Any]]:
+        """What the functions have logged since `clean`, by time."""
+        return sorted(
+            (line for line in self.all_lines(*functions) if line.get("message") == message),
+            key=lambda line: str(line["timestamp"]),
+        )
+
+    def all_lines(self, *functions: str) -> Iterator[dict[str, Any]]:
+        for function in functions or ("WebhookFunction", "DeliveryFunction"):
+            yield from self.stack.log_records(function)[self._read.get(function, 0) :]
+
+    def metrics(self) -> dict[str, float]:
+        """What the functions have counted since `clean`, summed up."""
+        sums: dict[str, float] = {}
+        for line in self.all_lines():
+            for name in _metric_names(line):
+                value = line[name]
+                sums[name] = sums.get(name, 0) + (sum(value) if isinstance(value, list) else value)
+        return sums
+
+    def clean(self) -> None:
+        """Everything reachable and empty, as after the start."""
+        self.reachable()
+        self._forget()
+        self._refuse_what_waits()
+        self._forget()
+        for message in self._received("DeadLetterQueue", hidden=600):
+            self._sqs.delete_message(
+                QueueUrl=self.stack.queue_url("DeadLetterQueue"), ReceiptHandle=message["ReceiptHandle"]
+            )
+        self._call("DELETE", "messages")
+        self.omni_recovers()
+        self._spent += self.sends
+        self._read = {function: len(self.stack.log_records(function)) for function in self.stack.template.functions}
+
+    def _forget(self) -> None:
+        dynamodb = self.stack.client("dynamodb")
+        for table in self.stack.template.tables.values():
+            for item in dynamodb.scan(TableName=table.name)["Items"]:
+                dynamodb.delete_item(TableName=table.name, Key={"id": item["id"]})
+
+    def _refuse_what_waits(self) -> None:
+        """PurgeQueue is allowed once a minute only; what OMNI refuses leaves the queue, too."""
+        self.omni_fails({"kind": "status", "status": 400, "count": _ALWAYS})
+        deadline = time.monotonic() + _PATIENCE
+        while self.waiting():
+            if time.monotonic() > deadline:
+                raise TimeoutError("a former test's messages don't leave the queue")
+            time.sleep(0.05)
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(method, f"{self.stack.sandbox_url}/sandbox/{path}", json=body, timeout=20)
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+
+    def _received(self, queue: str, hidden: int = 0) -> Sequence[Mapping[str, Any]]:
+        """All that is visible; hidden from others for so many seconds."""
+        url = self.stack.queue_url(queue)
+        found: list[Mapping[str, Any]] = []
+        while batch := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600).get(
+            "Messages"
+        ):
+            found += batch
+        for message in found:
+            self._sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=hidden
+            )
+        return found
+
+
+def _metric_names(line: Mapping[str, Any]) -> Iterator[str]:
+    for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+        for metric in directive["Metrics"]:
+            yield metric["Name"]
