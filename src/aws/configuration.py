@@ -64,7 +64,7 @@ class SsmConfiguration:
         Raises:
             ConfigurationUnavailable: SSM fails without a last good value, or the settings are wrong.
         """
-        if not self._named:
+        if not self._named_expires:
             source = self._cached_source(name)
             self._refresh(source.scenarios if source else ())
         elif self._clock() >= self._named_expires:
@@ -117,7 +117,8 @@ class SsmConfiguration:
             return
         if "omni/authorization" in named:
             self._on_secret(named["omni/authorization"])
-        self._named, self._named_expires = named, self._clock() + self._ttl
+        # What is not yet configured is looked for soon again, but not for every stranger.
+        self._named, self._named_expires = named, self._clock() + (self._ttl if named else STALE_SECONDS)
 
     def _by_name(self, names: list[str]) -> Iterator[tuple[str, str]]:
         for start in range(0, len(names), NAMES_A_CALL):

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from omni.client import OmniClient
 from omni.errors import MalformedAnswer, ServerError, TransportError
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
-from relay.ports import BreakerOpen
+from relay.ports import BreakerOpen, ConfigurationUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,10 +38,14 @@ class OmniBreaker:
         table: str,
         *,
         on_transition: Callable[[CircuitTransition], None],
+        on_mistake: Callable[[str], None] = lambda _: None,
         span: Callable[[str], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        """`on_transition` hears when the circuit opens or closes; `span` traces each call."""
+        """`on_transition` hears when the circuit opens or closes, `on_mistake` of an account that can't be used;
+        `span` traces each call.
+        """
         self._span = span
+        self._on_mistake = on_mistake
         self._configuration = configuration
         self._account: OmniAccount | None = None
         self._client: OmniClient | None = None
@@ -77,6 +81,10 @@ class OmniBreaker:
     def _current_client(self) -> OmniClient:
         account = self._configuration.account()
         if self._client is None or account != self._account:
-            self._client = OmniClient(account.base_url, account.authorization)
+            try:
+                self._client = OmniClient(account.base_url, account.authorization)
+            except ValueError as mistake:  # the client's own words: they quote neither
+                self._on_mistake(f"omni/base-url or omni/authorization: {mistake}")
+                raise ConfigurationUnavailable("omni") from None
             self._account = account
         return self._client

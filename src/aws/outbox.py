@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from relay.parking import Parked
-from relay.ports import QueueUnavailable
+from relay.ports import ItemTooLarge, QueueUnavailable
 from relay.queueing import QueueItem
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_DELAY = 900  # SQS delays a new message by 15 minutes at most
+MAX_BYTES = 1_048_576  # of a message
+_REPLACED = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})  # XML lacks them, so SQS would replace them
 
 
 class SqsOutbox:
@@ -35,7 +37,10 @@ class SqsOutbox:
         except (ClientError, BotoCoreError) as problem:
             raise QueueUnavailable(type(problem).__name__) from None
 
-    def _send(self, queue: str, body: str, delay: int) -> None:
+    def _send(self, queue: str, content: str, delay: int) -> None:
+        body = content.translate(_REPLACED)
+        if len(body.encode()) > MAX_BYTES:
+            raise ItemTooLarge(f"{MAX_BYTES} bytes at most")
         try:
             self._client.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=delay)
         except (ClientError, BotoCoreError) as problem:

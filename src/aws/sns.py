@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import requests
 
 from relay.problems import Unavailable
-from relay.verification import CertificateUnavailable
+from relay.verification import CertificateUnavailable, Unauthorized
 
 TIMEOUT = (1, 3)  # seconds to connect, and between two pieces of the answer
 MAX_BYTES = 65_536
@@ -17,9 +17,11 @@ class SnsHttp:
     """See `relay.accepting.Sns`. The addresses come checked: https, and a host of SNS."""
 
     def fetch(self, url: str) -> bytes:
-        """The certificate in PEM. Raises CertificateUnavailable."""
+        """The certificate in PEM. Raises CertificateUnavailable, or Unauthorized where SNS has no such certificate."""
         try:
             return _certificate(url)
+        except _NotThere:
+            raise Unauthorized("no such certificate") from None
         except (requests.RequestException, ValueError):
             raise CertificateUnavailable(url) from None
 
@@ -31,6 +33,10 @@ class SnsHttp:
             raise Unavailable("The subscription can't be confirmed now; SNS tries again.") from None
 
 
+class _NotThere(ValueError):
+    """Whoever named this address made it up."""
+
+
 @lru_cache(maxsize=8)
 def _certificate(url: str) -> bytes:
     return _get(url)
@@ -39,6 +45,8 @@ def _certificate(url: str) -> bytes:
 def _get(url: str) -> bytes:
     """The body of a 200; never follows a redirect, for only the first address was checked."""
     with requests.get(_reachable(url), timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
+        if response.status_code in {requests.codes.forbidden, requests.codes.not_found}:
+            raise _NotThere
         if response.status_code != requests.codes.ok:
             raise ValueError(f"answered {response.status_code}")
         content = response.raw.read(MAX_BYTES + 1, decode_content=True)

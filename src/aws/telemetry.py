@@ -1,6 +1,7 @@
 """Log lines, metrics and traces by Powertools; every line is cleaned of what must not be logged before it leaves."""
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from aws_lambda_powertools.logging import Logger
@@ -16,6 +17,9 @@ _OUTCOME_METRICS: Mapping[str, str] = {
 }
 
 
+_OUR_PACKAGES = frozenset({"aws", "handlers", "omni", "relay"})
+
+
 class _CleanFormatter(LambdaPowertoolsFormatter):
     """The one gate through which every line passes: texts of exceptions and tracebacks too."""
 
@@ -24,7 +28,26 @@ class _CleanFormatter(LambdaPowertoolsFormatter):
         self._redactor = redactor
 
     def serialize(self, log: Any) -> str:
+        log.pop("exception_notes", None)
         return super().serialize(self._redactor.clean_value(log))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
+        """Where each error of the chain was raised, and its type. Others' texts may quote a body, which nothing could
+        find and mask; our own quote no data.
+        """
+        return "\n".join("".join(traceback.format_tb(error.__traceback__)) + _shown(error) for error in _chain(ei[1]))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _shown(error: BaseException) -> str:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return f"{name}: {error}" if kind.__module__.partition(".")[0] in _OUR_PACKAGES else name
 
 
 class PowertoolsTelemetry:
@@ -32,7 +55,10 @@ class PowertoolsTelemetry:
 
     def __init__(self) -> None:
         self.redactor = Redactor(())
-        self.logger = Logger(logger_formatter=_CleanFormatter(self.redactor, utc=True, use_rfc3339=True, location=None))
+        formatter = _CleanFormatter(
+            self.redactor, utc=True, use_rfc3339=True, location=None, serialize_stacktrace=False
+        )
+        self.logger = Logger(logger_formatter=formatter)
         self.metrics = Metrics()
 
     def hide(self, secret: str) -> None:

@@ -41,9 +41,13 @@ def configuration() -> SsmConfiguration:
         env.parameter_prefix,
         env.config_ttl_seconds,
         on_stale=lambda: seen.count("ConfigurationStale"),
-        on_mistake=lambda mistake: seen.log("error", "configuration_mistake", mistake=mistake),
+        on_mistake=_configuration_mistaken,
         on_secret=seen.hide,
     )
+
+
+def _configuration_mistaken(mistake: str) -> None:
+    telemetry().log("error", "configuration_mistake", mistake=mistake)
 
 
 @cache
@@ -66,7 +70,12 @@ def outbox() -> SqsOutbox:
 @cache
 def gateway() -> OmniBreaker:
     return OmniBreaker(
-        configuration(), clients.dynamodb(), environment().table_name, on_transition=_breaker_moved, span=span
+        configuration(),
+        clients.dynamodb(),
+        environment().table_name,
+        on_transition=_breaker_moved,
+        on_mistake=_configuration_mistaken,
+        span=span,
     )
 
 

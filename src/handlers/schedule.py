@@ -4,13 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 from handlers import composition, http
 from handlers.tracing import traced
-from relay.problems import InvalidBody
+from relay.ports import ConfigurationUnavailable
+from relay.problems import InvalidBody, Problem
 from relay.scheduling import Scheduler, firing_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _telemetry = composition.telemetry()
+
+
+class FiringFailed(Exception):
+    """Lambda prints what a function raises as it is, so what wasn't expected is logged here and goes no further."""
 
 
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
@@ -30,4 +35,9 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
         errors = [f"{error.field}: {error.problem}" for error in failure.errors]
         _telemetry.log("error", "schedule_invalid", errors=errors)
         raise
+    except (Problem, ConfigurationUnavailable):
+        raise
+    except Exception:  # the boundary
+        _telemetry.logger.exception("schedule_failed")
+        raise FiringFailed("its log line says where") from None
     return [http.content(outcome) for outcome in outcomes]

@@ -3,17 +3,36 @@
 It is what a route makes of an event, the body of a `format: message` source, and the payload of a schedule.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from omni.contents import CONTENT_FIELDS
+from omni.models import AdvancedRequest
 from relay.destinations import Destination, DestinationProblem, parse_destination
 from relay.urls import UnsafeUrl, check_public_url
 
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
 TEXT_CHARS = 20_000
 MAX_DESTINATIONS = 5_000
+_CHANNEL = re.compile(r"[a-z][A-Za-z]{0,31}")  # a channel of next year's is welcome, another field of the request isn't
+_OTHER_FIELDS = {
+    name
+    for field, info in AdvancedRequest.model_fields.items()
+    if info.alias not in CONTENT_FIELDS.values()
+    for name in (field, info.alias)
+}
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
@@ -42,7 +61,23 @@ class Notification(BaseModel):
     def _parse_destinations(cls, value: Any) -> tuple[Destination, ...]:
         if not isinstance(value, list | tuple):
             raise ValueError("expected a list of {phone, email}")  # noqa: TRY004 - Pydantic turns a ValueError into a field's error
+        if len(value) > MAX_DESTINATIONS:  # before the work of reading them
+            raise ValueError(f"expected at most {MAX_DESTINATIONS} destinations")
         return tuple(dict.fromkeys(_destination(index, entry) for index, entry in enumerate(value)))
+
+    @field_validator("channels")
+    @classmethod
+    def _fit_the_api(cls, value: dict[str, dict[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
+        for name in value or ():
+            if not _CHANNEL.fullmatch(name) or name in _OTHER_FIELDS:
+                raise ValueError("expected names of channels, such as sms, email or whatsApp")
+        try:
+            AdvancedRequest.model_validate({"destinations": (), **(value or {})})
+        except ValidationError as problem:
+            first = problem.errors(include_url=False, include_input=False, include_context=False)[0]
+            path = ".".join(str(part) for part in first["loc"][:2])
+            raise ValueError(f"{path}: {first['msg']}") from None
+        return value
 
     @field_validator("notify_url")
     @classmethod

@@ -28,6 +28,10 @@ class QueueUnavailable(Exception):
     """The item was not confirmed as stored."""
 
 
+class ItemTooLarge(QueueUnavailable):
+    """The queue holds no item of this size, now or later."""
+
+
 class ConfigurationUnavailable(Exception):
     """SSM fails, and there is no last good value."""
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from relay.dispatches import Dispatch, derive_id
 from relay.events import Event
 from relay.parking import Parked
-from relay.ports import InFlight, LedgerUnavailable, QueueUnavailable
-from relay.problems import DuplicateInFlight, Unavailable
+from relay.ports import InFlight, ItemTooLarge, LedgerUnavailable, QueueUnavailable
+from relay.problems import DuplicateInFlight, PayloadTooLarge, Unavailable
 from relay.queueing import QueueItem
 from relay.routing import Misrouted, Routed, route
 from relay.sending import Deferred, Sender, Settled, Tries
@@ -60,6 +60,7 @@ class Relayer:
             InvalidBody: the body of a `format: message` source isn't a notification.
             ConfigurationUnavailable: a scenario can't be looked up.
             DuplicateInFlight: another copy is on its way; this one's answer can't be known yet.
+            PayloadTooLarge: some part is larger than what the queue can hold.
             Unavailable: some part could not be made durable. All others were; a repetition finds them settled.
         """
         scenario_key = self.sender.configuration.scenario_key
@@ -73,7 +74,7 @@ class Relayer:
         failures = [_failure_of(partial(step, dispatch, outcome)) for dispatch in routed.dispatches]
         if routed.misrouted:
             failures.append(_failure_of(partial(self._park, event, routed.misrouted, outcome)))
-        for kind in (Unavailable, DuplicateInFlight):
+        for kind in (Unavailable, DuplicateInFlight, PayloadTooLarge):
             for failure in failures:
                 if isinstance(failure, kind):
                     raise failure
@@ -142,6 +143,8 @@ class Relayer:
             except LedgerUnavailable:
                 action()
                 return False
+        except ItemTooLarge:
+            raise PayloadTooLarge("What it makes is larger than the queue's messages can be.") from None
         except QueueUnavailable:
             raise Unavailable("The queue is unavailable; nothing was acknowledged.") from None
 
@@ -156,12 +159,12 @@ def _note(outcome: Outcome, settled: Settled, *, duplicate: bool) -> None:
     outcome.repeated += duplicate
 
 
-def _failure_of(step: Callable[[], None]) -> Unavailable | DuplicateInFlight | None:
+def _failure_of(step: Callable[[], None]) -> Unavailable | DuplicateInFlight | PayloadTooLarge | None:
     """Runs a step of an event; its failure must not keep the others from being done."""
     try:
         step()
     except InFlight:
         return DuplicateInFlight("Wait for the first copy to finish, then send this one again to read its answer.")
-    except (Unavailable, DuplicateInFlight) as problem:
+    except (Unavailable, DuplicateInFlight, PayloadTooLarge) as problem:
         return problem
     return None

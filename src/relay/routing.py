@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from time import process_time
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +20,10 @@ from relay.sources import BrokenRoute, Route, Source
 from relay.templates import Template, TemplateProblem
 
 MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
+MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
+MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
+MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
+MAX_PATH_CHARS = 200
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
@@ -57,13 +62,16 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    run = _Run(event, source, limit, scenario_key)
+    run = _Run(event, source, limit, scenario_key, until=process_time() + MAX_SECONDS)
     rules = (None,) if source.format == "message" else source.routes
+    left = MAX_DESTINATIONS
     dispatches: dict[str, Dispatch] = {}
     misrouted: list[Misrouted] = []
     for rule in rules:
         try:
-            dispatches |= {dispatch.id: dispatch for dispatch in run.dispatches(rule)}
+            made = {dispatch.id: dispatch for dispatch in run.dispatches(rule, left)}
+            left -= sum(len(dispatch.messages) for dispatch in made.values())
+            dispatches |= made
         except _RouteFailed as failure:
             misrouted.append(failure.misrouted)
     return Routed(tuple(dispatches.values()), tuple(misrouted))
@@ -75,11 +83,17 @@ class _Run:
     source: Source
     limit: int
     scenario_key: Callable[[str], str]
+    until: float
 
-    def dispatches(self, rule: Route | BrokenRoute | None) -> Iterator[Dispatch]:
-        """Of one rule; None stands for a body that is the notification."""
+    def dispatches(self, rule: Route | BrokenRoute | None, left: int) -> Iterator[Dispatch]:
+        """Of one rule, with at most `left` destinations; None stands for a body that is the notification."""
         name = rule.name if rule else MESSAGE_ROUTE
         for item, notification in self._notifications(rule):
+            left -= len(notification.to)
+            if left < 0:
+                raise _RouteFailed(name, f"to: more than {MAX_DESTINATIONS} destinations of one event")
+            if process_time() > self.until:
+                raise _RouteFailed(name, f"takes more than {MAX_SECONDS} s")
             try:
                 self.scenario_key(notification.scenario)
             except UnknownScenario:
@@ -117,9 +131,8 @@ def parse_notification(body: Any) -> Notification:
 
 def field_errors(problem: ValidationError) -> list[FieldError]:
     """Pydantic's errors as paths in the body and what was expected there."""
-    return [
-        _field_error(error["loc"], error["msg"]) for error in problem.errors(include_url=False, include_input=False)
-    ]
+    errors = problem.errors(include_url=False, include_input=False, include_context=False)
+    return [_field_error(error["loc"], error["msg"]) for error in errors[:MAX_ERRORS]]
 
 
 def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
@@ -128,7 +141,7 @@ def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
     if message.startswith("["):  # a destination's error names its own place
         inner, _, message = message.partition(": ")
         path += inner
-    return FieldError(path or "(body)", message)
+    return FieldError(path[:MAX_PATH_CHARS] or "(body)", message)
 
 
 def _holds(value: Any) -> bool:
