@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from sandbox.stack.intrinsics import text
 
 _TEXT_TYPES = re.compile(r"^(text/|application/(json|xml|javascript)\b)", re.IGNORECASE)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,15 @@ def _answer_status(answer: Mapping[str, Any]) -> int:
 
 
 def _answer_headers(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
-    headers = {name.lower(): _header_value(value) for name, value in (answer.get("headers") or {}).items()}
+    headers = {_header_name(name): _header_value(value) for name, value in (answer.get("headers") or {}).items()}
     headers.setdefault("content-type", "text/plain;charset=UTF-8")
     return [*headers.items(), *(("set-cookie", _header_value(cookie)) for cookie in answer.get("cookies") or ())]
+
+
+def _header_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError("a header's name is a token")
+    return name.lower()
 
 
 def _header_value(value: Any) -> str:

@@ -1,0 +1,50 @@
+"""Whatever bytes a request has, its event is JSON and keeps every one of them."""
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.stack.http_events import MalformedAnswer, Received, http_answer, http_event
+
+NAMES = st.sampled_from([b"content-type", b"cookie", b"x-forwarded-for", b"x-a", b"\xff"])
+HEADERS = st.lists(st.tuples(NAMES, st.binary(max_size=20) | st.sampled_from([b"application/json", b"text/plain"])))
+
+
+@given(headers=HEADERS, body=st.binary(max_size=50), query=st.binary(max_size=20), path=st.text(max_size=20))
+def test_an_event_keeps_the_body_and_the_headers(
+    headers: list[tuple[bytes, bytes]], body: bytes, query: bytes, path: str
+) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    received = Received("POST", path, query, headers, body, "127.0.0.1", "HTTP/1.1", at, "id", "Root=1-0-0;Parent=0")
+    event = json.loads(
+        json.dumps(http_event(received, route_key="POST /x", parameters={"source": path}, domain="localhost"))
+    )
+    given_body = event.get("body", "")
+    assert (base64.b64decode(given_body) if event["isBase64Encoded"] else given_body.encode()) == body
+    values = [value.decode("latin-1") for name, value in headers if name == b"x-a"]
+    assert event["headers"].get("x-a", "") == ",".join(values)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+)
+ANSWERS = st.fixed_dictionaries(
+    {"statusCode": JSON}, optional={"headers": JSON, "cookies": JSON, "body": JSON, "isBase64Encoded": JSON}
+)
+
+
+@given(ANSWERS | JSON)
+def test_an_answer_is_a_response_or_malformed_and_nothing_else(told: object) -> None:
+    try:
+        answer = http_answer(json.dumps(told).encode())
+    except MalformedAnswer:
+        return
+    assert 200 <= answer.status < 600
+    for name, value in answer.headers:
+        assert re.fullmatch(r"[!-~]+", name)
+        assert not {"\r", "\n"} & set(value.encode("latin-1").decode("latin-1"))
