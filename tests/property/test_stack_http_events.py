@@ -33,8 +33,10 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
 )
+TEXT_HEADERS = st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=2)
 ANSWERS = st.fixed_dictionaries(
-    {"statusCode": JSON}, optional={"headers": JSON, "cookies": JSON, "body": JSON, "isBase64Encoded": JSON}
+    {"statusCode": st.integers(200, 599) | JSON},
+    optional={"headers": TEXT_HEADERS | JSON, "cookies": JSON, "body": JSON, "isBase64Encoded": JSON},
 )
 
 
