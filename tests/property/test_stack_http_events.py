@@ -33,14 +33,15 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
 )
-TEXT_HEADERS = st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=2)
-ANSWERS = st.fixed_dictionaries(
-    {"statusCode": st.integers(200, 599) | JSON},
-    optional={"headers": TEXT_HEADERS | JSON, "cookies": JSON, "body": JSON, "isBase64Encoded": JSON},
+LATIN = st.text(st.characters(max_codepoint=255), max_size=5)
+LIKELY = st.fixed_dictionaries(
+    {"statusCode": st.integers(200, 599), "headers": st.dictionaries(LATIN, LATIN, max_size=1)}
 )
+FIELDS = dict.fromkeys(("headers", "cookies", "body", "isBase64Encoded"), JSON)
+ANSWERS = LIKELY | st.fixed_dictionaries({"statusCode": JSON}, optional=FIELDS) | JSON
 
 
-@given(ANSWERS | JSON)
+@given(ANSWERS)
 def test_an_answer_is_a_response_or_malformed_and_nothing_else(told: object) -> None:
     try:
         answer = http_answer(json.dumps(told).encode())
@@ -49,4 +50,4 @@ def test_an_answer_is_a_response_or_malformed_and_nothing_else(told: object) -> 
     assert 200 <= answer.status < 600
     for name, value in answer.headers:
         assert re.fullmatch(r"[!-~]+", name)
-        assert not {"\r", "\n"} & set(value.encode("latin-1").decode("latin-1"))
+        assert not {b"\r", b"\n"} & {bytes([byte]) for byte in value.encode("latin-1")}
