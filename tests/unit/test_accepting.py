@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.fakes import World
 
+from aws.sns import SnsHttp
 from relay.accepting import Acceptor
 from relay.inbound import InboundRequest
 from relay.ports import ConfigurationUnavailable
@@ -18,6 +18,7 @@ from relay.problems import (
     Unavailable,
     UnknownSource,
 )
+from tests.support.fakes import World
 
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
 
@@ -37,7 +38,7 @@ def accept(world, body=b'{"text": "hi"}', source="ci", **headers):
         body=body,
         received_at=datetime.now(UTC),
     )
-    acceptor = Acceptor(world.configuration, world.relayer, sns=None, max_body_bytes=1_000)
+    acceptor = Acceptor(world.configuration, world.relayer, sns=SnsHttp(), max_body_bytes=1_000)
     return acceptor.accept(source, request)
 
 

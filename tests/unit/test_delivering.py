@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
-from support.fakes import BLOCKLISTED, World
 
 from omni.errors import BadRequest, ServerError, Throttled, Unauthorized
 from relay.delivering import Deliverer, Postponed
 from relay.events import Event
 from relay.parking import Reason
 from relay.queueing import QueueItem
+from tests.support.fakes import BLOCKLISTED, World
 
 ONE = "41793026727"
 ROUTE = {"scenario": "incident", "to": [{"phone": f"+{ONE}"}], "text": "hello"}
@@ -110,7 +110,9 @@ def test_without_the_ledger_it_waits_and_nothing_is_sent(world, queued):
 
 
 def test_a_copy_that_another_function_is_sending_waits(world, queued):
-    world.ledger.held = {("send", QueueItem.model_validate_json(queued).dispatch.id)}
+    dispatch = QueueItem.model_validate_json(queued).dispatch
+    assert dispatch
+    world.ledger.held = {("send", dispatch.id)}
     assert isinstance(deliver(world, queued), Postponed)
 
 

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
-from support.fakes import BLOCKLISTED, NO_CREDIT, World
 
 from omni.errors import BadRequest, ServerError, Throttled, TransportError, Unauthorized
 from relay.events import Event
 from relay.parking import Reason
 from relay.ports import BreakerOpen
 from relay.problems import DuplicateInFlight, Unavailable
+from tests.support.fakes import BLOCKLISTED, NO_CREDIT, World
 
 ONE = "41793026727"
 TWO = "41793026731"

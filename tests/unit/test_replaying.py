@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from support.fakes import BLOCKLISTED, World
 
 from omni.errors import BadRequest, ServerError, Unauthorized
 from relay.delivering import Deliverer, Postponed
 from relay.events import Event
 from relay.parking import Parked, Reason
+from tests.support.fakes import BLOCKLISTED, World
 
 ONE, TWO = "41793026727", "41793026731"
 ROUTE = {"scenario": "incident", "to": [{"phone": f"+{ONE}"}], "text": "hello"}

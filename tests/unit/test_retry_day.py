@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.fakes import World
 
 from handlers.environment import Environment
 from omni.errors import ServerError, Throttled, Unauthorized
@@ -20,6 +19,7 @@ from relay.relaying import Relayer
 from relay.retries import RetrySchedule
 from sandbox.stack.settings import PROJECT
 from sandbox.stack.template import read_template
+from tests.support.fakes import World
 
 DAY = timedelta(hours=24)
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "hello"}

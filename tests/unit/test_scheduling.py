@@ -1,10 +1,10 @@
 """A schedule's firing: one notification, several, or an event for a source's routes."""
 
 import pytest
-from support.fakes import World
 
 from relay.problems import InvalidBody
 from relay.scheduling import Scheduler, firing_of
+from tests.support.fakes import World
 
 NOTE = {"to": [{"phone": "+41793026727"}], "scenario": "incident", "text": "weekly"}
 

@@ -35,7 +35,7 @@ class Ssm:
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=1),
         )
         self.endpoint = endpoint
-        self.calls = Counter()
+        self.calls: Counter[str] = Counter()
         self.client.meta.events.register("before-call.ssm", self._count)
 
     def _count(self, model, params, **_):

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from aws.ledger import DynamoDbLedger
 from relay.ports import InFlight, LedgerUnavailable
 
 
-class Context:
+class Context(LambdaContext):
     def __init__(self, milliseconds):
         self.milliseconds = milliseconds
 
@@ -133,7 +134,7 @@ def test_an_unreachable_table_runs_nothing(new_ledger):
 
 
 def test_a_table_that_fails_after_the_send_does_not_turn_it_into_a_failure(new_ledger, moto_endpoint):
-    unsaved = []
+    unsaved: list[str] = []
     ledger = new_ledger(on_unsaved=unsaved.append)
 
     def send_and_lose_the_table():

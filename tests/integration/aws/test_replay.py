@@ -26,10 +26,15 @@ DISPATCH = Dispatch(
 
 @pytest.fixture
 def letters(moto_endpoint):
-    options = {"region_name": "eu-central-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    client = boto3.client("sqs", endpoint_url=moto_endpoint, **options)
-    urls = [client.create_queue(QueueName=name)["QueueUrl"] for name in ("queue", "dead-letters")]
-    return DeadLetters(client, *urls, wait_seconds=0)
+    client = boto3.client(
+        "sqs",
+        endpoint_url=moto_endpoint,
+        region_name="eu-central-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    queue, dead_letters = (client.create_queue(QueueName=name)["QueueUrl"] for name in ("queue", "dead-letters"))
+    return DeadLetters(client, queue, dead_letters, wait_seconds=0)
 
 
 def park(letters, body):
