@@ -1,6 +1,5 @@
 """What `make run` starts: the whole relay on this machine. It relays the samples, and says how to go on."""
 
-import http.client
 import json
 import os
 import signal
@@ -13,9 +12,7 @@ from typing import Any
 import yaml
 
 from cli.parameters import Mistakes
-from sandbox import events
-from sandbox.renewal import Sources
-from sandbox.signing import CannotSign
+from sandbox.samples import relayed_samples
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.ports import PortInUse, Ports
 from sandbox.stack.settings import PROJECT, StackError, StackSettings
@@ -75,38 +72,6 @@ def settings_from_environment() -> StackSettings:
         bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
         public_host=os.environ.get("PUBLIC_HOST") or None,
     )
-
-
-def relayed_samples(stack: Stack) -> Iterator[str]:
-    """Posts the sample of each configured source, and gives a line for each."""
-    known = Sources(stack.settings.config, stack.settings.secrets)
-    configured = known.config.get("sources") or {}
-    for name in events.names():
-        event = events.load(name)
-        if not events.is_webhook(event) or event["pathParameters"]["source"] not in configured:
-            continue
-        try:
-            answer = events.post(events.fresh(name, known), port_of_url(stack.relay_url))
-            yield f"  {name:<28} {answer.status}  {summary(answer.body)}"
-        except (CannotSign, OSError, http.client.HTTPException) as problem:
-            yield f"  {name:<28} not sent: {problem}"
-
-
-def port_of_url(url: str) -> int:
-    return int(url.rpartition(":")[2])
-
-
-def summary(body: bytes) -> str:
-    """An answer of the relay's in one line: the outcome, and each message's status."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return body[:100].decode(errors="replace")
-    if not isinstance(answer, Mapping):
-        return str(answer)
-    statuses = [message["status"]["name"] for message in answer.get("messages", ())]
-    words = (answer.get("outcome") or answer.get("detail") or answer.get("title") or "", *statuses)
-    return "  ".join(str(word) for word in words if word)
 
 
 def guide(stack: Stack) -> str:

@@ -1,0 +1,69 @@
+"""The sample events, relayed when the local stack starts: one line each, with OMNI's statuses."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator, Mapping
+
+from sandbox import events
+from sandbox.renewal import Sources
+from sandbox.signing import CannotSign
+from sandbox.stack.stack import Stack
+
+DELIVERY = "DeliveryFunction"
+_DELIVERED_WITHIN = 10.0  # seconds, for all that were queued
+_LOOK_AGAIN = 0.05
+_LONGEST_ANSWER = 60
+
+
+def relayed_samples(stack: Stack) -> Iterator[str]:
+    """Posts the sample of each configured source; the queued ones' statuses come from the delivery's log."""
+    known = Sources(stack.settings.config, stack.settings.secrets)
+    answers = {name: _posted(stack, name, known) for name in _names(known)}
+    deadline = time.monotonic() + _DELIVERED_WITHIN
+    for name, answer in answers.items():
+        yield f"  {name:<28} {answer if isinstance(answer, str) else _line(stack, answer, deadline)}"
+
+
+def _names(known: Sources) -> Iterator[str]:
+    """Of the samples whose source is configured."""
+    configured = known.config.get("sources") or {}
+    for name in events.names():
+        event = events.load(name)
+        if events.is_webhook(event) and event["pathParameters"]["source"] in configured:
+            yield name
+
+
+def _posted(stack: Stack, name: str, known: Sources) -> events.Answer | str:
+    """The relay's answer, or why there is none."""
+    try:
+        return events.post(events.fresh(name, known), int(stack.relay_url.rpartition(":")[2]))
+    except (CannotSign, OSError, http.client.HTTPException) as problem:
+        return f"not sent: {problem}"
+
+
+def _line(stack: Stack, answer: events.Answer, deadline: float) -> str:
+    """The status, the outcome, and each message's status at OMNI."""
+    try:
+        content = json.loads(answer.body)
+    except ValueError:
+        content = None
+    if not isinstance(content, Mapping):
+        return f"{answer.status}  {answer.body[:_LONGEST_ANSWER].decode(errors='replace')}"
+    statuses = [message["status"]["name"] for message in content.get("messages", ())]
+    if content.get("outcome") == "queued":
+        statuses = _delivered(stack, content["eventId"], content["dispatches"], deadline)
+    words = (content.get("outcome") or content.get("detail") or content.get("title") or "", *statuses)
+    return f"{answer.status}  {'  '.join(str(word) for word in words if word)}"
+
+
+def _delivered(stack: Stack, event_id: str, dispatches: int, deadline: float) -> list[str]:
+    """The statuses of the event's messages, as far as they are sent in time."""
+    sent: dict[str, list[str]] = {}
+    while len(sent) < dispatches and time.monotonic() < deadline:
+        sent = {}
+        for record in stack.log_records(DELIVERY):
+            if record.get("event_id") == event_id and record.get("outcome") == "sent":
+                sent.setdefault(record["dispatch_id"], []).append(record["status"]["name"])
+        time.sleep(_LOOK_AGAIN)
+    return ["then sent", *(status for statuses in sent.values() for status in statuses)] if sent else []
