@@ -37,13 +37,17 @@ class DynamoDbLedger:
         self._config = IdempotencyConfig(expires_after_seconds=ttl_seconds, hash_function="sha256")
         self._store = store or DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
         self._on_unsaved = on_unsaved
+        self._down = False  # asking again would use up the time in which the rest can still be queued
 
     def register(self, context: "LambdaContext") -> None:
-        """Claims made from now on lapse when this invocation's time is over."""
+        """Claims made from now on lapse when this invocation's time is over; a table that failed is asked again."""
+        self._down = False
         self._config.register_lambda_context(context)
 
     def once(self, kind: Kind, key: str, action: Callable[[], Any]) -> Once:
         """Runs the action unless it ran before. See `relay.ports.Ledger`."""
+        if self._down:
+            raise LedgerUnavailable
         results: list[Any] = []
         failures: list[Exception] = []
 
@@ -68,6 +72,7 @@ class DynamoDbLedger:
             if results:  # it ran: what could not be recorded, OMNI recognises by the message ids
                 self._on_unsaved(kind)
                 return Once(results[0], duplicate=False)
+            self._down = isinstance(problem, IdempotencyPersistenceLayerError)
             raise LedgerUnavailable from problem
 
     def forget(self, kind: Kind, key: str) -> None:
