@@ -39,6 +39,10 @@ class ServiceProxy:
 
     async def stop(self) -> None:
         if self._server is not None:
+            # asyncio leaks a connection that is accepted in the turn in which its server closes.
+            for listener in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listener.fileno())
+            await asyncio.sleep(0)
             self._server.close()
             self._server = None
         await self._drop_connections()
