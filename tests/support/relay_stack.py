@@ -48,11 +48,21 @@ def _source(delivery: str) -> dict[str, Any]:
     }
 
 
+def _a_dispatch_each() -> dict[str, Any]:
+    each = {"for_each": "body.to", "scenario": "incident", "to": [{"phone": "{{ item.phone }}"}]}
+    return {"verify": "github", "delivery": "direct", "routes": {"each": each | {"text": "{{ body.text }}"}}}
+
+
 CONFIG: Mapping[str, Any] = {
     "scenarios": {"incident": "AD9E01A5DC7BEE2C2B828D208182A611"},
-    "sources": {"direct": _source("direct"), "queued": _source("queued")},
+    "sources": {
+        "direct": _source("direct"),
+        "queued": _source("queued"),
+        "changing": _source("direct"),
+        "many": _a_dispatch_each(),
+    },
 }
-SECRETS: Mapping[str, Any] = {"sources": {"direct": SECRET, "queued": SECRET}}
+SECRETS: Mapping[str, Any] = {"sources": dict.fromkeys(CONFIG["sources"], SECRET)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,11 @@ class Relay:
         for fault in (*faults, {"kind": "delay", "delayMs": 0, "count": _ALWAYS}):  # a fault that only counts
             self._call("POST", "faults", fault)
 
+    def omni_fails_at_random(self, seed: int, rate: float = 1 / 3) -> None:
+        """A share of the sends meets a fault of any kind, until OMNI recovers."""
+        self._call("DELETE", "faults")
+        self._call("POST", "faults", {"kind": "random", "rate": rate, "seed": seed})
+
     def omni_recovers(self) -> None:
         """As good as new, and still counting."""
         self.omni_fails()
@@ -157,6 +172,9 @@ class Relay:
         self.stack.client("ssm").put_parameter(
             Name=f"{prefix}/{name}", Value=value, Type="SecureString", Overwrite=True
         )
+
+    def change_source(self, name: str, delivery: str) -> None:
+        self.configure(f"sources/{name}/settings", json.dumps({"verify": "github", "delivery": delivery}))
 
     def unreachable(self, *services: str, how: Reachability = Reachability.REFUSE) -> None:
         for service in services:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.relay_stack import CONFIG, SECRETS, Relay
 
 from sandbox.stack.settings import StackSettings
 from sandbox.stack.stack import Stack
+from tests.support.relay_stack import CONFIG, SECRETS, Relay
 
 # Relations are those of template.yaml: a call fits into a function's time, and that twice into the visibility timeout.
 WEBHOOK_TIMEOUT = 7

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from support.relay_stack import BLOCKLISTED, NO_CREDIT, PHONE, Relay
 
 from relay.parking import Reason
+from tests.support.relay_stack import BLOCKLISTED, NO_CREDIT, PHONE, Relay
 
 Wait = Callable[..., Any]
 DRIP = {"kind": "drip", "delayMs": 400}

@@ -1,0 +1,54 @@
+"""Everything fails at once, and still: what was acknowledged is sent exactly once, or parked where a person finds it.
+
+CHAOS_SEED and EVENTS choose the run (`make chaos`); a failure names both. Drawn from the seed are the events, whom a
+SIGKILL hits and when, the outages and OMNI's faults; how threads and processes interleave is not.
+"""
+
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.stack.settings import StackSettings
+from sandbox.stack.stack import Stack
+from tests.support.chaos import Chaos, Plan, judge
+from tests.support.relay_stack import Relay
+
+SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
+EVENTS = int(os.environ.get("EVENTS") or 1000)
+
+
+@pytest.fixture
+def chaotic(reliability_settings: Callable[..., StackSettings]):
+    with Stack(reliability_settings(processes=6)) as stack:
+        yield Relay(stack)
+
+
+def survive(relay: Relay, plan: Plan) -> None:
+    print(plan)
+    chaos = Chaos(relay, plan)
+    course = chaos.run()
+    verdict = judge(course.acknowledged, relay.messages(), relay.parked())
+    report = f"{plan} ({course.seconds:.0f} s; {course.answers}; {course.kills}; {course.outages}): {verdict}"
+    print(report)
+    assert not verdict.lost, report
+    assert not verdict.twice, report
+    assert not verdict.both, report
+    assert not course.given_up, report
+    assert not unexpected(relay), report
+
+
+def unexpected(relay: Relay) -> list[str]:
+    """What no part of the relay has foreseen."""
+    names = {"webhook_failed", "delivery_failed"}
+    return [str(line.get("exception")) for line in relay.all_lines() if line.get("message") in names]
+
+
+def test_nothing_is_lost_and_nothing_is_sent_twice(chaotic: Relay) -> None:
+    survive(chaotic, Plan(seed=SEED, events=150))
+
+
+@pytest.mark.chaos
+def test_nothing_is_lost_and_nothing_is_sent_twice_in_a_long_run(chaotic: Relay) -> None:
+    survive(chaotic, Plan(seed=SEED, events=EVENTS))

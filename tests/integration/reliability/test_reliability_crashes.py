@@ -1,0 +1,87 @@
+"""Functions that die or run out of time with a message in their hands."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from sandbox.stack.proxies import Reachability
+from tests.support.relay_stack import OTHERS, PHONE, Relay, Sent
+
+Wait = Callable[..., Any]
+HELD = {"before OMNI took it": {"kind": "timeout"}, "after OMNI took it": {"kind": "timeout", "after": "accept"}}
+held = pytest.mark.parametrize("fault", HELD.values(), ids=HELD.keys())
+
+
+def kill(relay: Relay, function: str) -> None:
+    for pid in relay.stack.pids(function):
+        relay.stack.kill(pid)
+
+
+def die_while_omni_holds_the_answer(relay: Relay, eventually: Wait, event: Sent, fault: dict[str, Any]) -> None:
+    relay.omni_fails(fault)
+    with ThreadPoolExecutor(1) as sender:
+        first = sender.submit(relay.post, event)
+        eventually(lambda: relay.sends == 1)
+        kill(relay, "WebhookFunction")
+        assert first.result().status == 500
+
+
+@held
+def test_a_second_copy_waits_for_the_first_ones_claim_to_lapse_and_is_sent(
+    relay: Relay, eventually: Wait, fault: dict[str, Any]
+) -> None:
+    event = relay.event()
+    started = time.monotonic()
+    die_while_omni_holds_the_answer(relay, eventually, event, fault)
+
+    early = relay.post(event)
+    late = eventually(lambda: _settled(relay, event))
+
+    assert early.status == 409
+    assert time.monotonic() - started >= relay.stack.settings.timeouts["WebhookFunction"] - 1
+    assert late.outcome == "sent"
+    assert (len(relay.messages(event)), relay.sends) == (1, 2)
+
+
+def _settled(relay: Relay, event: Sent) -> Any:
+    answer = relay.post(event)
+    return answer if answer.status != 409 else None
+
+
+@held
+def test_a_delivery_that_dies_is_repeated_by_the_queue(relay: Relay, eventually: Wait, fault: dict[str, Any]) -> None:
+    event = relay.event(source="queued")
+    relay.omni_fails(fault)
+    assert relay.post(event).status == 202
+    eventually(lambda: relay.sends == 1)
+    kill(relay, "DeliveryFunction")
+    eventually(lambda: relay.waiting() == 0, 40)
+    assert len(relay.messages(event)) == 1
+    assert relay.parked() == []
+
+
+def test_what_does_not_fit_into_a_functions_time_is_queued(relay: Relay, eventually: Wait) -> None:
+    """Ten dispatches, each of which OMNI holds up until the call's deadline: the first few use the time up."""
+    event = relay.event(*(f"4179302{number:04}" for number in range(6700, 6710)), source="many")
+    relay.omni_fails({"kind": "timeout", "after": "accept", "count": 3})
+    answer = relay.post(event)
+    assert (answer.status, answer.outcome) == (202, "queued")
+    assert answer.content["dispatches"] == 10 - len(answer.content.get("messages", []))
+    causes = [line["cause"] for line in relay.lines("WebhookFunction") if line["outcome"] == "retry"]
+    assert "no_time_left" in causes
+    eventually(lambda: relay.waiting() == 0, 40)
+    assert len(relay.messages(event)) == 10
+
+
+def test_a_table_that_hangs_does_not_use_up_the_functions_time(relay: Relay, eventually: Wait) -> None:
+    """Each of three dispatches would wait for the table twice, to claim and to queue."""
+    event = relay.event(PHONE, *OTHERS, source="many")
+    relay.unreachable("dynamodb", how=Reachability.HANG)
+    answer = relay.post(event)
+    assert (answer.status, answer.outcome) == (202, "queued")
+    relay.reachable()
+    eventually(lambda: relay.waiting() == 0, 40)
+    assert len(relay.messages(event)) == 3

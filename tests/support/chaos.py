@@ -1,0 +1,188 @@
+"""Everything fails at once: signed events at full load, processes killed, OMNI and AWS failing, all drawn from one seed."""
+
+import http.client
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import Any
+
+from relay.parking import Parked
+from sandbox.stack.proxies import Reachability
+from tests.support.relay_stack import BLOCKLISTED, DEPENDENCIES, OTHERS, PHONE, Relay, Sent
+
+FUNCTIONS = ("WebhookFunction", "DeliveryFunction")
+OUTAGES = (Reachability.REFUSE, Reachability.RESET, Reachability.HANG)
+DONE = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Seconds, and calls at once. `patience` is how long the sender repeats an event."""
+
+    seed: int
+    events: int
+    in_flight: int = 20
+    kill_every: float = 1.0
+    outage: float = 2.0
+    calm: float = 1.5
+    patience: float = 120
+    drain: float = 120
+
+    def __str__(self) -> str:
+        return f"CHAOS_SEED={self.seed} EVENTS={self.events}"
+
+    def draw(self) -> list[Sent]:
+        """The events: mostly one recipient, some with several, some that can only be parked, in whole or in part."""
+        chance = random.Random(self.seed)
+        return [self._event(chance, number) for number in range(self.events)]
+
+    def _event(self, chance: random.Random, number: int) -> Sent:
+        source = chance.choice(("direct", "queued"))
+        phones, broken = chance.choices(
+            (((PHONE,), False), ((PHONE, *OTHERS), False), ((PHONE, BLOCKLISTED), False), ((PHONE,), True)),
+            weights=(80, 14, 3, 3),
+        )[0]
+        return Sent(f"{self.seed}-{number:05}", phones, source, broken)
+
+
+@dataclass(slots=True)
+class Course:
+    """What happened: `acknowledged` are the events that got a 2xx, `given_up` those that never did."""
+
+    acknowledged: list[Sent] = field(default_factory=list)
+    given_up: list[Sent] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    outages: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0
+
+
+class Chaos:
+    """Runs a plan against a relay; `run` returns when nothing waits any more."""
+
+    def __init__(self, relay: Relay, plan: Plan) -> None:
+        self._relay, self._plan = relay, plan
+        self.course = Course()
+
+    def run(self) -> Course:
+        started = time.monotonic()
+        events = self._plan.draw()
+        with self._faults(), ThreadPoolExecutor(self._plan.in_flight) as senders:
+            list(senders.map(self._send, events, range(len(events))))
+        self._drain()
+        self.course.seconds = time.monotonic() - started
+        return self.course
+
+    def _send(self, event: Sent, number: int) -> None:
+        """Repeats what isn't acknowledged, as a sender does; now and then one repeats what is."""
+        chance = random.Random(f"{self._plan.seed}/{number}")
+        deadline = time.monotonic() + self._plan.patience
+        while self._post(event) not in DONE:
+            if time.monotonic() > deadline:
+                self.course.given_up.append(event)
+                return
+            time.sleep(chance.uniform(0.2, 1))
+        self.course.acknowledged.append(event)
+        if chance.random() < 0.1:
+            self._post(event)
+
+    def _post(self, event: Sent) -> int:
+        try:
+            answer = self._relay.post(event)
+        except (OSError, http.client.HTTPException) as broken:
+            self.course.answers[type(broken).__name__] += 1
+            return 0
+        self.course.answers[f"{answer.status} {answer.outcome or ''}".strip()] += 1
+        return answer.status
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        over = Event()
+        self._relay.omni_fails_at_random(seed=self._plan.seed)
+        threads = [Thread(target=work, args=(over,)) for work in (self._kill, self._cut_off)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+            self._relay.omni_recovers()
+            self._relay.reachable()
+
+    def _kill(self, over: Event) -> None:
+        chance = random.Random(f"{self._plan.seed}/kills")
+        while not over.wait(chance.uniform(0, 2 * self._plan.kill_every)):
+            function = chance.choice(FUNCTIONS)
+            alive = self._relay.stack.pids(function)
+            if alive:
+                with suppress(ProcessLookupError):
+                    self._relay.stack.kill(chance.choice(alive))
+                self.course.kills[function] += 1
+
+    def _cut_off(self, over: Event) -> None:
+        chance = random.Random(f"{self._plan.seed}/outages")
+        turn = 0
+        while not over.wait(chance.uniform(0, 2 * self._plan.calm)):
+            service, how = DEPENDENCIES[turn % len(DEPENDENCIES)], chance.choice(OUTAGES)
+            self._relay.unreachable(service, how=how)
+            self.course.outages[f"{service} {how}"] += 1
+            over.wait(chance.uniform(0.5, 2 * self._plan.outage))
+            self._relay.unreachable(service, how=Reachability.NORMAL)
+            turn += 1
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + self._plan.drain
+        while self._relay.waiting():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self._relay.waiting()} messages still wait; {self._plan}")
+            time.sleep(0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """By event and phone (`event 7 → 4179…`); `twins` lie in the dead-letter queue twice under the same id."""
+
+    lost: list[str]
+    twice: list[str]
+    both: list[str]
+    twins: int
+    sent: int
+    parked: int
+
+    def __str__(self) -> str:
+        return f"{self.sent} sent, {self.parked} parked ({self.twins} of them again), lost: {self.lost}, twice: {self.twice}"
+
+
+def judge(acknowledged: list[Sent], messages: list[dict[str, Any]], parked: list[Parked]) -> Verdict:
+    """Compares what was acknowledged with what there is, by what the texts say and not by ids of ours."""
+    sent = Counter(f"{message['text']} → {message['to']['phoneNumber']}" for message in messages)
+    kept = Counter(name for item in parked for name in _names(item))
+    wanted = [f"{event.text} → {phone}" for event in acknowledged for phone in event.phones]
+    wanted += [f"{event.text} is broken" for event in acknowledged if event.broken]
+    return Verdict(
+        lost=[name for name in wanted if not sent[name] and not kept[name]],
+        twice=[name for name, count in sent.items() if count > 1],
+        both=[name for name in wanted if sent[name] and kept[name]],
+        twins=sum(count - 1 for count in kept.values()),
+        sent=len(sent),
+        parked=len(kept),
+    )
+
+
+def _names(parked: Parked) -> Iterator[str]:
+    if parked.dispatch:
+        for message in parked.dispatch.messages:
+            yield f"{parked.dispatch.content.text} → {message.phone}"
+    if parked.event:
+        yield f"{parked.event.body['text']} is broken"
+
+
+def repeated_ids(messages: list[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], str]) -> list[str]:
+    return [identity for identity, count in Counter(map(key, messages)).items() if count > 1]
