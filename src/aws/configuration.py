@@ -55,6 +55,7 @@ class SsmConfiguration:
         self._sources: dict[str, _Entry] = {}
         self._named: dict[str, str] = {}
         self._named_expires = 0.0
+        self._down_until = 0.0  # one time-out is long enough: until then, what is there serves unasked
         self._misses: dict[str, float] = {}
 
     def source(self, name: str) -> Source | None:
@@ -67,14 +68,14 @@ class SsmConfiguration:
         if not self._named_expires:
             source = self._cached_source(name)
             self._refresh(source.scenarios if source else ())
-        elif self._clock() >= self._named_expires:
+        elif self._is_old(self._named_expires):
             self._refresh(())
         return self._cached_source(name) if name in self._index() else None
 
     def scenario_key(self, name: str) -> str:
         """Raises UnknownScenario, or ConfigurationUnavailable when SSM fails without a last good value."""
         parameter = f"scenarios/{name}"
-        if self._clock() >= self._named_expires or parameter not in self._named:
+        if self._is_old(self._named_expires) or parameter not in self._named:
             if self._misses.get(name, 0.0) > self._clock():
                 raise UnknownScenario(name)
             self._refresh((name,))
@@ -87,7 +88,7 @@ class SsmConfiguration:
 
     def account(self) -> OmniAccount:
         """Raises ConfigurationUnavailable when SSM fails without a last good value, or holds no account."""
-        if self._clock() >= self._named_expires:
+        if self._is_old(self._named_expires):
             self._refresh(())
         try:
             return OmniAccount(self._named["omni/base-url"], self._named["omni/authorization"])
@@ -112,13 +113,19 @@ class SsmConfiguration:
         except (ClientError, BotoCoreError) as problem:
             if not self._named or any(f"scenarios/{name}" not in self._named for name in scenarios):
                 raise ConfigurationUnavailable(type(problem).__name__) from None
-            self._named_expires = self._clock() + STALE_SECONDS
-            self._on_stale()
+            self._serve_stale()
             return
         if "omni/authorization" in named:
             self._on_secret(named["omni/authorization"])
         # What is not yet configured is looked for soon again, but not for every stranger.
         self._named, self._named_expires = named, self._clock() + (self._ttl if named else STALE_SECONDS)
+
+    def _is_old(self, expires: float) -> bool:
+        return self._clock() >= max(expires, self._down_until)
+
+    def _serve_stale(self) -> None:
+        self._down_until = self._clock() + STALE_SECONDS
+        self._on_stale()
 
     def _by_name(self, names: list[str]) -> Iterator[tuple[str, str]]:
         for start in range(0, len(names), NAMES_A_CALL):
@@ -128,15 +135,14 @@ class SsmConfiguration:
 
     def _cached_source(self, name: str) -> Source | None:
         entry = self._sources.get(name)
-        if entry and self._clock() < entry.expires:
+        if entry and not self._is_old(entry.expires):
             return entry.value if isinstance(entry.value, Source) else None
         try:
             source = self._read_source(name)
         except (ClientError, BotoCoreError) as problem:
             if entry is None:
                 raise ConfigurationUnavailable(type(problem).__name__) from None
-            self._sources[name] = _Entry(entry.value, self._clock() + STALE_SECONDS)
-            self._on_stale()
+            self._serve_stale()
             return entry.value if isinstance(entry.value, Source) else None
         except ConfigurationMistake as mistake:
             self._on_mistake(str(mistake))
