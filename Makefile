@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke test check e2e build build-local deploy lock clean
+.PHONY: run event invoke test check chaos e2e build build-local deploy lock clean
 
 .venv/run: requirements/run.txt
 	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
@@ -32,6 +32,9 @@ test: .venv/dev
 check: .venv/dev .venv-sam/done
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
 	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
+# Everything fails at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]; a failing run names both.
+chaos: .venv/dev
+	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
 # The built functions in Lambda's own container: without Docker these tests are skipped, unless REQUIRE_DOCKER=1.
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests/e2e -m e2e

@@ -1,10 +1,10 @@
-"""Everything fails at once: signed events at full load, processes killed, OMNI and AWS failing, all drawn from one seed."""
+"""Everything fails at once: signed events at full load while processes, OMNI and AWS fail, all drawn from one seed."""
 
 import http.client
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -157,7 +157,8 @@ class Verdict:
     parked: int
 
     def __str__(self) -> str:
-        return f"{self.sent} sent, {self.parked} parked ({self.twins} of them again), lost: {self.lost}, twice: {self.twice}"
+        counts = f"{self.sent} sent, {self.parked} parked ({self.twins} of them again)"
+        return f"{counts}, lost: {self.lost}, twice: {self.twice}, both: {self.both}"
 
 
 def judge(acknowledged: list[Sent], messages: list[dict[str, Any]], parked: list[Parked]) -> Verdict:
@@ -182,7 +183,3 @@ def _names(parked: Parked) -> Iterator[str]:
             yield f"{parked.dispatch.content.text} → {message.phone}"
     if parked.event:
         yield f"{parked.event.body['text']} is broken"
-
-
-def repeated_ids(messages: list[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], str]) -> list[str]:
-    return [identity for identity, count in Counter(map(key, messages)).items() if count > 1]

@@ -1,9 +1,11 @@
-"""The whole relay in the local stack, as its sender, OMNI and its operator see it: what the reliability tests speak of."""
+"""The whole relay in the local stack, as its sender, OMNI and its operator see it."""
 
 import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -124,6 +126,17 @@ class Relay:
         finally:
             connection.close()
 
+    @contextmanager
+    def posting(self, event: Sent) -> Iterator[Future[Answer]]:
+        """Posts in the background; the answer is there after the block."""
+        with ThreadPoolExecutor(1) as sender:
+            yield sender.submit(self.post, event)
+
+    def settled(self, event: Sent) -> Answer | None:
+        """The answer to one more copy, unless the first is still on its way."""
+        answer = self.post(event)
+        return answer if answer.status != http.client.CONFLICT else None
+
     # As OMNI.
 
     def omni_fails(self, *faults: Mapping[str, Any]) -> None:
@@ -156,10 +169,13 @@ class Relay:
         """What the dead-letter queue holds, left there."""
         return [Parked.model_validate_json(message["Body"]) for message in self._received("DeadLetterQueue")]
 
-    def waiting(self, queue: str = "Queue") -> int:
+    def waiting(self, queue: str = "Queue", counts: Sequence[str] = _COUNTS) -> int:
         """Messages of a queue: visible, hidden and delayed."""
         attributes = self._sqs.get_queue_attributes(QueueUrl=self.stack.queue_url(queue), AttributeNames=["All"])
-        return sum(int(attributes["Attributes"][count]) for count in _COUNTS)
+        return sum(int(attributes["Attributes"][count]) for count in counts)
+
+    def visible(self, queue: str) -> int:
+        return self.waiting(queue, _COUNTS[:1])
 
     def enqueue(self, *bodies: str) -> None:
         """All at once, so that they make one batch."""

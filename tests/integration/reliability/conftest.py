@@ -9,10 +9,10 @@ from sandbox.stack.settings import StackSettings
 from sandbox.stack.stack import Stack
 from tests.support.relay_stack import CONFIG, SECRETS, Relay
 
-# Relations are those of template.yaml: a call fits into a function's time, and that twice into the visibility timeout.
-WEBHOOK_TIMEOUT = 7
-DELIVERY_TIMEOUT = 8
-VISIBILITY_TIMEOUT = 10
+# Relations are those of template.yaml: a call fits into a function's time, and that into the visibility timeout.
+WEBHOOK_TIMEOUT = 9
+DELIVERY_TIMEOUT = 9
+VISIBILITY_TIMEOUT = 12
 OMNI_TIMEOUT = 2
 LONG_ENOUGH = ",".join(["1", "1", "2"] + ["2"] * 400)  # nothing is given up for as long as a test can last
 PARAMETERS = {

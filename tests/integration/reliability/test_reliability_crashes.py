@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,11 +21,10 @@ def kill(relay: Relay, function: str) -> None:
 
 def die_while_omni_holds_the_answer(relay: Relay, eventually: Wait, event: Sent, fault: dict[str, Any]) -> None:
     relay.omni_fails(fault)
-    with ThreadPoolExecutor(1) as sender:
-        first = sender.submit(relay.post, event)
+    with relay.posting(event) as first:
         eventually(lambda: relay.sends == 1)
         kill(relay, "WebhookFunction")
-        assert first.result().status == 500
+    assert first.result().status == 500
 
 
 @held
@@ -38,17 +36,12 @@ def test_a_second_copy_waits_for_the_first_ones_claim_to_lapse_and_is_sent(
     die_while_omni_holds_the_answer(relay, eventually, event, fault)
 
     early = relay.post(event)
-    late = eventually(lambda: _settled(relay, event))
+    late = eventually(lambda: relay.settled(event))
 
     assert early.status == 409
     assert time.monotonic() - started >= relay.stack.settings.timeouts["WebhookFunction"] - 1
     assert late.outcome == "sent"
     assert (len(relay.messages(event)), relay.sends) == (1, 2)
-
-
-def _settled(relay: Relay, event: Sent) -> Any:
-    answer = relay.post(event)
-    return answer if answer.status != 409 else None
 
 
 @held

@@ -1,0 +1,201 @@
+"""Parked, mended, replayed by the operator's command through real queues; and what must not be touched by it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from cli.replay import DeadLetters, Selection, Tally
+from cli.replay import replay as dry
+from relay.dispatches import Content, Dispatch, Message
+from relay.parking import Reason
+from relay.queueing import QueueItem
+from sandbox.stack.cloud import CREDENTIALS
+from sandbox.stack.settings import PROJECT
+from sandbox.stack.specs import REGION
+from tests.support.relay_stack import BLOCKLISTED, PHONE, Relay, Sent
+
+Wait = Callable[..., Any]
+MENDED = {"when": "body.broken", "scenario": "incident", "to": [{"phone": f"+{PHONE}"}], "text": "mended {{ id }}"}
+DIES_BETWEEN_QUEUEING_AND_DELETING = """
+import os, signal, sys, boto3, cli.replay, cli.__main__
+cli.replay.HELD_SECONDS = 1
+client = boto3.client
+def fragile(service):
+    made = client(service)
+    made.delete_message = lambda **_: os.kill(os.getpid(), signal.SIGKILL)
+    return made
+boto3.client = fragile
+sys.exit(cli.__main__.main(sys.argv[1:]))
+"""
+
+
+def replay(relay: Relay, *options: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m cli replay` against the stack's queues."""
+    queue, letters = relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
+    urls = ("--queue-url", queue, "--dead-letter-queue-url", letters)
+    environment = CREDENTIALS | {"AWS_ENDPOINT_URL": relay.stack.aws_url, "AWS_DEFAULT_REGION": REGION}
+    return subprocess.run(
+        [sys.executable, *(("-c", code) if code else ("-m", "cli")), "replay", *urls, *options],
+        env={"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}", "PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def tally(run: subprocess.CompletedProcess[str]) -> tuple[int, int]:
+    assert run.returncode == 0, run.stderr
+    found = re.search(r"(\d+) (?:would be )?replayed, (\d+) left", run.stdout)
+    assert found, run.stdout
+    return int(found[1]), int(found[2])
+
+
+def a_broken_event(relay: Relay, source: str = "direct") -> Sent:
+    event = relay.event(source=source, broken=True)
+    assert relay.post(event).outcome == "parked"
+    return event
+
+
+@pytest.fixture
+def mend(relay: Relay) -> Any:
+    """Corrects the broken route of `direct`; it is broken again after the test."""
+    name = "sources/direct/routes/broken"
+    broken = relay.stack.settings.config["sources"]["direct"]["routes"]["broken"]
+
+    def change(rule: Any) -> None:
+        relay.configure(name, json.dumps(rule))
+        relay.stack.replace_processes("DeliveryFunction")
+
+    yield lambda: change(MENDED)
+    relay.configure(name, json.dumps(broken))
+    relay.stack.replace_processes("DeliveryFunction")
+    relay.stack.replace_processes("WebhookFunction")
+
+
+def test_a_mended_template_delivers_what_it_had_parked_once(relay: Relay, eventually: Wait, mend: Any) -> None:
+    event = a_broken_event(relay)
+    assert len(relay.messages(event)) == 1  # the other route's
+    mend()
+    assert tally(replay(relay)) == (1, 0)
+    eventually(lambda: relay.waiting() == 0)
+    texts = [message["text"] for message in relay.messages()]
+    assert sorted(texts) == sorted([event.text, f"mended {event.id}"])
+    assert relay.waiting("DeadLetterQueue") == 0
+
+
+def test_a_replay_of_what_is_still_broken_ends_and_leaves_it_parked(relay: Relay, eventually: Wait) -> None:
+    event = a_broken_event(relay)
+    assert tally(replay(relay)) == (1, 1)
+    eventually(lambda: relay.waiting() == 0)
+    [parked] = relay.parked()
+    assert parked.event
+    assert (parked.reason, parked.event.id) == (Reason.ROUTE_INVALID, event.id)
+    assert len(relay.messages()) == 1
+
+
+def test_a_dry_run_changes_nothing(relay: Relay) -> None:
+    a_broken_event(relay)
+    before = relay.parked()
+    run = replay(relay, "--dry-run")
+    assert tally(run) == (1, 0)
+    assert "route broken: text" in run.stdout
+    assert relay.parked() == before
+    assert relay.waiting() == 0
+
+
+def test_a_replay_takes_only_what_it_was_asked_for(relay: Relay) -> None:
+    a_broken_event(relay, "direct")
+    a_broken_event(relay, "queued")
+    relay.post(relay.event(BLOCKLISTED))
+    letters = DeadLetters(
+        relay.stack.client("sqs"), relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
+    )
+    for selection, count in (
+        (Selection(source="direct"), 2),
+        (Selection(source="nobody"), 0),
+        (Selection(reason=Reason.ROUTE_INVALID), 2),
+        (Selection(reason=Reason.MESSAGES_REJECTED, source="direct"), 1),
+    ):
+        assert dry(letters, selection, dry_run=True, show=lambda *_: None) == Tally(count, 3 - count)
+
+
+def test_what_omni_had_refused_goes_under_new_ids(relay: Relay, eventually: Wait) -> None:
+    relay.post(relay.event(BLOCKLISTED))
+    [first] = relay.parked()
+    assert tally(replay(relay, "--reason", "messages_rejected"))[0] == 1
+    [second] = eventually(relay.parked)
+    assert first.dispatch
+    assert second.dispatch
+    assert first.dispatch.content == second.dispatch.content
+    assert first.dispatch.id != second.dispatch.id
+    assert not {m.message_id for m in first.dispatch.messages} & {m.message_id for m in second.dispatch.messages}
+    assert relay.sends == 2
+
+
+def test_a_refused_request_is_sent_once_when_omni_takes_it(relay: Relay, eventually: Wait) -> None:
+    event = relay.event()
+    relay.omni_fails({"kind": "status", "status": 400})
+    assert relay.post(event).outcome == "parked"
+    assert tally(replay(relay, "--reason", "request_refused")) == (1, 0)
+    eventually(lambda: relay.waiting() == 0)
+    assert len(relay.messages(event)) == 1
+    assert relay.waiting("DeadLetterQueue") == 0
+
+
+def test_a_replay_that_is_killed_midway_and_run_again_sends_nothing_twice(relay: Relay, eventually: Wait) -> None:
+    events = [relay.event() for _ in range(3)]
+    relay.omni_fails({"kind": "status", "status": 400, "count": 3})
+    for event in events:
+        relay.post(event)
+    killed = replay(relay, code=DIES_BETWEEN_QUEUEING_AND_DELETING)
+    assert killed.returncode == -9, killed.stderr
+    assert relay.waiting("DeadLetterQueue") == 3  # one of them is queued as well
+    eventually(lambda: relay.visible("DeadLetterQueue") == 3)
+    assert tally(replay(relay)) == (3, 0)
+    eventually(lambda: relay.waiting() == 0)
+    assert [len(relay.messages(event)) for event in events] == [1, 1, 1]
+    assert relay.sends == 3 + 3
+
+
+def test_a_sender_that_repeats_an_event_during_its_replay(relay: Relay, eventually: Wait, mend: Any) -> None:
+    event = a_broken_event(relay)
+    mend()
+    assert tally(replay(relay)) == (1, 0)
+    for _ in range(5):
+        assert relay.post(event).status in {200, 202, 409}
+    eventually(lambda: relay.waiting() == 0)
+    texts = [message["text"] for message in relay.messages()]
+    assert sorted(texts) == sorted([event.text, f"mended {event.id}"])
+
+
+def a_queued(number: int) -> str:
+    message = Message(message_id=uuid4().hex, phone=PHONE)
+    content = Content(scenario="incident", text=f"number {number}")
+    dispatch = Dispatch(
+        id=uuid4().hex, event_id="e", source="queued", route="all", content=content, messages=(message,)
+    )
+    return QueueItem(dispatch=dispatch, first_attempt_at=datetime.now(UTC)).model_dump_json(by_alias=True)
+
+
+POISONS = {"text": "not ours", "no item": "{}", "half a dispatch": '{"dispatch": {"id": 1}}', "deep": "[" * 5000}
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS.keys())
+def test_a_poison_item_is_parked_and_the_others_of_its_batch_are_delivered(
+    relay: Relay, eventually: Wait, poison: str
+) -> None:
+    relay.enqueue(a_queued(1), poison, a_queued(2), a_queued(3), a_queued(4))
+    eventually(lambda: relay.waiting() == 0)
+    assert sorted(message["text"] for message in relay.messages()) == [f"number {n}" for n in (1, 2, 3, 4)]
+    [parked] = relay.parked()
+    assert (parked.reason, parked.raw) == (Reason.MALFORMED_ITEM, poison)
+    assert parked.replayed(datetime.now(UTC)) is None
