@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import yaml
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
@@ -16,6 +17,9 @@ from cli.parameters import Mistakes, parameters_of
 from cli.push import apply, changes
 from cli.replay import DeadLetters, Entry, Selection, replay
 from relay.parking import Reason
+from relay.ports import QueueUnavailable
+
+_PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 10})  # SSM takes few writes a second
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, yaml.YAMLError) as problem:
         print(f"can't be read: {problem}", file=sys.stderr)
         return 2
-    except (ClientError, BotoCoreError) as problem:
+    except (ClientError, BotoCoreError, QueueUnavailable) as problem:
         print(f"AWS: {problem}", file=sys.stderr)
         return 1
 
@@ -68,7 +72,7 @@ def _push(options: argparse.Namespace) -> int:
         omni_base_url=options.omni_base_url,
         omni_authorization=os.environ.get("OMNI_AUTHORIZATION"),
     )
-    client = boto3.client("ssm")
+    client = boto3.client("ssm", config=_PATIENT)
     planned = changes(client, prefix, wanted)
     for parameter in planned.written:
         print(f"write   {parameter.name} ({parameter.type})")

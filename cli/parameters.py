@@ -99,7 +99,8 @@ def _pages(names: Iterable[str]) -> Iterator[str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """Compact; `{{` in its escaped form, for SSM refuses a value that holds what looks like a reference of its own."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).replace("{{", "{\\u007b")
 
 
 def _mistakes(config: Any, secrets: Any) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from aws.outbox import SqsOutbox
 from relay.parking import Parked, Reason
 from relay.problems import InvalidBody
 from relay.queueing import QueueItem
@@ -81,16 +84,17 @@ class DeadLetters:
         """Queues it, then takes it off the dead letters; dying in between repeats ids, which are recognised."""
         if not entry.items:
             raise ValueError("nothing in this item can be replayed")
+        outbox = SqsOutbox(self.client, self.queue_url, self.dead_letter_queue_url)
         for item in entry.items:
-            body = item.model_dump_json(by_alias=True, exclude_none=True)
-            self.client.send_message(QueueUrl=self.queue_url, MessageBody=body)
+            outbox.enqueue(item)
         self.client.delete_message(QueueUrl=self.dead_letter_queue_url, ReceiptHandle=entry.receipt_handle)
 
     def release(self, entry: Entry) -> None:
-        """Leaves it where it is, visible at once."""
-        self.client.change_message_visibility(
-            QueueUrl=self.dead_letter_queue_url, ReceiptHandle=entry.receipt_handle, VisibilityTimeout=0
-        )
+        """Leaves it where it is, visible at once, or when it can't be, after a while."""
+        with suppress(ClientError):  # its hold had lapsed
+            self.client.change_message_visibility(
+                QueueUrl=self.dead_letter_queue_url, ReceiptHandle=entry.receipt_handle, VisibilityTimeout=0
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from threading import Lock
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.ssm.exceptions import ValidationException
+from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from werkzeug.serving import make_server
 
 Environ = dict[str, Any]
@@ -62,9 +64,22 @@ class KeepAlive(MotoRequestHandler, BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
 
+def refuse_references() -> None:
+    """SSM refuses a value that holds `{{`, which moto takes: a configuration must not work only here."""
+    put_parameter = SimpleSystemManagerBackend.put_parameter
+
+    def checked(self: SimpleSystemManagerBackend, **request: Any) -> Parameter:
+        if "{{" in request["value"]:
+            raise ValidationException('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.')
+        return put_parameter(self, **request)
+
+    SimpleSystemManagerBackend.put_parameter = checked  # type: ignore[method-assign, assignment]  # moto offers no hook
+
+
 def main() -> None:
     """`cloud_server.py FILE_DESCRIPTOR` of a listening socket."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    refuse_references()
     app = OneAtATime(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(sys.argv[1]))
     server.serve_forever()

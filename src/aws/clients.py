@@ -1,7 +1,7 @@
 """boto3 clients with short timeouts: the sender waits while we wait, and there is always another way to go."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -11,24 +11,23 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    tcp_keepalive=True,
-)
+
+def _config(attempts: int) -> Config:
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
+    return Config(connect_timeout=1, read_timeout=2, retries=retries, tcp_keepalive=True)
 
 
 @cache
 def ssm() -> "SSMClient":
-    return boto3.client("ssm", config=_CONFIG)
+    return boto3.client("ssm", config=_config(2))
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb", config=_CONFIG)
+    """One attempt: a claim whose answer came late would, repeated, be refused by itself."""
+    return boto3.client("dynamodb", config=_config(1))
 
 
 @cache
 def sqs() -> "SQSClient":
-    return boto3.client("sqs", config=_CONFIG)
+    return boto3.client("sqs", config=_config(2))

@@ -18,7 +18,7 @@ from relay.sources import ConfigurationMistake, Source, parse_secrets, parse_sou
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-STALE_SECONDS = 10  # how long a last good value serves before SSM is asked again
+STALE_SECONDS = 10  # how long a last good value or a mistake serves before SSM is asked again
 NAMES_A_CALL = 10  # GetParameters' own limit
 INDEX_PAGES = 2  # of 4 KB, that is some 300 names, read with everything else; further ones cost a call more
 MAX_MISSES = 1_000
@@ -32,7 +32,9 @@ class OmniAccount:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    value: Any
+    """A source, None for one that is not there, or what is wrong with it."""
+
+    value: Source | ConfigurationMistake | None
     expires: float
 
 
@@ -135,23 +137,29 @@ class SsmConfiguration:
 
     def _cached_source(self, name: str) -> Source | None:
         entry = self._sources.get(name)
-        if entry and not self._is_old(entry.expires):
-            return entry.value if isinstance(entry.value, Source) else None
+        if entry is None or self._is_old(entry.expires):
+            entry = self._read_entry(name, entry)
+        if isinstance(entry.value, ConfigurationMistake):
+            raise ConfigurationUnavailable("the source's settings are wrong")
+        return entry.value
+
+    def _read_entry(self, name: str, last: "_Entry | None") -> "_Entry":
+        """A mistake is kept for a while, too: SSM must not be asked at every request of one wrong source."""
         try:
             source = self._read_source(name)
         except (ClientError, BotoCoreError) as problem:
-            if entry is None:
+            if last is None:
                 raise ConfigurationUnavailable(type(problem).__name__) from None
             self._serve_stale()
-            return entry.value if isinstance(entry.value, Source) else None
+            return last
         except ConfigurationMistake as mistake:
             self._on_mistake(str(mistake))
-            raise ConfigurationUnavailable("the source's settings are wrong") from None
-        if source is not None:  # only known names are kept, so that strangers can't fill the memory
-            self._sources[name] = _Entry(source, self._clock() + self._ttl)
+            entry = _Entry(mistake, self._clock() + STALE_SECONDS)
         else:
-            self._sources.pop(name, None)
-        return source
+            entry = _Entry(source, self._clock() + (self._ttl if source else STALE_SECONDS))
+        if entry.value is not None or name in self._index():  # strangers must not fill the memory
+            self._sources[name] = entry
+        return entry
 
     def _read_source(self, name: str) -> Source | None:
         path = f"{self._prefix}/sources/{name}/"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_lambda_powertools.utilities.circuit_breaker import (
     CircuitBreakerConfig,
@@ -13,19 +13,26 @@ from aws_lambda_powertools.utilities.circuit_breaker import (
 from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.configuration import OmniAccount
 from omni.client import OmniClient
-from omni.errors import MalformedAnswer, ServerError, TransportError
+from omni.errors import AnswerError, MalformedAnswer, ServerError, TransportError
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
 from relay.ports import BreakerOpen, ConfigurationUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from aws.configuration import OmniAccount, SsmConfiguration
-
 CIRCUIT = "circuit#omni"
 # An answer that refuses us (401, 429, 400) shows that OMNI is up: only its being down opens the circuit.
 _DOWN = (TransportError, ServerError, MalformedAnswer)
+
+
+class AccountSource(Protocol):
+    """Where the account stands; it may change."""
+
+    def account(self) -> OmniAccount:
+        """Raises ConfigurationUnavailable."""
+        ...
 
 
 class OmniBreaker:
@@ -33,7 +40,7 @@ class OmniBreaker:
 
     def __init__(
         self,
-        configuration: "SsmConfiguration",
+        configuration: AccountSource,
         client: "DynamoDBClient",
         table: str,
         *,
@@ -66,17 +73,27 @@ class OmniBreaker:
         """See `relay.ports.OmniGateway`."""
         client = self._current_client()
         try:
-            response: OmniResponse = self._guarded(client, request, deadline)
+            answer: OmniResponse | AnswerError = self._guarded(client, request, deadline)
         except (CircuitBreakerOpenError, ClientError, BotoCoreError):
             # OMNI's own failures are OmniErrors: botocore's mean that the right to probe can't be had from the table.
             raise BreakerOpen from None
-        return response
+        if isinstance(answer, AnswerError):
+            raise answer
+        return answer
 
-    def _call(self, client: OmniClient, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
-        with self._span("omni"):
-            if isinstance(request, TextRequest):
-                return client.send_text(request, deadline=deadline)
-            return client.send_advanced(request, deadline=deadline)
+    def _call(
+        self, client: OmniClient, request: TextRequest | AdvancedRequest, deadline: float
+    ) -> OmniResponse | AnswerError:
+        """A refusal is returned, not raised: to the circuit it is a success, which ends a streak and a probe."""
+        try:
+            with self._span("omni"):
+                if isinstance(request, TextRequest):
+                    return client.send_text(request, deadline=deadline)
+                return client.send_advanced(request, deadline=deadline)
+        except AnswerError as refusal:
+            if isinstance(refusal, _DOWN):
+                raise
+            return refusal
 
     def _current_client(self) -> OmniClient:
         account = self._configuration.account()

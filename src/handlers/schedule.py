@@ -40,4 +40,7 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
     except Exception:  # the boundary
         _telemetry.logger.exception("schedule_failed")
         raise FiringFailed("its log line says where") from None
+    for outcome in outcomes:
+        if outcome.duplicate:  # Lambda's own retry, or a schedule whose payload has a constant id
+            _telemetry.log("warning", "firing_repeated", event_id=outcome.event_id)
     return [http.content(outcome) for outcome in outcomes]

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 
@@ -131,8 +130,8 @@ def _too_deep(most: int) -> Undecodable:
 def _mended(value: Any) -> Any:
     """Replaces halves of character pairs, which a cut text ends in: no encoder takes them."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, Mapping):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
         return {_mended(name): _mended(entry) for name, entry in value.items()}
     if isinstance(value, list):
         return [_mended(entry) for entry in value]

@@ -1,16 +1,20 @@
 """Delivering what the queue holds: send a dispatch, or take a replayed event through today's routes."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from relay.dispatches import Dispatch
+from relay.events import Event
 from relay.parking import Parked, Reason
 from relay.ports import Configuration, ConfigurationUnavailable, InFlight, LedgerUnavailable, QueueUnavailable
-from relay.problems import InvalidBody, Problem
+from relay.problems import InvalidBody, PayloadTooLarge, Problem
 from relay.queueing import QueueItem
 from relay.relaying import Relayer
+from relay.retries import LONGEST_VISIBILITY, Condition
 from relay.sending import Deferred, Tries
 from relay.sources import SCHEDULE
 
@@ -38,18 +42,24 @@ class Deliverer:
             item = QueueItem.model_validate_json(body)
         except ValidationError:
             return self._park_malformed(body, receives)
+        early = self._seconds_until(item.not_before)
+        if early > 0:
+            return Postponed(min(early, LONGEST_VISIBILITY))
         tries = Tries(attempt=item.attempts + receives, first_at=item.first_attempt_at)
         try:
-            return self._dispatch(item, tries) if item.dispatch else self._event(item, tries)
+            if item.dispatch:
+                return self._dispatch(item.dispatch, tries)
+            return self._event(item.event, tries) if item.event else None
         except InFlight as held:
             return Postponed(max(1, round(held.retry_after)))
         except QueueUnavailable:
             return Postponed(SOON)
 
-    def _dispatch(self, item: QueueItem, tries: Tries) -> Postponed | None:
-        sender, dispatch = self.relayer.sender, item.dispatch
-        if dispatch is None:
-            return None
+    def _seconds_until(self, moment: datetime | None) -> int:
+        return math.ceil((moment - self._now()).total_seconds()) if moment else 0
+
+    def _dispatch(self, dispatch: Dispatch, tries: Tries) -> Postponed | None:
+        sender = self.relayer.sender
         try:
             sender.send(dispatch, tries)
         except Deferred as deferral:
@@ -67,35 +77,34 @@ class Deliverer:
         except LedgerUnavailable:
             self.relayer.sender.telemetry.log("warning", "claim_kept", dispatch_id=dispatch_id)
 
-    def _event(self, item: QueueItem, tries: Tries) -> Postponed | None:
-        event = item.event
-        if event is None:
-            return None
+    def _event(self, event: Event, tries: Tries) -> Postponed | None:
         try:
             source = SCHEDULE if event.source == SCHEDULE.name else self.configuration.source(event.source)
             if source is None:
-                self._park(item, tries, Reason.ROUTE_INVALID, f"source {event.source} is not configured any more")
+                self._park(event, tries, Reason.ROUTE_INVALID, f"source {event.source} is not configured any more")
             else:
                 self.relayer.relay(event, source, delivery="queued")
-        except InvalidBody as problem:
-            self._park(item, tries, Reason.ROUTE_INVALID, problem.detail)
-        except (Problem, ConfigurationUnavailable):
-            return Postponed(SOON)
+        except (InvalidBody, PayloadTooLarge) as problem:
+            self._park(event, tries, Reason.ROUTE_INVALID, problem.detail)
+        except (Problem, ConfigurationUnavailable) as problem:
+            delay = self.relayer.sender.delay(tries, Condition.TRANSIENT, None)
+            if delay is not None:
+                return Postponed(delay)
+            self._park(event, tries, Reason.ATTEMPTS_EXHAUSTED, f"{tries.attempt} attempts; the last: {problem}")
         return None
 
-    def _park(self, item: QueueItem, tries: Tries, reason: Reason, detail: str) -> None:
-        if item.event is not None:
-            self._put(
-                Parked(
-                    reason=reason,
-                    detail=detail,
-                    source=item.event.source,
-                    event=item.event,
-                    attempts=tries.attempt,
-                    first_attempt_at=tries.first_at,
-                    last_attempt_at=self._now(),
-                )
+    def _park(self, event: Event, tries: Tries, reason: Reason, detail: str) -> None:
+        self._put(
+            Parked(
+                reason=reason,
+                detail=detail,
+                source=event.source,
+                event=event,
+                attempts=tries.attempt,
+                first_attempt_at=tries.first_at,
+                last_attempt_at=self._now(),
             )
+        )
 
     def _park_malformed(self, body: Any, receives: int) -> Postponed | None:
         """A message that is none of ours must not come back for ever, nor be lost."""

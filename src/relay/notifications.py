@@ -26,6 +26,7 @@ from relay.urls import UnsafeUrl, check_public_url
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
 TEXT_CHARS = 20_000
 MAX_DESTINATIONS = 5_000
+MAX_FIELDS = 30  # and channels: twice what there is
 _CHANNEL = re.compile(r"[a-z][A-Za-z]{0,31}")  # a channel of next year's is welcome, another field of the request isn't
 _OTHER_FIELDS = {
     name
@@ -55,6 +56,15 @@ class Notification(BaseModel):
         Field(validation_alias=AliasChoices("callbackData", "callback_data"), max_length=CALLBACK_DATA_CHARS),
     ] = None
     notify_url: Annotated[str | None, Field(validation_alias=AliasChoices("notifyUrl", "notify_url"))] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_much(cls, value: Any) -> Any:
+        """Before each field is looked at: thousands of wrong ones would cost, and say, too much."""
+        channels = value.get("channels") if isinstance(value, dict) else None
+        if any(isinstance(each, dict) and len(each) > MAX_FIELDS for each in (value, channels)):
+            raise ValueError(f"expected at most {MAX_FIELDS} fields")
+        return value
 
     @field_validator("to", mode="before")
     @classmethod

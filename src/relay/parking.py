@@ -20,6 +20,7 @@ class Reason(StrEnum):
     UNKNOWN_SCENARIO = "unknown_scenario"
     REQUEST_REFUSED = "request_refused"
     MESSAGES_REJECTED = "messages_rejected"
+    STATUS_UNKNOWN = "status_unknown"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     ACCOUNT_BLOCKED = "account_blocked"
     MALFORMED_ITEM = "malformed_item"
@@ -64,4 +65,5 @@ _REISSUES: Mapping[Reason, Callable[[Dispatch], Dispatch]] = {
     Reason.MESSAGES_REJECTED: Dispatch.renewed,
     Reason.REQUEST_REFUSED: Dispatch.reissued,
     Reason.UNKNOWN_SCENARIO: Dispatch.reissued,
+    Reason.STATUS_UNKNOWN: Dispatch.reissued,
 }

@@ -10,7 +10,9 @@ from relay.events import Event
 
 
 class QueueItem(BaseModel):
-    """`attempts` counts those made before it was queued; `first_attempt_at` (aware) is when the first of all began."""
+    """`attempts` counts those made before it was queued; `first_attempt_at` (aware) is when the first of all began.
+    `not_before` holds where the queue itself can't delay for so long.
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -18,6 +20,7 @@ class QueueItem(BaseModel):
     event: Event | None = None
     attempts: int = Field(default=0, ge=0)
     first_attempt_at: datetime
+    not_before: datetime | None = None
 
     @model_validator(mode="after")
     def _holds_one(self) -> "QueueItem":

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from omni.models import MessageResult, OmniResponse, Status
-from omni.statuses import Policy, classify
+from omni.statuses import GROUPS, Policy, classify, group_of
 from relay.dispatches import Dispatch, Message
 
 
@@ -49,6 +49,11 @@ class Receipt(BaseModel):
 
     def with_policy(self, *policies: Policy) -> tuple[Message, ...]:
         return tuple(m.message for m in self.messages if m.policy in policies)
+
+    @property
+    def understood(self) -> bool:
+        """False where a status is of no group that we know: its message may have been accepted."""
+        return all(group_of(m.status) in GROUPS for m in self.messages)
 
     def answer(self) -> list[dict[str, Any]]:
         """As the HTTP answer shows it."""

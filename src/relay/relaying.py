@@ -71,7 +71,13 @@ class Relayer:
         """As `relay`, for an event whose dispatches are made already."""
         outcome = Outcome(event.id)
         step = self._direct if delivery == "direct" else self._queued
-        failures = [_failure_of(partial(step, dispatch, outcome)) for dispatch in routed.dispatches]
+        failures = []
+        for done, dispatch in enumerate(routed.dispatches):
+            if done and self.sender.short_of_time:
+                rest = partial(self._enqueue_event, event, len(routed.dispatches) - done, outcome)
+                failures.append(_failure_of(rest))
+                break
+            failures.append(_failure_of(partial(step, dispatch, outcome)))
         if routed.misrouted:
             failures.append(_failure_of(partial(self._park, event, routed.misrouted, outcome)))
         for kind in (Unavailable, DuplicateInFlight, PayloadTooLarge):
@@ -86,15 +92,14 @@ class Relayer:
             settled, duplicate = self.sender.send(dispatch, tries)
         except Deferred as deferral:
             delay = self.sender.delay(tries, deferral.condition, deferral.retry_after) or 1
-            item = QueueItem(dispatch=dispatch, attempts=1, first_attempt_at=tries.first_at)
-            self._enqueue(item, delay, outcome)
+            self._enqueue(dispatch, self.sender.retried(dispatch, tries, delay), delay, outcome)
             return
         _note(outcome, settled, duplicate=duplicate)
 
     def _queued(self, dispatch: Dispatch, outcome: Outcome) -> None:
         now = self._now()
         try:
-            self._enqueue(QueueItem(dispatch=dispatch, first_attempt_at=now), 0, outcome)
+            self._enqueue(dispatch, QueueItem(dispatch=dispatch, first_attempt_at=now), 0, outcome)
         except Unavailable:
             # The queue is down: sending now is as good, if it settles.
             try:
@@ -103,14 +108,22 @@ class Relayer:
                 raise Unavailable("The queue is unavailable, and the message could not be sent directly.") from None
             _note(outcome, settled, duplicate=duplicate)
 
-    def _enqueue(self, item: QueueItem, delay: int, outcome: Outcome) -> None:
+    def _enqueue(self, dispatch: Dispatch, item: QueueItem, delay: int, outcome: Outcome) -> None:
         """Queues a dispatch once; without the ledger, rather twice than never: sending recognises the second."""
-        if item.dispatch is None:
-            raise TypeError("only a dispatch is queued once by its id")
-        duplicate = self._once("enqueue", item.dispatch.id, lambda: self.sender.outbox.enqueue(item, delay))
+        duplicate = self._once("enqueue", dispatch.id, lambda: self.sender.outbox.enqueue(item, delay))
         outcome.queued += 1
         outcome.settled += 1
         outcome.repeated += duplicate
+
+    def _enqueue_event(self, event: Event, rest: int, outcome: Outcome) -> None:
+        """Queues the event itself for the rest of its dispatches: one write, for which there is always time."""
+        item = QueueItem(event=event, first_attempt_at=self._now())
+        try:
+            self.sender.outbox.enqueue(item)
+        except QueueUnavailable:
+            raise Unavailable("The queue is unavailable, and there was no time for all messages.") from None
+        outcome.queued += rest
+        outcome.settled += rest
 
     def _park(self, event: Event, misrouted: Iterable[Misrouted], outcome: Outcome) -> None:
         failures = list(misrouted)

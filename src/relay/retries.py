@@ -4,6 +4,7 @@ import math
 import random
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
 
 LONGEST_VISIBILITY = 43_000  # SQS hides a message for 12 hours (43,200 s) at most, counted from its receipt
 
@@ -17,21 +18,23 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """Upper bounds in seconds, by attempt; a dispatch is given up when it is older than its table is long."""
+    """Upper bounds in seconds. A dispatch's age says how far in its table it is, and that it is to be given up:
+    what was received without having been tried (another copy held it, the circuit was open) doesn't count.
+    """
 
     transient: tuple[int, ...]
     account: tuple[int, ...]
     rng: random.Random = field(default_factory=random.Random)
 
-    def delay(self, condition: Condition, attempt: int, age: float, retry_after: float | None = None) -> int | None:
-        """Seconds until the next attempt after the `attempt`-th (from 1) of a dispatch `age` seconds old.
+    def delay(self, condition: Condition, age: float, retry_after: float | None = None) -> int | None:
+        """Seconds until the next attempt of a dispatch whose first was `age` seconds ago.
 
         None means give up. Full jitter spreads the herd that an outage gathers
         (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); OMNI's `Retry-After` is a floor.
         """
         table = self.account if condition is Condition.ACCOUNT else self.transient
-        if age >= sum(table):
+        bound = next((bound for bound, end in zip(table, accumulate(table), strict=True) if age < end), None)
+        if bound is None:
             return None
-        bound = table[min(max(attempt, 1), len(table)) - 1]
         jittered = self.rng.uniform(0, bound)
         return math.ceil(min(max(jittered, retry_after or 0, 1), LONGEST_VISIBILITY))

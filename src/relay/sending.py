@@ -6,7 +6,7 @@ What is settled is on the ledger, so that a copy that arrives later gets the sam
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -98,12 +98,16 @@ class Sender:
             raise self._deferred(dispatch, tries, started, deferral) from None
         return Settled.model_validate(once.result), once.duplicate
 
+    @property
+    def short_of_time(self) -> bool:
+        """Whether no further send can be started."""
+        return self.remaining() - RESERVE_SECONDS < LEAST_CALL_SECONDS
+
     def _check_time(self) -> float:
         """Seconds that a call may take now."""
-        seconds = min(self.call_seconds, self.remaining() - RESERVE_SECONDS)
-        if seconds < LEAST_CALL_SECONDS:
+        if self.short_of_time:
             raise Deferred("no_time_left")
-        return seconds
+        return min(self.call_seconds, self.remaining() - RESERVE_SECONDS)
 
     def _attempt(self, dispatch: Dispatch, tries: Tries) -> Settled:
         started = self.now()
@@ -134,19 +138,22 @@ class Sender:
         again = receipt.with_policy(Policy.RETRY, Policy.RETRY_ACCOUNT)
         blocked = receipt.with_policy(Policy.RETRY_ACCOUNT)
         rejected = receipt.with_policy(Policy.PARK)
+        reason = Reason.MESSAGES_REJECTED if receipt.understood else Reason.STATUS_UNKNOWN
         condition = Condition.ACCOUNT if blocked else Condition.TRANSIENT
+        if blocked:
+            self.telemetry.count("AccountBlocked")
         if len(again) == len(dispatch.messages):
             self._record(dispatch, tries, started, receipt=receipt)
             raise _Recorded("account_blocked" if blocked else "messages_deferred", condition)
         try:
-            if rejected:
-                self._park(dispatch.narrowed(rejected), tries, Reason.MESSAGES_REJECTED, _statuses(receipt, rejected))
             if again:
                 self.requeue(dispatch.narrowed(again), tries, condition)
+            if rejected:
+                self._park(dispatch.narrowed(rejected), tries, reason, _statuses(receipt, rejected))
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
         self._record(dispatch, tries, started, receipt=receipt)
-        parked = f"{Reason.MESSAGES_REJECTED}: {_statuses(receipt, rejected)}" if rejected else None
+        parked = f"{reason}: {_statuses(receipt, rejected)}" if rejected else None
         return Settled(receipt=receipt, parked=parked, requeued=1 if again else 0)
 
     def _refused(self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str) -> Settled:
@@ -163,12 +170,18 @@ class Sender:
         if delay is None:
             self.give_up(dispatch, tries, condition, "")
             return
-        item = QueueItem(dispatch=dispatch, attempts=tries.attempt, first_attempt_at=tries.first_at)
-        self.outbox.enqueue(item, delay)
+        self.outbox.enqueue(self.retried(dispatch, tries, delay), delay)
+
+    def retried(self, dispatch: Dispatch, tries: Tries, delay: int) -> QueueItem:
+        """The queue's item for the next attempt, not before `delay` seconds from now."""
+        not_before = self.now() + timedelta(seconds=delay)
+        return QueueItem(
+            dispatch=dispatch, attempts=tries.attempt, first_attempt_at=tries.first_at, not_before=not_before
+        )
 
     def delay(self, tries: Tries, condition: Condition, retry_after: float | None) -> int | None:
         age = (self.now() - tries.first_at).total_seconds()
-        return self.schedule.delay(condition, tries.attempt, age, retry_after)
+        return self.schedule.delay(condition, age, retry_after)
 
     def give_up(self, dispatch: Dispatch, tries: Tries, condition: Condition, cause: str) -> None:
         """Parks a dispatch whose attempts are used up. Raises QueueUnavailable."""
@@ -192,8 +205,8 @@ class Sender:
     def _deferred(self, dispatch: Dispatch, tries: Tries, started: datetime, deferral: Deferred) -> Deferred:
         if not isinstance(deferral, _Recorded):
             self._record(dispatch, tries, started, fate=Fate.RETRY, cause=deferral.cause)
-        if deferral.condition is Condition.ACCOUNT:
-            self.telemetry.count("AccountBlocked")
+            if deferral.condition is Condition.ACCOUNT:
+                self.telemetry.count("AccountBlocked")
         return deferral
 
     def _record(self, dispatch: Dispatch, tries: Tries, started: datetime, **what: Any) -> None:

@@ -8,6 +8,7 @@ from omni.errors import BadRequest, ServerError, Throttled, Unauthorized
 from relay.delivering import Deliverer, Postponed
 from relay.events import Event
 from relay.parking import Reason
+from relay.ports import ConfigurationUnavailable
 from relay.queueing import QueueItem
 from tests.support.fakes import BLOCKLISTED, World
 
@@ -49,13 +50,31 @@ def test_a_second_delivery_of_it_sends_nothing(world, queued):
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempt", "longest"),
-    [(ServerError(500), 1, 5), (ServerError(500), 3, 3600), (Unauthorized(401), 1, 900), (ServerError(500), 99, 3600)],
+    ("failure", "age", "longest"),
+    [(ServerError(500), 0, 5), (ServerError(500), 5, 60), (ServerError(500), 70, 3600), (Unauthorized(401), 70, 900)],
 )
-def test_a_failed_attempt_is_postponed_within_its_row_of_the_table(world, queued, failure, attempt, longest):
+def test_a_failed_attempt_is_postponed_within_its_row_of_the_table(world, queued, failure, age, longest):
     world.omni.failures = [failure]
-    postponed = deliver(world, queued, receives=attempt)
+    world.clock.advance(age)
+    postponed = deliver(world, queued)
     assert 1 <= postponed.delay <= longest
+
+
+def test_waiting_for_another_copy_does_not_count_as_trying(world, queued):
+    world.omni.failures = [ServerError(500)]
+    assert deliver(world, queued, receives=50).delay <= 5
+
+
+def test_a_wish_longer_than_the_queue_can_delay_is_kept(world):
+    source = world.add_source("ci", {"all": ROUTE})
+    world.omni.failures = [Throttled(429, retry_after=7200)]
+    world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
+    body = _take(world)
+    world.clock.advance(900)  # the most that SQS delays a new message
+    assert deliver(world, body).delay >= 6299
+    assert len(world.omni.requests) == 1
+    world.clock.advance(6300)
+    assert deliver(world, body) is None
 
 
 def test_retry_after_is_the_least_delay(world, queued):
@@ -177,3 +196,30 @@ def test_a_replayed_event_of_a_source_that_is_gone_is_parked_again(world):
     world.configuration.sources.clear()
     assert deliver(world, _replayed(world)) is None
     assert "not configured any more" in world.outbox.parked[0].detail
+
+
+def _replayed_event(world):
+    event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+    return QueueItem(event=event, first_attempt_at=world.clock.now()).model_dump_json(by_alias=True)
+
+
+def test_a_replayed_event_waits_by_the_table_while_nothing_can_be_done_and_is_then_parked(world):
+    world.add_source("ci", {"all": ROUTE})
+    body = _replayed_event(world)
+    world.configuration.failure = ConfigurationUnavailable("ssm")
+    assert 1 <= deliver(world, body).delay <= 5
+    world.clock.advance(100)
+    assert deliver(world, body).delay <= 3600
+    world.clock.advance(10_000)
+    assert deliver(world, body) is None
+    assert world.outbox.parked[0].reason is Reason.ATTEMPTS_EXHAUSTED
+
+
+def test_messages_whose_status_nobody_knows_are_replayed_under_the_ids_that_omni_may_have_taken(world, queued):
+    world.omni.statuses[ONE] = {"groupId": 42, "groupName": "NEW", "id": 4242, "name": "NEW_STATUS"}
+    deliver(world, queued)
+    assert world.outbox.parked[0].reason is Reason.STATUS_UNKNOWN
+    world.omni.statuses.clear()
+    assert deliver(world, _replayed(world)) is None
+    first, second = (request.destinations[0].message_id for request in world.omni.requests)
+    assert first == second

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from omni.errors import BadRequest, ServerError, Throttled, TransportError, Unauthorized
+from relay.delivering import Deliverer
 from relay.events import Event
 from relay.parking import Reason
 from relay.ports import BreakerOpen
@@ -235,3 +236,30 @@ def test_no_log_line_shows_a_whole_number_or_address(world):
     world.relayer.relay(an_event(), world.add_source("ci", {"all": route}))
     assert ONE not in str(world.telemetry.statuses)
     assert "ops@example.com" not in str(world.telemetry.statuses)
+
+
+def test_when_time_runs_out_the_event_itself_is_queued_for_the_rest_and_each_message_is_sent_once(world):
+    routes = {f"r{n}": a_route(f"4179302670{n}") for n in range(5)}
+    source = world.add_source("ci", routes)
+    send, world.clock.remaining = world.omni.send, 5.0
+
+    def slow(request, deadline):
+        world.clock.remaining -= 1.5
+        return send(request, deadline)
+
+    world.omni.send = slow
+    outcome = world.relayer.relay(an_event(), source)
+    assert (outcome.name, outcome.queued, len(outcome.messages)) == ("queued", 3, 2)
+    [(item, _)] = world.outbox.queue
+    assert item.event == an_event().model_copy(update={"received_at": item.event.received_at})
+    world.clock.remaining, world.omni.send = 60.0, send
+    while world.outbox.queue:
+        item, _ = world.outbox.queue.pop(0)
+        assert Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1) is None
+    assert len(world.omni.accepted) == len(world.omni.requests) == 5
+
+
+def test_an_account_that_holds_back_some_recipients_is_counted_at_once(world):
+    world.omni.statuses[TWO] = NO_CREDIT
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE, TWO)}))
+    assert world.telemetry.counts["AccountBlocked"] == 1

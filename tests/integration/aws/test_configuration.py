@@ -187,3 +187,31 @@ def test_secrets_are_announced_so_that_no_log_line_shows_them(ssm, configuration
     configuration.source("ci")
     configuration.account()
     assert {"local-secret", "App key"} <= set(heard.secrets)
+
+
+def _break_settings(ssm):
+    ssm.client.put_parameter(
+        Name=f"{PREFIX}/sources/ci/settings", Type="String", Value='{"verify": "nobody"}', Overwrite=True
+    )
+
+
+def test_a_source_with_a_mistake_is_not_read_again_at_every_request(ssm, configuration, heard, time):
+    ssm.push()
+    _break_settings(ssm)
+    for _ in range(50):
+        with pytest.raises(ConfigurationUnavailable):
+            configuration.source("ci")
+    assert ssm.calls["GetParametersByPath"] == 1
+    assert "source ci, verify" in heard.mistakes[0]
+    ssm.push()
+    time[0] += STALE_SECONDS + 1
+    assert configuration.source("ci") is not None
+
+
+def test_a_source_that_is_announced_but_not_there_is_not_read_at_every_request(ssm, configuration):
+    ssm.push()
+    configuration.source("many")
+    ssm.client.delete_parameter(Name=f"{PREFIX}/sources/ci/settings")
+    ssm.calls.clear()
+    assert [configuration.source("ci") for _ in range(50)] == [None] * 50
+    assert ssm.calls["GetParametersByPath"] == 1

@@ -13,12 +13,10 @@ from aws.ledger import DynamoDbLedger
 from relay.ports import InFlight, LedgerUnavailable
 
 
-class Context(LambdaContext):
-    def __init__(self, milliseconds):
-        self.milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self):
-        return self.milliseconds
+def context(milliseconds):
+    made = LambdaContext()
+    vars(made)["get_remaining_time_in_millis"] = lambda: milliseconds
+    return made
 
 
 def client(endpoint):
@@ -50,7 +48,7 @@ def new_ledger(moto_endpoint, table):
 
     def make(milliseconds=20_000, endpoint=moto_endpoint, **options):
         ledger = DynamoDbLedger(client(endpoint), table, 3600, **options)
-        ledger.register(Context(milliseconds))
+        ledger.register(context(milliseconds))
         return ledger
 
     return make

@@ -1,0 +1,102 @@
+"""The circuit breaker on a real table: OMNI's being down opens it, OMNI's refusals don't, and end a probe."""
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.circuit_breaker import base
+
+from aws.configuration import OmniAccount
+from aws.gateway import OmniBreaker
+from omni.errors import BadRequest, ServerError, Unauthorized
+from omni.models import OmniResponse, TextRequest
+from relay.ports import BreakerOpen
+
+REQUEST = TextRequest(destinations=(), text="hi")
+DOWN, REFUSED, WELL = ServerError(500), Unauthorized(401), OmniResponse(messages=())
+
+
+class FixedAccount:
+    def account(self):
+        return OmniAccount("http://127.0.0.1:9", "App key")
+
+
+@pytest.fixture
+def table(moto_endpoint):
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=moto_endpoint,
+        region_name="eu-central-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    client.create_table(
+        TableName="breaker",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return client
+
+
+class ScriptedBreaker(OmniBreaker):
+    """With answers of OMNI's in `script`, and its own moves in `moves`."""
+
+    def __init__(self, table):
+        self.script: list[OmniResponse | Exception] = []
+        self.moves: list[str] = []
+        super().__init__(
+            FixedAccount(), table, "breaker", on_transition=lambda move: self.moves.append(str(move.to_state))
+        )
+
+    def _call(self, client, request, deadline):
+        client.send_text = self._answer
+        return super()._call(client, request, deadline)
+
+    def _answer(self, request, *, deadline):
+        answer = self.script.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def breaker(table, monkeypatch):
+    monkeypatch.setattr(base, "_LOCAL_FAILURES", {})
+    monkeypatch.setattr(base, "_LAST_OBSERVED_STATE", {})
+    return ScriptedBreaker(table)
+
+
+def send(breaker, *answers):
+    """What became of each call: a class of error, or None for an answer."""
+    breaker.script = list(answers)
+    return [_outcome(breaker) for _ in answers]
+
+
+def _outcome(breaker):
+    try:
+        breaker.send(REQUEST, 1)
+    except (BreakerOpen, ServerError, Unauthorized, BadRequest) as failure:
+        return type(failure)
+    return None
+
+
+def test_five_failures_in_a_row_open_the_circuit_and_omni_is_not_called(breaker):
+    assert send(breaker, *[DOWN] * 5) == [ServerError] * 5
+    assert send(breaker, WELL) == [BreakerOpen]
+    assert breaker.moves == ["OPEN"]
+    assert breaker.script == [WELL]
+
+
+def test_a_refusal_shows_that_omni_is_up_and_ends_a_streak(breaker):
+    send(breaker, *[DOWN] * 4, REFUSED, *[DOWN] * 4)
+    assert send(breaker, WELL) == [None]
+    assert breaker.moves == []
+
+
+@pytest.mark.parametrize("answer", [WELL, REFUSED, BadRequest(400)])
+def test_a_probe_that_gets_any_answer_closes_the_circuit(breaker, answer, monkeypatch):
+    send(breaker, *[DOWN] * 5)
+    later = base.CircuitBreakerHandler._now() + 60
+    monkeypatch.setattr(base.CircuitBreakerHandler, "_now", staticmethod(lambda: later))
+    send(breaker, answer)
+    assert breaker.moves == ["OPEN", "HALF_OPEN", "CLOSED"]
+    assert send(breaker, WELL) == [None]
