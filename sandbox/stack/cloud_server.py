@@ -68,12 +68,14 @@ def refuse_references() -> None:
     """SSM refuses a value that holds `{{`, which moto takes: a configuration must not work only here."""
     put_parameter = SimpleSystemManagerBackend.put_parameter
 
-    def checked(self: SimpleSystemManagerBackend, **request: Any) -> Parameter:
-        if "{{" in request["value"]:
+    def checked(
+        self: SimpleSystemManagerBackend, name: str, description: str, value: str, *others: Any, **named: Any
+    ) -> Parameter:
+        if "{{" in value:
             raise ValidationException('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value.')
-        return put_parameter(self, **request)
+        return put_parameter(self, name, description, value, *others, **named)
 
-    SimpleSystemManagerBackend.put_parameter = checked  # type: ignore[method-assign, assignment]  # moto offers no hook
+    SimpleSystemManagerBackend.put_parameter = checked  # type: ignore[method-assign]  # moto offers no hook
 
 
 def main() -> None:
