@@ -1,0 +1,129 @@
+"""What the hostile tests share: a relay in this process, the published contract, and a count of all that was sent."""
+
+import json
+from collections import Counter
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from sandbox.stack.settings import PROJECT
+from tests.support.inprocess import Relay, relay
+
+HERE = Path(__file__).parent
+SECRETS = {
+    "github": "planted-github-secret",
+    "gitlab": "planted-gitlab-token",
+    "stripe": "whsec_planted-stripe-secret",
+    "shopify": "planted-shopify-secret",
+    "slack": "planted-slack-secret",
+    "pagerduty": "planted-pagerduty-secret",
+    "twilio": "planted-twilio-token",
+    "grafana": "planted-grafana-secret",
+    "alertmanager": "planted-user:planted-alertmanager-password",
+    "standard-webhooks": "whsec_cGxhbnRlZC1zdGFuZGFyZC13ZWJob29rcw==",
+    "svix": "whsec_cGxhbnRlZC1zdml4LXNlY3JldA==",
+    "bearer": "planted-bearer-token",
+    "basic": "planted-basic:planted-basic-password",
+    "api-key": "planted-monitor-key",
+    "hmac": "planted-billing-secret",
+    "strict": "planted-strict-token",
+}
+
+
+@pytest.fixture(scope="session")
+def relay_in_memory() -> Iterator[Relay]:
+    """With the sources of this folder's relay.yaml, and beside them those of the example, as `example-…`."""
+    config, example = _yaml(HERE / "relay.yaml"), _yaml(PROJECT / "relay.yaml")
+    examples = {f"example-{name}": source for name, source in example["sources"].items()}
+    secrets = SECRETS | {name: SECRETS.get(_preset(source), "") for name, source in examples.items()}
+    with relay(
+        {"scenarios": config["scenarios"], "sources": config["sources"] | examples}, {"sources": secrets}
+    ) as made:
+        yield made
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _preset(source: dict[str, Any]) -> str:
+    verify = source["verify"]
+    return str(verify if isinstance(verify, str) else verify["preset"])
+
+
+@pytest.fixture
+def inprocess(relay_in_memory: Relay, request: pytest.FixtureRequest) -> Iterator[Relay]:
+    """Clean, and unheard by pytest, which would keep every record of thousands of requests."""
+    plugin = request.config.pluginmanager.get_plugin("logging-plugin")
+    handlers = [plugin.caplog_handler, plugin.report_handler] if plugin else []
+    for handler in handlers:
+        handler.addFilter(_nothing)
+    relay_in_memory.forget()
+    yield relay_in_memory
+    for handler in handlers:
+        handler.removeFilter(_nothing)
+
+
+def _nothing(_record: Any) -> bool:
+    return False
+
+
+class Contract:
+    """docs/openapi.yaml: says what of an answer it doesn't document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._responses = document["paths"]["/webhooks/{source}"]["post"]["responses"]
+        self._validators: dict[tuple[str, str], Draft202012Validator] = {}
+
+    def faults(self, status: int, headers: dict[str, str], text: str) -> list[str]:
+        response = self._responses.get(str(status))
+        if response is None:
+            return [f"status {status} is undocumented"]
+        response = self._resolved(response)
+        media_type = headers.get("content-type", "").partition(";")[0]
+        if media_type not in response["content"]:
+            return [f"{status} as {media_type} is undocumented"]
+        missing = [f"header {name}" for name in response.get("headers", {}) if name.lower() not in headers]
+        if media_type == "text/plain":
+            return missing
+        return missing + [
+            f"{e.json_path}: {e.message}" for e in self._validator(status, media_type).iter_errors(json.loads(text))
+        ]
+
+    def _validator(self, status: int, media_type: str) -> Draft202012Validator:
+        key = (str(status), media_type)
+        if key not in self._validators:
+            schema = self._resolved(self._responses[str(status)])["content"][media_type]["schema"]
+            self._validators[key] = Draft202012Validator({**schema, "components": self.document["components"]})
+        return self._validators[key]
+
+    def _resolved(self, response: dict[str, Any]) -> dict[str, Any]:
+        name = response.get("$ref", "").rpartition("/")[2]
+        found: dict[str, Any] = self.document["components"]["responses"][name] if name else response
+        return found
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return Contract(yaml.safe_load((PROJECT / "docs" / "openapi.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def tally() -> Counter[int]:
+    """Statuses as they come; their sum is printed at the end of the run, over all test processes."""
+    return Counter()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    report = yield
+    counted: Any = item.funcargs.get("tally")
+    if call.when == "call" and counted:
+        report.user_properties.append(("hostile_requests", {str(status): n for status, n in counted.items()}))
+    return report

@@ -1,0 +1,164 @@
+"""Whatever bytes come in any header and body, signed or not: an answer of docs/openapi.yaml, soon, and no exception.
+
+Here the handler runs in this process, with AWS and OMNI in memory; test_hostile_sockets.py goes over real ones.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from relay.verification import PRESETS, parse
+from sandbox.signing import sign
+from tests.support import hostility
+from tests.support.adversary import Adversary, Pairs
+from tests.support.hostility import LEAST, WEBHOOKS
+from tests.support.inprocess import Answer, Relay
+
+EXAMPLES = {"unsigned": 310, "signed": 240, "altered": 60, "names": 250}
+
+Check = Callable[[Answer], None]
+
+
+def hostile(examples: int) -> Callable[[Any], Any]:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=False,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    )
+
+
+@pytest.fixture
+def checked(inprocess: Relay, contract: Any, tally: Counter[int]) -> Check:
+    """Holds an answer against the contract."""
+
+    def check(answer: Answer) -> None:
+        tally[answer.status] += 1
+        assert contract.faults(answer.status, answer.headers, answer.text) == []
+        assert answer.status < 500
+        assert answer.seconds < 1
+
+    return check
+
+
+def nothing_raised(relay: Relay) -> None:
+    """And nothing is kept: the next example starts afresh."""
+    errors = [line for line in relay.lines() if "exception" in line or line.get("message") == "webhook_failed"]
+    assert errors == []
+    relay.forget()
+
+
+def sources(relay: Relay) -> list[str]:
+    return list(relay.config["sources"])
+
+
+def post_signed(relay: Relay, source: str, body: bytes, content_type: str, extra: Pairs) -> Answer | None:
+    """None where it can't be signed."""
+    sent = Adversary(relay.config, relay.secrets).signed(source, body, content_type, extra)
+    return relay.post(source, sent.body, sent.headers, sent.query) if sent else None
+
+
+def test_a_run_sends_twenty_thousand_requests() -> None:
+    assert sum(LEAST.values()) >= 20_000
+
+
+def test_every_preset_is_a_target(inprocess: Relay) -> None:
+    targets = inprocess.config["sources"].values()
+    assert {parse(target["verify"]).preset.name for target in targets} == set(PRESETS)
+
+
+def test_any_bytes_in_any_header_and_body_are_answered(inprocess: Relay, checked: Check, tally: Counter[int]) -> None:
+    @hostile(EXAMPLES["unsigned"])
+    @given(
+        hostility.headers,
+        st.one_of(hostility.shapes[-2], hostility.form_bodies, hostility.objects.map(json.dumps).map(str.encode)),
+    )
+    def run(headers: Pairs, body: bytes) -> None:
+        for source in sources(inprocess):
+            checked(inprocess.post(source, body, headers))
+        nothing_raised(inprocess)
+
+    run()
+    assert tally.total() >= LEAST["unsigned"]
+    assert not set(tally) & {200, 202}, "something unsigned was taken"
+
+
+def test_hostile_bodies_under_a_valid_signature_are_answered(
+    inprocess: Relay, checked: Check, tally: Counter[int]
+) -> None:
+    """So that decoding, schemas, routes, templates, recipients and the API's models all meet them."""
+
+    @hostile(EXAMPLES["signed"])
+    @given(
+        st.one_of(hostility.bodies, hostility.json_bodies, hostility.json_bodies),
+        hostility.content_types,
+        hostility.headers,
+    )
+    def run(body: bytes, content_type: str, headers: Pairs) -> None:
+        for source in sources(inprocess):
+            if source != "without-secret" and not source.startswith("example-"):
+                answer = post_signed(inprocess, source, body, content_type, headers)
+                if answer is not None:
+                    checked(answer)
+        nothing_raised(inprocess)
+
+    run()
+    assert tally.total() >= LEAST["signed"]
+    assert {200, 202, 400, 422} <= set(tally), "the bodies don't reach far enough"
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_real_events_with_a_hostile_part_are_answered(
+    name: str, inprocess: Relay, checked: Check, tally: Counter[int]
+) -> None:
+    @hostile(EXAMPLES["altered"])
+    @given(hostility.altered(name))
+    def run(event: hostility.Altered) -> None:
+        example = f"example-{event.source}"
+        preset = Adversary(inprocess.config, inprocess.secrets).preset(example)
+        for source in (example, preset):
+            answer = post_signed(inprocess, source, event.body, event.content_type, event.headers)
+            if answer is not None:
+                checked(answer)
+        nothing_raised(inprocess)
+
+    run()
+    assert tally.total() >= LEAST["altered"] / len(WEBHOOKS)
+
+
+def test_any_name_of_a_source_is_answered(inprocess: Relay, checked: Check, tally: Counter[int]) -> None:
+    near_misses = st.sampled_from(
+        ["github", "schedule", "sources", "-", "a" * 64, "GITHUB", "github\n", "../github", "*", "%"]
+    )
+
+    known = set(sources(inprocess))
+
+    @hostile(EXAMPLES["names"])
+    @given(
+        st.one_of(near_misses, hostility.any_text), st.sampled_from(["", "/", "\n", "/settings", "\x00", ",", "%2f"])
+    )
+    def run(name: str, ending: str) -> None:
+        for path in (name, name + ending):
+            answer = inprocess.post(path, b"{}")
+            checked(answer)
+            assert answer.status == (401 if path in known else 404)
+        nothing_raised(inprocess)
+
+    run()
+    assert tally.total() >= LEAST["names"]
+
+
+def test_a_source_without_a_secret_refuses_everything(inprocess: Relay, checked: Check) -> None:
+    body = b'{"to": [{"phone": "+41 79 302 67 27"}], "text": "x"}'
+    for secret in ("", " ", "None", "null", "[]"):
+        proof = sign("github", "github", secret or "x", body, event_id="e", now=datetime.now(UTC))
+        answer = inprocess.post("without-secret", body, proof)
+        checked(answer)
+        assert (answer.status, answer.json()["detail"]) == (401, "no secret configured")

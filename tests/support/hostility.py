@@ -1,0 +1,264 @@
+"""What an adversary might send, as Hypothesis strategies: bodies, headers and values, hostile in form or meaning."""
+
+import gzip
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from hypothesis import strategies as st
+
+from sandbox import events
+from sandbox.renewal import body_of
+
+FORM = "application/x-www-form-urlencoded"
+WEBHOOKS = sorted(name for name in events.names() if events.is_webhook(events.load(name)))
+
+# How many requests each test sends at least: 20,000 a run, of which most go to the handler in the test's own process.
+LEAST = {
+    "unsigned": 10_500,
+    "signed": 4_000,
+    "altered": 2_500,
+    "names": 500,
+    "schema": 700,
+    "sockets": 1_500,
+    "malformed": 300,
+}
+
+any_text = st.text(st.characters(codec=None, categories=None), max_size=30)
+NASTY_TEXTS = (
+    "",
+    " ",
+    "\x00",
+    "\ud800",
+    "\udfff\ud800",
+    "\ufffe\uffff",
+    "\u202e\u2066",
+    "e\u0301" * 40,
+    "a" * 30_000,
+    "\U0001f600" * 6_000,
+    "{{ 7 * 7 }}{% for x in range(9**9) %}",
+    "${jndi:ldap://127.0.0.1/a}",
+    "'; DROP TABLE --",
+    "../../../etc/passwd",
+    "<script>alert(1)</script>",
+    "\r\nSet-Cookie: a=b",
+    "+41 79 302 67 27",
+    "0041793026727",
+    "+1" * 20,
+    "٠٠٤١٧٩٣٠٢٦٧٢٧",
+    "ops@example.com",
+    '"a b"@[127.0.0.1]',
+    "a@" + "b." * 120 + "com",
+    "@" * 300,
+    "http://169.254.169.254/latest/meta-data/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://2130706433/",
+    "https://" + "a" * 3_000,
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "2031-05-24T10:45:38+23:59:59",
+    "1e400",
+    "NaN",
+)
+NASTY_NUMBERS = ("1e308", "-1e-400", "1" * 64, "0." + "3" * 60, "-0", "0e0", "9007199254740993", "1e22", "0.1")
+NOT_JSON_NUMBERS = ("NaN", "Infinity", "-Infinity", "1" * 65, "1" * 5_000, "1e999", "01", "1_000", "0x10", "\u0661")
+# The names that the test's routes, schemas and presets look at.
+NAMES = (
+    *("to", "text", "title", "alerts", "items", "data", "kind", "total", "people", "rank", "channel", "url", "at"),
+    *("phone", "email", "name", "tags", "id", "fingerprint", "groupKey", "status", "startsAt", "event", "event_id"),
+    *("type", "challenge", "payload", "scenario", "subject", "channels", "sms", "sendAt", "callbackData", "notifyUrl"),
+    *("MessageSid", "MessageStatus", "destinations", "scenarioKey", "bulk_id", "self", "__class__", "x-a", "whatsApp"),
+)
+
+numbers = st.one_of(
+    st.sampled_from(NASTY_NUMBERS).map(json.loads),
+    st.integers(-(10**63), 10**63),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+texts = st.one_of(st.sampled_from(NASTY_TEXTS), any_text)
+names = st.one_of(st.sampled_from(NAMES), st.sampled_from(NAMES), texts)
+leaves = st.one_of(st.none(), st.booleans(), numbers, texts, texts)
+values = st.recursive(
+    leaves,
+    lambda inner: st.one_of(st.lists(inner, max_size=5), st.dictionaries(names, inner, max_size=6)),
+    max_leaves=25,
+)
+objects = st.dictionaries(names, values, min_size=1, max_size=10)
+
+recipients = st.one_of(
+    st.fixed_dictionaries({}, optional={"phone": leaves, "email": leaves}),
+    st.just({"phone": "+41 79 302 67 27"}),
+    values,
+)
+notifications = st.fixed_dictionaries(
+    {
+        "to": st.one_of(st.lists(recipients, min_size=1, max_size=4), values),
+        "scenario": st.one_of(st.just("incident"), texts),
+    },
+    optional={
+        "id": leaves,
+        "text": st.one_of(st.just("hello"), leaves),
+        "subject": leaves,
+        "channels": st.one_of(st.dictionaries(names, st.dictionaries(names, values, max_size=3), max_size=3), values),
+        "sendAt": leaves,
+        "callbackData": leaves,
+        "notifyUrl": texts,
+    },
+)
+
+
+def repeated(value: Any, times: int) -> list[Any]:
+    """As many as a body that isn't too large can hold."""
+    return [value] * min(times, 500_000 // len(json.dumps(value)))
+
+
+floods = st.one_of(
+    st.builds(lambda item, n: {"alerts": repeated(item, n)}, values, st.sampled_from([2, 499, 501, 2_000])),
+    st.builds(lambda item, n: {"to": repeated(item, n), "text": "x"}, recipients, st.sampled_from([101, 4_999, 9_000])),
+    st.builds(lambda name, n: {f"{name}{i}": i for i in range(n)}, any_text, st.sampled_from([29, 5_000])),
+    st.builds(lambda n: {"channels": {f"c{i}": 1 for i in range(n)}, "to": []}, st.sampled_from([10, 29, 5_000])),
+)
+
+
+def _encoded(value: Any, *, ascii_only: bool) -> bytes:
+    return json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "replace")
+
+
+def _nested(opening: str, inner: str, closing: str, depth: int) -> bytes:
+    return (opening * depth + inner + closing * depth).encode()
+
+
+def _doubled(value: Any) -> bytes:
+    """Each name twice, with other values: what counts is what was signed, whichever parser reads it."""
+    body = json.dumps(value)[1:-1]
+    return f'{{{body}, "to": 1, {body}}}'.encode()
+
+
+def _cut(body: bytes, at: int) -> bytes:
+    return body[: at % (len(body) + 1)]
+
+
+json_bodies = st.one_of(
+    st.builds(
+        lambda value, ascii_only: _encoded(value, ascii_only=ascii_only),
+        st.one_of(objects, notifications, values),
+        st.booleans(),
+    ),
+    st.one_of(objects, notifications).map(_doubled),
+    floods.map(json.dumps).map(str.encode),
+)
+shapes: tuple[st.SearchStrategy[bytes], ...] = (
+    st.builds(
+        _nested,
+        st.sampled_from(["[", '{"a":', '{"items":[', "[[{}],"]),
+        st.just("1"),
+        st.sampled_from(["]", "}"]),
+        st.sampled_from([63, 64, 65, 1_000, 100_000]),
+    ),
+    st.builds(lambda name, n: f'{{"{name}": {n}}}'.encode(), st.sampled_from(NAMES), st.sampled_from(NOT_JSON_NUMBERS)),
+    st.builds(
+        lambda body, code: body.decode("utf-8", "replace").encode(code, "replace"),
+        json_bodies,
+        st.sampled_from(["utf-16", "utf-32", "latin-1", "utf-7", "cp037", "utf-8-sig"]),
+    ),
+    json_bodies.map(gzip.compress),
+    st.builds(_cut, json_bodies, st.integers(0, 10_000)),
+    st.binary(max_size=400),
+    st.sampled_from(
+        [b"", b"\xef\xbb\xbf", b"null", b"[]", b'""', b"-", b"[" * 500_000, b"a" * 524_288, b"{}" + b" " * 524_287]
+    ),
+)
+form_bodies = st.one_of(
+    st.dictionaries(names, texts, max_size=8).map(lambda f: urlencode(f, errors="replace").encode()),
+    json_bodies.map(lambda body: urlencode({"payload": body}).encode()),
+    st.sampled_from(
+        [b"a=%ff", b"a=%", b"=&=&", b"a&" * 1_001, b"payload={", b"payload=%7B%7D", b"a=" + b"%01" * 80_000]
+    ),
+)
+bodies = st.one_of(json_bodies, json_bodies, form_bodies, *shapes)
+
+content_types = st.sampled_from(
+    [
+        "application/json",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=utf-16",
+        'application/json; charset="utf-8"',
+        "text/plain",
+        "multipart/form-data; boundary=a",
+        "application/x-www-form-urlencoded; charset=\xff",
+        ";;;=;charset",
+        "",
+    ]
+)
+header_bytes = st.binary(max_size=60)
+near_misses = st.sampled_from(
+    (
+        *(
+            b"v1=",
+            b"v1,",
+            b"v1a,",
+            b"v0=",
+            b"t=",
+            b"sha256=",
+            b"Basic ",
+            b"Bearer ",
+            b"Key ",
+            b"whsec_",
+            b"=",
+            b",",
+            b" ",
+        ),
+        *(b"AAAA", b"0" * 64, b"\xc3\xa9", b"\xb2", b"1772366400", b"-1", b"9" * 20, b"1e5", b"\xd9\xa1", b"OjA6"),
+    )
+)
+header_values = st.one_of(header_bytes, st.lists(st.one_of(near_misses, header_bytes), max_size=5).map(b"".join))
+HEADER_NAMES = (
+    *("authorization", "cookie", "content-type", "content-encoding", "x-hub-signature-256", "x-hub-signature"),
+    *("x-gitlab-token", "stripe-signature", "x-shopify-hmac-sha256", "x-slack-signature", "x-slack-request-timestamp"),
+    *("x-pagerduty-signature", "x-twilio-signature", "x-grafana-alerting-signature", "x-grafana-alerting-timestamp"),
+    *("webhook-id", "webhook-timestamp", "webhook-signature", "svix-id", "svix-timestamp", "svix-signature"),
+    *("x-monitor", "x-billing-signature", "x-billing-timestamp", "x-billing-id", "x-github-event", "x-github-delivery"),
+    *("x-forwarded-for", "x-amzn-trace-id", "transfer-encoding", "user-agent"),
+)
+header_names = st.one_of(st.sampled_from([name.encode() for name in HEADER_NAMES]), header_bytes.map(bytes.lower))
+headers = st.lists(st.tuples(header_names, header_values), max_size=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Altered:
+    """A real event, of a source of relay.yaml, with something hostile in the place of one of its parts."""
+
+    source: str
+    body: bytes
+    content_type: str
+    headers: list[tuple[bytes, bytes]]
+
+
+def altered(name: str) -> st.SearchStrategy[Altered]:
+    """Of a file of events/."""
+    event = events.load(name)
+    content_type = event["headers"].get("content-type", "application/json")
+    is_form = content_type.startswith(FORM)
+    original = dict(parse_qsl(body_of(event).decode())) if is_form else json.loads(body_of(event))
+    described = [(key.encode(), value.encode()) for key, value in event["headers"].items()]
+
+    @st.composite
+    def draw_one(draw: st.DrawFn) -> Altered:
+        value = mutated(draw, original)
+        encoded = urlencode(value, errors="replace") if is_form and isinstance(value, dict) else json.dumps(value)
+        return Altered(event["pathParameters"]["source"], encoded.encode(), content_type, described)
+
+    return draw_one()
+
+
+def mutated(draw: st.DrawFn, value: Any) -> Any:
+    """The value with one of its parts replaced, at any depth."""
+    if isinstance(value, dict) and value and draw(st.integers(0, 3)):
+        name = draw(st.sampled_from(sorted(value)))
+        return value | {name: mutated(draw, value[name])}
+    if isinstance(value, list) and value and draw(st.integers(0, 3)):
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], mutated(draw, value[at]), *value[at + 1 :]]
+    return draw(st.one_of(values, floods))

@@ -1,0 +1,226 @@
+"""The functions in this process, AWS and OMNI in memory: thousands of requests a second, and every line they log."""
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote
+
+from aws.outbox import SqsOutbox
+from cli.parameters import parameters_of
+from omni.models import OmniResponse
+from sandbox import local_sns
+from sandbox.stack.http_events import Received, http_event
+from sandbox.stack.invocations import new_trace_id
+from tests.support.fakes import FakeLedger, FakeOmni
+
+PREFIX = "/omni-relay/hostile"
+AUTHORIZATION = "App planted-omni-key-7f3a"
+ENVIRONMENT = {
+    "PARAMETER_PREFIX": PREFIX,
+    "TABLE_NAME": "table",
+    "QUEUE_URL": "queue",
+    "DEAD_LETTER_QUEUE_URL": "dead-letter-queue",
+    "CONFIG_TTL_SECONDS": "300",
+    "MAX_BODY_BYTES": "524288",
+    "MAX_DESTINATIONS_PER_REQUEST": "100",
+    "OMNI_TIMEOUT_SECONDS": "8",
+    "RETRY_DELAYS": "5,15,60",
+    "ACCOUNT_RETRY_DELAYS": "900,1800",
+    "RECORD_TTL_SECONDS": "1296000",
+    "POWERTOOLS_SERVICE_NAME": "omni-relay-hostile",
+    "POWERTOOLS_METRICS_NAMESPACE": "OmniRelay",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local-secret",
+    "AWS_LAMBDA_FUNCTION_NAME": "WebhookFunction",
+}
+NO_HEADERS: Mapping[str, str] = {}
+MAX_ITEM_BYTES = 400_000  # of DynamoDB
+MAX_MESSAGE_BYTES = 1_048_576  # of SQS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    seconds: float
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What Lambda passes beside the event."""
+
+    aws_request_id: str = "00000000-0000-4000-8000-000000000000"
+    function_name: str = "WebhookFunction"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:WebhookFunction"
+    log_stream_name: str = "stream"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+class Ssm:
+    """Parameters in memory; `calls` counts, `down` makes each call fail."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = dict(values)
+        self.calls = 0
+
+    def get_parameters(self, Names: list[str], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's own name
+        self.calls += 1
+        return {"Parameters": [{"Name": name, "Value": self.values[name]} for name in Names if name in self.values]}
+
+    def get_paginator(self, _operation: str) -> "Ssm":
+        return self
+
+    def paginate(self, Path: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - as above
+        self.calls += 1
+        yield {"Parameters": [{"Name": n, "Value": v} for n, v in self.values.items() if n.startswith(Path)]}
+
+
+class Sqs:
+    """Takes what SQS takes: 1 MiB at most, and only characters that XML knows, which it would replace."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, str]] = []
+
+    def send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int) -> None:  # noqa: N803 - boto3's own names
+        assert len(MessageBody.encode()) <= MAX_MESSAGE_BYTES, "SQS would refuse the message for its length"
+        assert not {"\ufffe", "\uffff"} & set(MessageBody), "SQS would replace a character"
+        assert 0 <= DelaySeconds <= 900
+        self.messages.append((QueueUrl, MessageBody))
+
+
+class Ledger(FakeLedger):
+    """Keeps results as DynamoDB does: as JSON, within its size."""
+
+    def once(self, kind: str, key: str, action: Any) -> Any:
+        once = super().once(kind, key, action)
+        stored = json.dumps(once.result)
+        assert len(stored) < MAX_ITEM_BYTES, "DynamoDB would refuse the item for its length"
+        return type(once)(json.loads(stored), once.duplicate)
+
+    def register(self, _context: Any) -> None:
+        """Claims don't lapse here."""
+
+
+class Omni(FakeOmni):
+    """Writes each request as the client would."""
+
+    def send(self, request: Any, deadline: float) -> OmniResponse:
+        assert json.loads(request.to_json())
+        return super().send(request, deadline)
+
+
+class Sns:
+    """SNS's certificate, without a network."""
+
+    def fetch(self, _url: str) -> bytes:
+        return local_sns.certificate()
+
+    def confirm(self, _url: str) -> None:
+        """Succeeds."""
+
+
+@dataclass
+class Relay:
+    """`lines` are the log lines and metrics of everything since the last `forget`."""
+
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    ssm: Ssm
+    sqs: Sqs = field(default_factory=Sqs)
+    ledger: Ledger = field(default_factory=Ledger)
+    omni: Omni = field(default_factory=Omni)
+    output: io.StringIO = field(default_factory=io.StringIO)
+    _ids: Iterator[int] = field(default_factory=count)
+
+    def post(
+        self,
+        source: str,
+        body: bytes,
+        headers: Mapping[str, str] | list[tuple[bytes, bytes]] = NO_HEADERS,
+        query: str = "",
+    ) -> Answer:
+        """Through the event that API Gateway would make of this request."""
+        from handlers.webhook import handler
+
+        pairs = headers if isinstance(headers, list) else [(k.encode(), v.encode()) for k, v in headers.items()]
+        received = Received(
+            method="POST",
+            path=f"/webhooks/{source}",
+            query=query.encode("utf-8", "surrogatepass"),
+            headers=pairs,
+            body=body,
+            client="203.0.113.7",
+            protocol="HTTP/1.1",
+            at=datetime.now(UTC),
+            request_id=f"request-{next(self._ids)}",
+            trace_id=new_trace_id(),
+        )
+        event = http_event(received, route_key="POST /webhooks/{source}", parameters={"source": source}, domain="local")
+        return self.invoke(handler, json.loads(json.dumps(event)))
+
+    def invoke(self, handler: Any, event: Any) -> Answer:
+        started = time.process_time()  # nothing here waits, and a busy machine is nobody's fault
+        with redirect_stdout(self.output):
+            result = handler(event, Context())
+        seconds = time.process_time() - started
+        return Answer(result["statusCode"], result["headers"], str(json.loads(json.dumps(result["body"]))), seconds)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output.getvalue().splitlines()]
+
+    def forget(self) -> None:
+        """Starts afresh with an empty ledger, queue, OMNI and log; what is cached of the configuration stays."""
+        self.output.seek(0)
+        self.output.truncate()
+        self.ledger.results.clear()
+        self.sqs.messages.clear()
+        self.omni.requests.clear()
+        self.omni.accepted.clear()
+
+
+def url_of(source: str) -> str:
+    return f"/webhooks/{quote(source, safe='')}"
+
+
+@contextmanager
+def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Relay]:
+    """The handlers with their composition over memory; the caches that they fill are emptied before and after."""
+    parameters = parameters_of(
+        dict(config), dict(secrets), PREFIX, omni_base_url="https://omni.invalid", omni_authorization=AUTHORIZATION
+    )
+    made = Relay(config, secrets, Ssm({parameter.name: parameter.value for parameter in parameters}))
+    with patch.dict(os.environ, ENVIRONMENT):
+        from aws import clients
+        from handlers import composition, webhook
+
+        composition.telemetry().logger.registered_handler.setStream(made.output)  # type: ignore[attr-defined]  # a StreamHandler
+        parts = (composition.environment, composition.configuration, composition._schedule)
+        for part in parts:
+            part.cache_clear()
+        outbox = SqsOutbox(made.sqs, ENVIRONMENT["QUEUE_URL"], ENVIRONMENT["DEAD_LETTER_QUEUE_URL"])  # type: ignore[arg-type]  # what it uses of it
+        with (
+            patch.object(clients, "ssm", lambda: made.ssm),
+            patch.object(composition, "ledger", lambda: made.ledger),
+            patch.object(composition, "outbox", lambda: outbox),
+            patch.object(composition, "gateway", lambda: made.omni),
+            patch.object(webhook, "SnsHttp", Sns),
+        ):
+            yield made
+        for part in parts:
+            part.cache_clear()
