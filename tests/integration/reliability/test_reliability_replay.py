@@ -72,12 +72,11 @@ def mend(relay: Relay) -> Any:
     broken = relay.stack.settings.config["sources"]["direct"]["routes"]["broken"]
 
     def change(rule: Any) -> None:
-        relay.configure(name, json.dumps(rule))
+        relay.configure(name, json.dumps(rule).replace("{{", "{\\u007b"))  # the form that SSM takes
         relay.stack.replace_processes("DeliveryFunction")
 
     yield lambda: change(MENDED)
-    relay.configure(name, json.dumps(broken))
-    relay.stack.replace_processes("DeliveryFunction")
+    change(broken)
     relay.stack.replace_processes("WebhookFunction")
 
 
