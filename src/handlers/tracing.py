@@ -1,8 +1,8 @@
 """X-Ray when it is on; when it is off, its library is not even imported."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,10 +20,26 @@ def traced(handler: _Handler) -> _Handler:
     return cast("_Handler", tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False))
 
 
-def span(name: str) -> AbstractContextManager[Any]:
-    """A subsegment of that name around a piece of work."""
+@contextmanager
+def span(name: str) -> Iterator[None]:
+    """A subsegment of that name around a piece of work. It says whether that failed, but not the exception's text,
+    which the library's own context manager would keep.
+    """
     tracer = _tracer()
-    return nullcontext() if tracer is None else tracer.provider.in_subsegment(name)
+    if tracer is None:
+        yield
+        return
+    recorder: Any = tracer.provider
+    subsegment = recorder.begin_subsegment(name)  # None where the invocation itself isn't traced
+    try:
+        yield
+    except Exception:
+        if subsegment:
+            subsegment.add_fault_flag()
+        raise
+    finally:
+        if subsegment:
+            recorder.end_subsegment()
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _FIELDS = ("phone", "email")
+_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 _LONGEST = 320  # an email address; a phone number as people write it is far shorter
 # As people write and paste them: spaces and hyphens that don't break lines, and dashes, too.
 _PHONE = re.compile(r"(?P<prefix>\+|00)?(?P<rest>[0-9 \u00a0\u202f().\-\u2010\u2011\u2013/]{3,40})")
@@ -41,9 +42,10 @@ def parse_destination(raw: Mapping[str, Any]) -> Destination:
     Raises:
         DestinationProblem: an address is wrong, a key is unknown, or there is no address.
     """
-    unknown = sorted(str(key)[:40] for key in raw if key not in _FIELDS)
+    unknown = sorted(str(key) for key in raw if key not in _FIELDS)
     if unknown:
-        raise DestinationProblem("destination", f"unknown {unknown[0]!r}: expected phone, email or both")
+        shown = repr(unknown[0]) if _NAME.fullmatch(unknown[0]) else "field"  # an address in a name's place isn't shown
+        raise DestinationProblem("destination", f"unknown {shown}: expected phone, email or both")
     phone, email = (_text(name, raw.get(name)) for name in _FIELDS)
     if not phone and not email:
         raise DestinationProblem("destination", "expected a phone, an email or both")

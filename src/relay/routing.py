@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import process_time
@@ -23,7 +24,7 @@ MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_eac
 MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
 MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
 MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
-MAX_PATH_CHARS = 200
+_FIELD_NAME = re.compile(r"[A-Za-z_][\w-]{0,39}", re.ASCII)
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
@@ -136,12 +137,17 @@ def field_errors(problem: ValidationError) -> list[FieldError]:
 
 
 def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in location).lstrip(".")
     message = message.removeprefix("Value error, ")
     if message.startswith("["):  # a destination's error names its own place
         inner, _, message = message.partition(": ")
         path += inner
-    return FieldError(path[:MAX_PATH_CHARS] or "(body)", message)
+    return FieldError(path or "(body)", message)
+
+
+def _shown(name: str) -> str:
+    """A field's name, unless it is none: an address in a name's place is not repeated."""
+    return name if _FIELD_NAME.fullmatch(name) else "…"
 
 
 def _holds(value: Any) -> bool:

@@ -15,7 +15,10 @@ from handlers.tracing import span, traced
 
 @traced
 def handler(event, context):
-    with span("omni"):
+    try:
+        with span("omni"):
+            raise ValueError("exception-canary")
+    except ValueError:
         return {"answer": "answer-canary"}
 
 handler({"body": "body-canary"}, SimpleNamespace(function_name="f"))
@@ -53,6 +56,7 @@ def test_with_tracing_on_the_daemon_hears_of_handler_and_omni_but_of_no_content(
     while '"## handler"' not in heard:
         heard += daemon.recv(65_535).decode()
     assert '"name": "omni"' in heard
+    assert '"fault": true' in heard
     assert "canary" not in heard
 
 
