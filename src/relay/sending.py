@@ -126,7 +126,8 @@ class Sender:
             raise Deferred("answer_mismatch") from None
         except OmniError as error:
             if not (error.retryable or error.account):
-                return self._refused(dispatch, tries, started, Reason.REQUEST_REFUSED, _describe(error))
+                detail, words = _describe(error), _words(error)
+                return self._refused(dispatch, tries, started, Reason.REQUEST_REFUSED, detail, words=words)
             condition = Condition.ACCOUNT if error.account else Condition.TRANSIENT
             raise Deferred(_describe(error), condition, getattr(error, "retry_after", None)) from None
         return self._settle(dispatch, tries, started, receipt)
@@ -156,9 +157,11 @@ class Sender:
         parked = f"{reason}: {_statuses(receipt, rejected)}" if rejected else None
         return Settled(receipt=receipt, parked=parked, requeued=1 if again else 0)
 
-    def _refused(self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str) -> Settled:
+    def _refused(
+        self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str, *, words: str = ""
+    ) -> Settled:
         try:
-            self._park(dispatch, tries, reason, detail)
+            self._park(dispatch, tries, reason, detail + words)
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
         self._record(dispatch, tries, started, fate=Fate.PARKED, cause=detail)
@@ -220,9 +223,14 @@ class _Recorded(Deferred):
 
 
 def _describe(error: OmniError) -> str:
-    """An error for the log and for the parked item. OMNI's own words may repeat a number: the log cleans every line."""
+    """An error for the log, the answer and the parked item; the library's texts hold no secret and no content."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _words(error: OmniError) -> str:
+    """OMNI's own explanation, for the parked item only: it may repeat a number or the message, and that holds both."""
     words = error.problem.text if isinstance(error, AnswerError) else None
-    return f"{type(error).__name__}: {error}" + (f": {words[:LONGEST_EXPLANATION]}" if words else "")
+    return f": {words[:LONGEST_EXPLANATION]}" if words else ""
 
 
 def _statuses(receipt: Receipt, messages: Sequence[Message]) -> str:

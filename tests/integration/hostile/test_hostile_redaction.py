@@ -1,0 +1,289 @@
+"""The canary: secrets, signatures, addresses and texts are planted in every flow and failure; none of them may be said.
+
+First in this process, where failures can be made that no request brings about; then in the logs of a whole stack.
+"""
+
+import base64
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import requests
+from pydantic import BaseModel
+
+from omni.errors import BadRequest, Problem, ServerError, Throttled
+from relay.ports import LedgerUnavailable
+from sandbox import events
+from sandbox.renewal import Sources, body_of
+from sandbox.stack.proxies import Reachability
+from sandbox.stack.settings import OMNI_AUTHORIZATION
+from sandbox.stack.stack import Stack
+from tests.support.adversary import Adversary
+from tests.support.hostility import FORM, WEBHOOKS
+from tests.support.inprocess import AUTHORIZATION, Answer, Context, Relay
+
+PHONE, PHONE_AS_WRITTEN, EMAIL = "41791234567", "+41 79 123 45 67", "canary.person@example.org"
+TEXT = "the canary sings in the body"
+BODY = {
+    "id": "e-1",
+    "kind": "abc",
+    "title": TEXT,
+    "text": TEXT,
+    "event_id": "e-2",
+    "type": "canary-free",
+    "to": [{"phone": PHONE_AS_WRITTEN, "email": EMAIL}],
+    "items": [{"name": TEXT, "phone": PHONE_AS_WRITTEN, "email": EMAIL, "note": TEXT}],
+    "scenario": "incident",
+    "subject": TEXT,
+    "callbackData": TEXT,
+}
+# Each goes wrong at another place, with the canary where it does.
+WRONG_BODIES = {
+    "a number of no country": {**BODY, "to": [{"phone": "999 123 456 78 90 12"}]},
+    "an email that is none": {**BODY, "to": [{"email": "canary.person@@example.org"}]},
+    "an address as a name": {**BODY, "to": [{PHONE: "1", EMAIL: "1"}], PHONE_AS_WRITTEN: 1, EMAIL: 1},
+    "a text as a name": {**BODY, TEXT: {TEXT: TEXT}, "channels": {TEXT: {TEXT: TEXT}}},
+    "a text for a number": {**BODY, "total": TEXT, "people": TEXT, "alerts": TEXT},
+    "a text for a time": {**BODY, "at": TEXT, "sendAt": TEXT, "channel": TEXT},
+    "a text for a URL": {**BODY, "url": f"http://{TEXT}", "notifyUrl": f"http://{EMAIL}/{TEXT}"},
+    "a scenario that isn't": {**BODY, "scenario": TEXT},
+    "no object": [TEXT, PHONE, EMAIL],
+}
+Failure = Callable[[Relay], Any]
+
+
+class Model(BaseModel):
+    field: int
+
+
+def raised_by_pydantic(*_: Any, **__: Any) -> Any:
+    Model.model_validate({"field": TEXT})
+
+
+def raised_by_a_library(*_: Any, **__: Any) -> Any:
+    """With a chain and a note, each of which quotes what it stumbled over."""
+    empty: dict[str, Any] = {}
+    try:
+        empty[TEXT]
+    except KeyError as cause:
+        error = ValueError(f"can't read {json.dumps(BODY)} with {AUTHORIZATION} for {PHONE_AS_WRITTEN}")
+        error.add_note(TEXT)
+        raise error from cause
+
+
+def refused_in_many_words(kind: Any) -> Any:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise kind(400, Problem(code="BAD", text=f"{TEXT} {PHONE} {AUTHORIZATION}", violations=({"value": EMAIL},)))
+
+    return refuse
+
+
+# What is broken while the event is on its way.
+FAILURES: dict[str, tuple[str, Any]] = {
+    "pydantic's error while routing": ("relay.relaying.route", raised_by_pydantic),
+    "a library's error while routing": ("relay.relaying.route", raised_by_a_library),
+    "a library's error while verifying": ("relay.verification.Verification.check", raised_by_a_library),
+    "a library's error while decoding": ("relay.accepting.decode", raised_by_a_library),
+    "a library's error at the ledger": ("tests.support.inprocess.Ledger.once", raised_by_a_library),
+    "no ledger": ("tests.support.inprocess.Ledger.once", LedgerUnavailable),
+    "a library's error at the queue": ("tests.support.inprocess.Sqs.send_message", raised_by_a_library),
+    "a library's error at OMNI": ("tests.support.inprocess.Omni.send", raised_by_a_library),
+    "OMNI is down and explains": ("tests.support.inprocess.Omni.send", refused_in_many_words(ServerError)),
+    "OMNI refuses and explains": ("tests.support.inprocess.Omni.send", refused_in_many_words(BadRequest)),
+    "OMNI throttles and explains": ("tests.support.inprocess.Omni.send", refused_in_many_words(Throttled)),
+}
+
+
+@pytest.fixture
+def adversary(inprocess: Relay) -> Adversary:
+    return Adversary(inprocess.config, inprocess.secrets)
+
+
+@pytest.fixture
+def canaries(inprocess: Relay) -> Iterator[set[str]]:
+    """Holds the log and the metrics of the test against what was planted; the test adds what it plants itself."""
+    planted = {TEXT, PHONE, PHONE_AS_WRITTEN, EMAIL, "canary", "planted"}
+    for secret in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
+        if secret:
+            planted |= {secret, base64.b64encode(secret.encode()).decode(), secret.removeprefix("whsec_")}
+    yield planted
+    said = inprocess.output.getvalue()
+    assert said, "nothing was logged, so nothing is proved"
+    assert found(planted, said) == []
+
+
+def found(planted: set[str], text: str) -> list[str]:
+    """In any escaping that JSON may have put on it."""
+    shown = text + json.dumps(text) + text.encode().decode("unicode_escape", "replace")
+    return sorted(canary for canary in planted if canary and canary in shown)
+
+
+def each_way(inprocess: Relay, adversary: Adversary, canaries: set[str], body: Any) -> Iterator[Answer]:
+    """The body to every source: signed; with a signature of another body; cut; and to no source at all."""
+    for source in inprocess.config["sources"]:
+        if source == "without-secret" or source.startswith("example-"):
+            continue
+        form = adversary.preset(source) == "twilio" and isinstance(body, dict)
+        raw = urlencode({k: str(v) for k, v in body.items()}).encode() if form else json.dumps(body).encode()
+        signed = adversary.signed(source, raw, FORM if form else "application/json", [])
+        assert signed is not None
+        headers = [*signed.headers, (b"cookie", b"session=planted-cookie"), (b"x-note", TEXT.encode())]
+        if b"authorization" not in dict(headers):
+            headers.append((b"authorization", b"Bearer planted-elsewhere"))
+        canaries |= {value.decode("latin-1") for name, value in headers if b"sign" in name or name == b"authorization"}
+        yield inprocess.post(source, signed.body, headers, signed.query)
+        yield inprocess.post(source, signed.body + b" ", headers, signed.query)
+        yield inprocess.post(source, signed.body[:-9], headers, signed.query)
+        yield inprocess.post(f"{source}-{PHONE}", signed.body, headers)
+
+
+def test_what_is_sent_queued_ignored_and_refused_is_not_repeated(
+    inprocess: Relay, adversary: Adversary, canaries: set[str]
+) -> None:
+    answers = list(each_way(inprocess, adversary, canaries, BODY))
+    assert {200, 202, 401, 404} <= {answer.status for answer in answers}
+    for answer in answers:
+        assert found(canaries, answer.text) == []
+
+
+@pytest.mark.parametrize("name", WRONG_BODIES)
+def test_what_is_wrong_is_told_without_its_words(
+    name: str, inprocess: Relay, adversary: Adversary, canaries: set[str]
+) -> None:
+    answers = list(each_way(inprocess, adversary, canaries, WRONG_BODIES[name]))
+    assert {answer.status for answer in answers} & {202, 422}, "nothing went wrong"
+    for answer in answers:
+        assert found(canaries, answer.text) == []
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_is_logged_without_what_it_stumbled_over(
+    name: str, inprocess: Relay, adversary: Adversary, canaries: set[str]
+) -> None:
+    place, failure = FAILURES[name]
+    with patch(place, failure):
+        answers = list(each_way(inprocess, adversary, canaries, BODY))
+    assert {answer.status for answer in answers} <= {200, 202, 400, 401, 404, 422, 503}
+    for answer in answers:
+        assert found(canaries, answer.text) == []
+
+
+def test_an_exception_s_line_says_its_type_and_place(
+    inprocess: Relay, adversary: Adversary, canaries: set[str]
+) -> None:
+    with patch("relay.relaying.route", raised_by_a_library):
+        list(each_way(inprocess, adversary, canaries, BODY))
+    line = next(line for line in inprocess.lines() if line.get("message") == "webhook_failed")
+    assert line["exception_name"] == "ValueError"
+    assert "in raised_by_a_library" in line["exception"]
+    assert "builtins.KeyError" in line["exception"]
+
+
+def test_a_configuration_that_is_wrong_is_logged_without_its_values(inprocess: Relay, canaries: set[str]) -> None:
+    from handlers import composition
+
+    wrong = {
+        "sources/github/settings": json.dumps({"verify": {"preset": "github", "secret": "planted-in-the-wrong-place"}}),
+        "sources/gitlab/settings": "planted-in-the-wrong-place",
+        "sources/stripe/routes/chosen": json.dumps({"scenario": "planted " + TEXT, "text": "{% canary %}"}),
+        "sources/slack/secrets": '["planted-half-an-array',
+    }
+    prefix = next(iter(inprocess.ssm.values)).split("/omni/")[0]
+    named = {f"{prefix}/{name}": value for name, value in wrong.items()}
+    composition.configuration.cache_clear()
+    with patch.dict(inprocess.ssm.values, named):
+        for source in ("github", "gitlab", "stripe", "slack"):
+            answer = inprocess.post(source, json.dumps(BODY).encode())
+            assert answer.status in {401, 503}
+            assert found(canaries, answer.text) == []
+    composition.configuration.cache_clear()
+
+
+def test_what_delivery_and_schedule_stumble_over_is_not_repeated(inprocess: Relay, canaries: set[str]) -> None:
+    from handlers import delivery, schedule
+
+    notification = {"scenario": "incident", "to": BODY["to"], "text": TEXT}
+    dispatch_of_another_age = {"dispatch": {"id": TEXT, "content": BODY}, "firstAttemptAt": TEXT}
+    with inprocess.listening():
+        for body in (json.dumps(dispatch_of_another_age), TEXT, json.dumps({"event": BODY})):
+            assert delivery.handler(_sqs_event(body), Context()) == {"batchItemFailures": []}
+        with patch("relay.delivering.Deliverer.deliver", raised_by_a_library):
+            assert delivery.handler(_sqs_event("{}"), Context())["batchItemFailures"]
+        for wrong in (
+            {**notification, "to": [{PHONE: EMAIL}]},
+            TEXT,
+            {"source": TEXT, "event": BODY},
+            [notification, 1],
+        ):
+            with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever it is, Lambda prints its text
+                schedule.handler(wrong, Context())
+            assert found(canaries, str(raised.value)) == []
+        for place, failure in FAILURES.values():
+            if "verification" not in place and "accepting" not in place:
+                with patch(place, failure):
+                    said = _fired(schedule.handler, notification)
+                assert found(canaries, said) == []
+
+
+def _fired(handler: Any, notification: Any) -> str:
+    """What Lambda would hand on or print: the outcome, or the exception with all that it drags along."""
+    try:
+        return json.dumps(handler(notification, Context()))
+    except Exception as raised:  # noqa: BLE001 - whatever it is
+        return "".join(traceback.format_exception(raised, chain=True)[-1:]) + str(raised.__cause__ or "")
+
+
+def _sqs_event(body: str) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": "1"}
+    record = {
+        "messageId": "m-1",
+        "receiptHandle": "r-1",
+        "body": body,
+        "attributes": attributes,
+        "eventSource": "aws:sqs",
+    }
+    return {"Records": [record]}
+
+
+def test_the_whole_stack_s_logs_hold_none_of_it(stack: Stack, eventually: Callable[..., Any]) -> None:
+    sources = Sources(stack.settings.config, stack.settings.secrets)
+    port = urlsplit(stack.relay_url).port or 0
+    faults: list[dict[str, Any] | None] = [None, {"kind": "status", "status": 400}, {"kind": "status", "status": 503}]
+    faults += [{"kind": "garbage"}, {"kind": "reset"}]
+    planted = {value for value in stack.settings.secrets["sources"].values() if value}
+    planted |= {
+        OMNI_AUTHORIZATION.split()[1],
+        "41793026727",
+        "+41 79 302 67 27",
+        "ops@example.com",
+        "billing@example.com",
+    }
+    for fault in faults:
+        if fault:
+            requests.post(
+                f"{stack.sandbox_url}/sandbox/faults", json=fault | {"count": 40}, timeout=5
+            ).raise_for_status()
+        for name in WEBHOOKS:
+            event = events.fresh(name, sources)
+            answer = events.post(event, port)
+            planted |= {
+                value for header, value in event["headers"].items() if "sign" in header or header == "authorization"
+            }
+            assert found(planted, answer.body.decode()) == []
+            cut = base64.b64encode(body_of(event)[:-3]).decode()
+            assert events.post(event | {"body": cut, "isBase64Encoded": True}, port).status in {200, 202, 400, 401}
+    requests.delete(f"{stack.sandbox_url}/sandbox/faults", timeout=5)
+    for service in ("ssm", "dynamodb", "sqs"):
+        stack.set_reachability(service, Reachability.REFUSE)
+        events.post(events.fresh("github-release", sources), port)
+        stack.set_reachability(service, Reachability.NORMAL)
+    stack.invoke("ScheduleFunction", events.load("schedule"))
+    eventually(lambda: any(line.get("message") == "message_status" for line in stack.log_records("DeliveryFunction")))
+    for function in stack.template.functions:
+        said = stack.log_path(function).read_text(encoding="utf-8")
+        assert said
+        assert found(planted, said) == []
