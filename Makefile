@@ -35,7 +35,8 @@ check: .venv/dev .venv-sam/done
 # Everything fails at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]; a failing run names both.
 chaos: .venv/dev
 	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
-# The built functions in Lambda's own container: without Docker these tests are skipped, unless REQUIRE_DOCKER=1.
+# The built functions in Lambda's own container, and real senders. What needs Docker or Alertmanager is skipped without it,
+# unless REQUIRE_DOCKER=1, REQUIRE_ALERTMANAGER=1.
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests/e2e -m e2e
 
