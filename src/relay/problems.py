@@ -1,8 +1,11 @@
 """What the relay can answer instead of taking an event; each is one row of the HTTP contract (RFC 9457)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][\w-]{0,39}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +14,12 @@ class FieldError:
 
     field: str
     problem: str
+
+
+def field_path(parts: Iterable[int | str]) -> str:
+    """`to[0].phone` of `("to", 0, "phone")`. What isn't a field's name is not repeated: it may be an address."""
+    shown = (part if isinstance(part, int) or _FIELD_NAME.fullmatch(part) else "…" for part in parts)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".") or "(body)"
 
 
 class Problem(Exception):

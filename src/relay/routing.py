@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import process_time
@@ -16,7 +15,7 @@ from relay.expressions import Expression, ExpressionProblem
 from relay.notifications import Notification
 from relay.parking import Reason
 from relay.ports import UnknownScenario
-from relay.problems import FieldError, InvalidBody
+from relay.problems import FieldError, InvalidBody, field_path
 from relay.sources import BrokenRoute, Route, Source
 from relay.templates import Template, TemplateProblem
 
@@ -24,7 +23,6 @@ MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_eac
 MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
 MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
 MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
-_FIELD_NAME = re.compile(r"[A-Za-z_][\w-]{0,39}", re.ASCII)
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
@@ -137,17 +135,11 @@ def field_errors(problem: ValidationError) -> list[FieldError]:
 
 
 def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in location).lstrip(".")
     message = message.removeprefix("Value error, ")
     if message.startswith("["):  # a destination's error names its own place
         inner, _, message = message.partition(": ")
-        path += inner
-    return FieldError(path or "(body)", message)
-
-
-def _shown(name: str) -> str:
-    """A field's name, unless it is none: an address in a name's place is not repeated."""
-    return name if _FIELD_NAME.fullmatch(name) else "…"
+        return FieldError(field_path(location) + inner, message)
+    return FieldError(field_path(location), message)
 
 
 def _holds(value: Any) -> bool:

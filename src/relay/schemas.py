@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.problems import FieldError, InvalidBody
+from relay.problems import FieldError, InvalidBody, field_path
 
 
 class SchemaProblem(ValueError):
@@ -23,9 +23,8 @@ class BodySchema:
         try:
             validate(event=body, schema=dict(self.definition))
         except SchemaValidationError as problem:
-            path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in _path(problem.path)).lstrip(".")
             rule = problem.rule_definition if problem.rule not in {"properties", "items"} else ""
-            error = FieldError(path or "(body)", f"does not satisfy {problem.rule} {rule}".strip())
+            error = FieldError(field_path(_path(problem.path)), f"does not satisfy {problem.rule} {rule}".strip())
             raise InvalidBody("The body doesn't fit the source's schema; see errors.", errors=[error]) from None
 
 
