@@ -1,0 +1,199 @@
+"""What an event may cost is bounded before the work is done; what is beyond a limit is refused or parked, and told."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from relay.notifications import MAX_DESTINATIONS
+from relay.routing import MAX_ERRORS, MAX_NOTIFICATIONS
+from sandbox.signing import sign
+from tests.support.inprocess import PREFIX, Answer, Relay
+
+Post = Callable[[str, Any], Answer]
+
+
+@pytest.fixture
+def post(inprocess: Relay) -> Post:
+    """A body, signed."""
+
+    def send(source: str, body: Any) -> Answer:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        verify, secret = inprocess.config["sources"][source]["verify"], inprocess.secrets["sources"][source]
+        proof = sign(source, verify, secret, raw, event_id="e-1", now=datetime.now(UTC))
+        return inprocess.post(source, raw, proof | {"content-type": "application/json"})
+
+    return send
+
+
+@contextmanager
+def ssm(relay: Relay, **changed: str) -> Iterator[None]:
+    """With these values, or with none at all, and nothing of it remembered before or after."""
+    from handlers import composition
+
+    prefix = f"{PREFIX}/sources/"
+    with patch.dict(relay.ssm.values, {prefix + name: value for name, value in changed.items()}, clear=not changed):
+        composition.configuration.cache_clear()
+        yield
+    composition.configuration.cache_clear()
+
+
+def route(relay: Relay, source: str, rule: Any) -> AbstractContextManager[None]:
+    """With one route more."""
+    return ssm(relay, **{f"{source}/routes/extra": json.dumps(rule)})
+
+
+def phones(count: int) -> list[dict[str, str]]:
+    return [{"phone": f"+417912{number:05}"} for number in range(count)]
+
+
+def message(**fields: Any) -> dict[str, Any]:
+    return {"scenario": "incident", "to": phones(1), "text": "x", **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"to": phones(MAX_DESTINATIONS + 1)}, f"to: expected at most {MAX_DESTINATIONS} destinations"),
+        ({"text": "x" * 20_001}, "text: String should have at most 20000 characters"),
+        ({"subject": "x" * 1_001}, "subject: String should have at most 1000 characters"),
+        ({"callbackData": "x" * 4_001}, "callbackData: String should have at most 4000 characters"),
+        ({f"f{n}": n for n in range(40)}, "(body): expected at most 30 fields"),
+        ({"channels": {f"f{n}": {} for n in range(40)}}, "(body): expected at most 30 fields"),
+        ({"channels": {"destinations": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
+        ({"channels": {"notifyUrl": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
+        ({"channels": {"bulk_id": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
+        (
+            {"channels": {"sms": {"validityPeriod": "long"}}},
+            "channels: sms.validityPeriod: Input should be a valid integer",
+        ),
+        ({"notifyUrl": "http://169.254.169.254/"}, "notifyUrl: expected https"),
+        ({"notifyUrl": "https://localhost/"}, "notifyUrl: expected the name or address of a public host"),
+    ],
+)
+def test_a_notification_beyond_a_limit_is_refused(post: Post, inprocess: Relay, fields: Any, problem: str) -> None:
+    answer = post("standard-webhooks", message(**fields))
+    assert answer.status == 422
+    assert any(f"{e['field']}: {e['problem']}".startswith(problem) for e in answer.json()["errors"]), answer.text
+    assert inprocess.omni.requests == []
+
+
+def test_a_notification_at_the_limits_is_sent(post: Post, inprocess: Relay) -> None:
+    answer = post("standard-webhooks", message(to=phones(MAX_DESTINATIONS), text="x" * 20_000))
+    assert answer.status == 200
+    assert len(answer.json()["messages"]) == MAX_DESTINATIONS
+    assert {len(request.destinations) for request in inprocess.omni.requests} == {100}
+
+
+def test_of_thousands_of_errors_the_first_few_are_told(post: Post) -> None:
+    answer = post("standard-webhooks", message(channels={"sms": {}} | {f"f{chr(97 + n)}": n for n in range(25)}))
+    assert len(answer.json()["errors"]) == MAX_ERRORS
+
+
+def test_items_whose_recipients_add_up_to_too_many_are_parked_and_nothing_of_them_is_sent(
+    post: Post, inprocess: Relay
+) -> None:
+    """`to` may be an expression: as many recipients as a body holds, for each item."""
+    multiplying = {"scenario": "incident", "for_each": "body.items", "to": "body.to", "text": "{{ item.name }}"}
+    with route(inprocess, "github", multiplying):
+        answer = post("github", {"items": [{"name": f"n{n}"} for n in range(51)], "to": phones(100)})
+    assert answer.json()["outcome"] == "parked"
+    assert "route extra: to: more than 5000 destinations of one event" in answer.json()["reason"]
+    assert not [text for _, text in inprocess.sqs.messages if '"route":"extra"' in text]
+
+
+def test_routes_share_the_number_of_recipients(post: Post, inprocess: Relay) -> None:
+    many = {"scenario": "incident", "to": "body.many", "text": "x"}
+    with route(inprocess, "gitlab", many):
+        answer = post("gitlab", {"many": phones(4_999)})
+        assert answer.json()["outcome"] == "sent"  # with the one of the route that always applies: 5,000
+        answer = post("gitlab", {"many": phones(5_000)})
+    assert answer.json()["outcome"] == "parked"
+    assert [m["status"]["name"] for m in answer.json()["messages"]] == ["PENDING_ENROUTE"]
+
+
+def test_too_many_items_are_parked(post: Post) -> None:
+    answer = post("github", {"items": [{"name": f"n{n}"} for n in range(MAX_NOTIFICATIONS + 1)]})
+    assert answer.json()["outcome"] == "parked"
+    assert f"of at most {MAX_NOTIFICATIONS}" in answer.json()["reason"]
+
+
+def test_routes_that_take_too_long_are_parked_while_the_answer_is_still_soon(
+    post: Post, inprocess: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each item's template stays within its own limit; five hundred of them would not."""
+    monkeypatch.setattr("relay.routing.MAX_SECONDS", 0.2)
+    busy = {
+        "scenario": "incident",
+        "for_each": "body.items",
+        "to": [{"phone": "+41793026727"}],
+        "text": "{% for a in body.items %}{{ a.name | upper | lower | title | truncate(3) }}{% endfor %}",
+    }
+    with route(inprocess, "github", busy):
+        answer = post("github", {"items": [{"name": f"n{n}"} for n in range(MAX_NOTIFICATIONS)]})
+    assert "route extra: takes more than 0.2 s" in answer.json()["reason"]
+    assert answer.seconds < 1.5
+
+
+def test_a_text_that_grows_too_long_is_parked(post: Post, inprocess: Relay) -> None:
+    answer = post("github", {"url": "https://example.com/", "title": "x" * 30_000})
+    assert answer.json()["outcome"] == "parked"
+    assert "20000 characters" in answer.json()["reason"].replace(",", "")
+
+
+def test_what_is_larger_than_a_queue_s_message_is_refused_for_good_instead_of_repeated_for_ever(
+    post: Post, inprocess: Relay
+) -> None:
+    """As a form, each byte of which is six once it is JSON."""
+    body = b"title=x&to=x&text=" + b"\x01" * 300_000
+    proof = sign("hmac", inprocess.config["sources"]["hmac"]["verify"], inprocess.secrets["sources"]["hmac"], body,
+                 event_id="e-2", now=datetime.now(UTC))  # fmt: skip
+    answer = inprocess.post("hmac", body, proof | {"content-type": "application/x-www-form-urlencoded"})
+    assert answer.status == 413
+    assert inprocess.sqs.messages == []
+
+
+def test_characters_that_the_queue_would_replace_come_through(post: Post, inprocess: Relay) -> None:
+    answer = post("stripe", {"id": "evt_1", "title": "a\uffffb\ufffec"})
+    assert answer.json()["outcome"] == "queued"
+    ((_, queued),) = inprocess.sqs.messages
+    assert json.loads(queued)["dispatch"]["content"]["text"].startswith("a\uffffb\ufffec")
+
+
+def test_ten_thousand_unknown_sources_cost_no_call_of_ssm(inprocess: Relay) -> None:
+    """However many names are tried; the handler's first request reads what it needs."""
+    inprocess.post("github", b"{}")
+    before = inprocess.ssm.calls
+    statuses = {inprocess.post(f"stranger-{number}", b"{}").status for number in range(10_000)}
+    assert statuses == {404}
+    assert inprocess.ssm.calls == before
+
+
+def test_a_relay_without_any_source_isn_t_made_to_ask_for_each_stranger(inprocess: Relay) -> None:
+    with ssm(inprocess):
+        before = inprocess.ssm.calls
+        assert {inprocess.post(f"stranger-{number}", b"{}").status for number in range(100)} == {404}
+        assert inprocess.ssm.calls - before <= 3
+
+
+def test_headers_that_hold_credentials_are_not_seen_by_routes_or_kept(post: Post, inprocess: Relay) -> None:
+    telltale = (
+        "x-gitlab-token",
+        "x-hub-signature",
+        "x-amz-security-token",
+        "x-api-key",
+        "proxy-authorization",
+        "x-secret-a",
+    )
+    body = json.dumps({"total": "x", "alerts": "no list"}).encode()
+    secret = inprocess.secrets["sources"]["github"]
+    proof = sign("github", "github", secret, body, event_id="e-1", now=datetime.now(UTC))
+    answer = inprocess.post("github", body, proof | dict.fromkeys(telltale, "planted-token") | {"x-note": "kept"})
+    assert answer.json()["outcome"] == "parked"
+    parked = next(text for _, text in inprocess.sqs.messages if "route_invalid" in text)
+    assert json.loads(parked)["event"]["headers"]["x-note"] == "kept"
+    assert "planted" not in parked

@@ -1,0 +1,57 @@
+"""Each message's line, of each function, is what docs/message-status.schema.json says, and holds nothing else."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from jsonschema import Draft7Validator
+
+from sandbox import events
+from sandbox.renewal import Sources
+from sandbox.stack.settings import PROJECT
+from sandbox.stack.stack import Stack
+
+SCHEMA = json.loads((PROJECT / "docs" / "message-status.schema.json").read_text(encoding="utf-8"))
+# What the logger adds to each line of a function.
+OF_LAMBDA = {"cold_start", "function_name", "function_memory_size", "function_arn"}
+REFUSED = {"kind": "status", "status": 400, "count": 1}
+DOWN = {"kind": "status", "status": 503, "count": 1}
+
+
+@pytest.fixture
+def lines(stack: Stack, eventually: Callable[..., Any]) -> dict[str, list[dict[str, Any]]]:
+    """Of messages that were sent, queued and delivered, refused and parked, and fired by a schedule."""
+    sources = Sources(stack.settings.config, stack.settings.secrets)
+    port = urlsplit(stack.relay_url).port or 0
+    before = {name: len(stack.log_records(name)) for name in stack.template.functions}
+    for fault in (None, REFUSED, DOWN):
+        if fault:
+            requests.post(f"{stack.sandbox_url}/sandbox/faults", json=fault, timeout=5).raise_for_status()
+        for name in ("github-release", "stripe-payment-failed", "alertmanager-firing"):
+            events.post(events.fresh(name, sources), port)
+    assert stack.invoke("ScheduleFunction", events.load("schedule")).error is None
+
+    def found() -> dict[str, list[dict[str, Any]]]:
+        records = {name: stack.log_records(name)[seen:] for name, seen in before.items()}
+        return {name: [one for one in all_ if one.get("message") == "message_status"] for name, all_ in records.items()}
+
+    eventually(lambda: all(found().values()), 30)
+    return found()
+
+
+def test_each_message_s_line_fits_the_schema(lines: dict[str, list[dict[str, Any]]]) -> None:
+    Draft7Validator.check_schema(SCHEMA)
+    validator = Draft7Validator(SCHEMA, format_checker=Draft7Validator.FORMAT_CHECKER)
+    assert {"WebhookFunction", "DeliveryFunction", "ScheduleFunction"} <= set(lines)
+    for found in lines.values():
+        for line in found:
+            assert [error.message for error in validator.iter_errors(line)] == []
+            assert set(line) <= set(SCHEMA["properties"]) | OF_LAMBDA
+
+
+def test_the_lines_tell_what_happened(lines: dict[str, list[dict[str, Any]]]) -> None:
+    outcomes = {line["outcome"] for found in lines.values() for line in found}
+    assert outcomes == {"sent", "retry", "parked"}
