@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from tqdm import tqdm
 
+from cli.files import Unreadable, read_yaml
 from cli.parameters import Mistakes, parameters_of
 from cli.push import apply, changes
 from cli.replay import DeadLetters, Entry, Selection, replay
@@ -28,11 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = parsed.command
     try:
         return command(parsed)
-    except Mistakes as mistakes:
-        print(mistakes, file=sys.stderr)
-        return 2
-    except (OSError, yaml.YAMLError) as problem:
-        print(f"can't be read: {problem}", file=sys.stderr)
+    except (Mistakes, Unreadable) as problem:
+        print(problem, file=sys.stderr)
         return 2
     except (ClientError, BotoCoreError, QueueUnavailable) as problem:
         print(f"AWS: {problem}", file=sys.stderr)
@@ -63,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _push(options: argparse.Namespace) -> int:
     prefix = f"/omni-relay/{options.stage}"
-    config = yaml.safe_load(options.config.read_text())
-    secrets = yaml.safe_load(options.secrets.read_text()) if options.secrets else {}
+    config = read_yaml(options.config)
+    secrets = read_yaml(options.secrets) if options.secrets else {}
     wanted = parameters_of(
         config,
         secrets,

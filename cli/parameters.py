@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from omni.authorization import InvalidAuthorization, check
 from relay.sources import SOURCE_NAME, ConfigurationMistake, parse_source
 
 VALUE_BYTES = 4_096  # of a standard parameter
 _NAME = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
 _SOURCE = re.compile(SOURCE_NAME)
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[^?#\s]*)?$")
 
 
 class Mistakes(ValueError):
@@ -48,7 +50,7 @@ def parameters_of(
     Raises:
         Mistakes: each one with its source, route and field.
     """
-    mistakes = list(_mistakes(config, secrets))
+    mistakes = [*_mistakes(config, secrets), *_account_mistakes(omni_base_url, omni_authorization)]
     if mistakes:
         raise Mistakes(mistakes)
     found = [
@@ -60,6 +62,16 @@ def parameters_of(
     if too_long:
         raise Mistakes(too_long)
     return [Parameter(f"{prefix}/{p.name}", p.type, p.value) for p in found]
+
+
+def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterator[str]:
+    if base_url is not None and not _BASE_URL.match(base_url):
+        yield "OMNI's base URL: expected http(s)://host, such as https://api.infobip.com"
+    if authorization is not None:
+        try:
+            check(authorization)
+        except InvalidAuthorization as mistake:
+            yield f"OMNI's authorization: {mistake}"
 
 
 def _too_long(parameter: Parameter) -> bool:
@@ -112,6 +124,8 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
         yield f"unknown field {', '.join(sorted(map(str, unknown)))}; expected scenarios and sources"
     scenarios = config.get("scenarios") or {}
     sources = config.get("sources") or {}
+    if not sources:
+        yield "there are no sources: expected at least one under sources"
     if not isinstance(scenarios, Mapping) or not isinstance(sources, Mapping):
         yield "scenarios and sources: expected mappings"
         return
@@ -120,8 +134,20 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
             yield f"scenario {name}: expected a name of letters, digits, '.', '_', '-', and a key in quotes"
     for name, source in sources.items():
         yield from _source_mistakes(str(name), source, scenarios)
-    for name in set(secrets.get("sources") or {}) - set(sources):
-        yield f"secrets: there is no source {name}"
+    yield from _secret_mistakes(secrets, sources)
+
+
+def _secret_mistakes(secrets: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[str]:
+    given = secrets.get("sources") or {}
+    if set(secrets) - {"sources"} or not isinstance(given, Mapping):
+        yield "secrets: expected sources, and under it each source's secret"
+        return
+    for name, secret in given.items():
+        if name not in sources:
+            yield f"secrets: there is no source {name}"
+        several = secret if isinstance(secret, list) else [secret]
+        if not several or not all(isinstance(one, str) and one.strip() for one in several):
+            yield f"secrets, source {name}: expected a text (in quotes, if it is a number), or a list of them"
 
 
 def _source_mistakes(name: str, source: Any, scenarios: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cli.files import Unreadable, read_yaml
 from cli.parameters import Mistakes
 from sandbox.samples import relayed_samples
 from sandbox.stack.intrinsics import TemplateError
@@ -34,23 +33,17 @@ def port(variable: str, default: int) -> int:
     return int(value)
 
 
-def read_yaml(variable: str, default: str) -> dict[str, Any]:
+def named_file(variable: str, default: str) -> dict[str, Any]:
     """The mapping in the file that the variable names. Raises Unusable."""
-    path = Path(os.environ.get(variable) or PROJECT / default)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise Unusable(f"{path}: {error.strerror} (set {variable}=…)") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Unusable(f"{path} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise Unusable(f"{path}: expected a mapping")
-    return content
+        return read_yaml(Path(os.environ.get(variable) or PROJECT / default))
+    except Unreadable as problem:
+        raise Unusable(f"{variable}: {problem}") from None
 
 
 def secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
     """Of our own fake secrets, those of sources that another relay.yaml lacks are no mistake. Raises Unusable."""
-    secrets = read_yaml("SECRETS", "secrets.local.yaml")
+    secrets = named_file("SECRETS", "secrets.local.yaml")
     known = config.get("sources")
     if os.environ.get("SECRETS") or not isinstance(known, Mapping):
         return secrets
@@ -59,7 +52,7 @@ def secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def settings_from_environment() -> StackSettings:
     """Raises Unusable."""
-    config = read_yaml("CONFIG", "relay.yaml")
+    config = named_file("CONFIG", "relay.yaml")
     return StackSettings(
         config=config,
         secrets=secrets_for(config),

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cli.files import Unreadable, read_yaml
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
 
@@ -75,10 +74,10 @@ def is_webhook(event: Any) -> bool:
 
 
 def sources(config: Path | None = None, secrets: Path | None = None) -> Sources:
-    """What the two YAML files say, by default those of CONFIG and SECRETS."""
+    """What the two YAML files say, by default those of CONFIG and SECRETS. Raises Unreadable."""
     config = config or Path(os.environ.get("CONFIG") or ROOT / "relay.yaml")
     secrets = secrets or Path(os.environ.get("SECRETS") or ROOT / "secrets.local.yaml")
-    return Sources(yaml.safe_load(config.read_text()) or {}, yaml.safe_load(secrets.read_text()) or {})
+    return Sources(read_yaml(config), read_yaml(secrets))
 
 
 def fresh(name: str, known: Sources) -> dict[str, Any]:
@@ -172,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (NoSuchEvent, NotAWebhook, CannotSign) as problem:
+    except (NoSuchEvent, NotAWebhook, CannotSign, Unreadable) as problem:
         print(problem, file=sys.stderr)
         return 2
     return code

@@ -6,12 +6,13 @@ from aws.sns import SnsHttp
 from handlers import composition, http
 from handlers.tracing import traced
 from relay.accepting import Acceptor
-from relay.problems import Problem, Unavailable
+from relay.problems import PayloadTooLarge, Problem, TooManyHeaders, Unavailable, UnknownSource
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _telemetry = composition.telemetry()
+_BEFORE_LOOKUP = (UnknownSource, PayloadTooLarge, TooManyHeaders)
 
 
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
@@ -24,7 +25,8 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
     try:
         response = http.answer(_acceptor(context).accept(source, http.inbound_request(event)))
     except Problem as failure:
-        _telemetry.log("info", "webhook_refused", status=failure.status, detail=failure.detail)
+        known = None if isinstance(failure, _BEFORE_LOOKUP) else source  # a stranger's word stays out of the log
+        _telemetry.log("info", "webhook_refused", source=known, status=failure.status, detail=failure.detail)
         response = http.problem(failure, request_id)
     except Exception:  # the boundary: nothing was acknowledged, so the sender may send it again
         _telemetry.logger.exception("webhook_failed")

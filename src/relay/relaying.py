@@ -140,10 +140,10 @@ class Relayer:
         # With its details: another route that fails for this event later is another matter.
         key = derive_id(event.source, event.id, event.nonce, parked.detail)
         duplicate = self._once("park", key, lambda: self.sender.outbox.park(parked))
-        self.sender.telemetry.log(
-            "error", "event_parked", event_id=event.id, source=event.source, reason=parked.reason, detail=parked.detail
-        )
-        self.sender.telemetry.count("Parked")
+        if not duplicate:
+            facts = {"source": event.source, "reason": parked.reason, "detail": parked.detail}
+            self.sender.telemetry.log("error", "event_parked", event_id=event.id, **facts)
+            self.sender.telemetry.count("Parked")
         outcome.parked.append(f"{parked.reason}: {parked.detail}")
         outcome.settled += 1
         outcome.repeated += duplicate

@@ -40,7 +40,7 @@ def events_of(firing: Firing, now: datetime) -> list[Event]:
     payload = firing.payload
     if isinstance(payload, Mapping) and "event" in payload:
         source, identity = str(payload.get("source", "")), str(payload.get("id") or firing.id)
-        return [Event(source=source, id=identity, headers={}, body=payload["event"], received_at=now)]
+        return [Event(source=source, id=identity, headers=_headers(payload), body=payload["event"], received_at=now)]
     entries = payload if isinstance(payload, list) else [payload]
     if not entries:
         raise InvalidBody("Give at least one notification.", errors=[FieldError("(body)", "expected one or more")])
@@ -50,6 +50,14 @@ def events_of(firing: Firing, now: datetime) -> list[Event]:
         Event(source=SCHEDULE.name, id=own_id or identity, headers={}, body=entry, received_at=now)
         for own_id, identity, entry in zip(own_ids, ids, entries, strict=True)
     ]
+
+
+def _headers(payload: Mapping[str, Any]) -> dict[str, str]:
+    """What the source's routes look at besides the body."""
+    given = payload.get("headers") or {}
+    if not isinstance(given, Mapping):
+        raise InvalidBody("Give headers as a mapping.", errors=[FieldError("headers", "expected a mapping")])
+    return {str(name).lower(): str(value) for name, value in given.items()}
 
 
 @dataclass(frozen=True, slots=True)

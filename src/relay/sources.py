@@ -4,18 +4,26 @@ Everything is checked when it is loaded; a mistake names the source, the route, 
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from relay.destinations import DestinationProblem, parse_destination
 from relay.expressions import Expression, ExpressionProblem, compile_expression
 from relay.schemas import BodySchema, SchemaProblem, compile_schema
 from relay.templates import Template, TemplateProblem, compile_template
 from relay.verification import Verification, parse
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_FIELD = re.compile(r"[A-Za-z][A-Za-z_-]*$")
+_EXPECTED = {
+    "missing": "expected a value",
+    "extra_forbidden": "there is no such field; docs/configuration.md lists them",
+    "model_type": "expected a mapping",
+}
 _T = TypeVar("_T")
 
 
@@ -205,8 +213,19 @@ def _recipients(to: list[_Recipient] | str, source: str, route: str) -> Expressi
         given = {key: str(value) for key, value in recipient.model_dump(exclude_none=True).items()}
         if not given:
             raise ConfigurationMistake(source, route, f"to[{index}]", "expected phone, email or both")
+        _check_literals(given, source, route, index)
         recipients.append(_templates(given, source, route, f"to[{index}]"))
     return tuple(recipients)
+
+
+def _check_literals(given: Mapping[str, str], source: str, route: str, index: int) -> None:
+    """An address that is no template is the same for every event: its mistake is found now."""
+    for field, text in given.items():
+        if "{" not in text:
+            try:
+                parse_destination({field: text})
+            except DestinationProblem as problem:
+                raise ConfigurationMistake(source, route, f"to[{index}].{field}", problem.detail) from None
 
 
 def _templates(value: Any, source: str, route: str, field: str) -> Any:
@@ -248,6 +267,12 @@ def _mistake(problem: ValueError, source: str, route: str | None, field: str) ->
     """The first error of a validation; the value itself is never repeated, it may be a secret in the wrong place."""
     if not isinstance(problem, ValidationError):
         return ConfigurationMistake(source, route, field, str(problem))
-    first = problem.errors(include_url=False, include_input=False, include_context=False)[0]
-    path = ".".join(str(part) for part in ((field,) if field else ()) + first["loc"])
-    return ConfigurationMistake(source, route, path, first["msg"].removeprefix("Value error, "))
+    first = problem.errors(include_url=False, include_input=False)[0]
+    # Of a union Pydantic names the member, too: `list[_Recipient]` is not a field.
+    parts = [str(part) for part in first["loc"] if not isinstance(part, str) or _FIELD.match(part)]
+    path = ".".join([field, *parts] if field else parts)
+    return ConfigurationMistake(source, route, path, _EXPECTED.get(first["type"]) or _sentence(first["msg"]))
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "expected")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli.files import Unreadable, read_yaml
 from cli.parameters import VALUE_BYTES, Mistakes, parameters_of
 from relay.sources import parse_source
 
@@ -69,7 +70,12 @@ def test_many_sources_fill_further_pages_of_the_index():
         ({"sources": {"ci": "bearer"}}, {}, "source ci"),
         ({"sources": {"ci": {"verify": "nobody"}}}, {}, "source ci, verify"),
         ({"sources": {"ci": {"verify": "bearer", "routes": {"a": ROUTE}}}}, {}, "no scenario incident"),
-        ({"sources": {}}, {"sources": {"ci": "x"}}, "no source ci"),
+        ({"sources": {}}, {}, "no sources"),
+        ({"sources": {"cd": {"verify": "bearer"}}}, {"sources": {"ci": "x"}}, "no source ci"),
+        ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": 12345}}, "secrets, source ci: expected a text"),
+        ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": ""}}, "secrets, source ci: expected a text"),
+        ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": []}}, "secrets, source ci: expected a text"),
+        ({"sources": {"ci": {"verify": "bearer"}}}, {"ci": "x"}, "secrets: expected sources"),
         (
             {
                 "scenarios": {"incident": "K"},
@@ -78,14 +84,41 @@ def test_many_sources_fill_further_pages_of_the_index():
             {},
             "source ci, route a, to",
         ),
-        (
-            {"scenarios": {"incident": "K" * 5000}},
-            {},
-            "SSM holds 4096",
-        ),
+        ({"scenarios": {"incident": "K" * 5000}, "sources": {"ci": {"verify": "bearer"}}}, {}, "SSM holds 4096"),
     ],
 )
 def test_a_mistake_says_where_and_what(config, secrets, words):
     with pytest.raises(Mistakes) as mistakes:
         values_of(config, secrets)
     assert words in str(mistakes.value)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"omni_base_url": "ftp://api.infobip.com"},
+        {"omni_base_url": "api.infobip.com"},
+        {"omni_authorization": "a-key-without-its-scheme"},
+    ],
+)
+def test_an_account_that_no_send_could_use_is_refused_and_not_repeated(account):
+    with pytest.raises(Mistakes) as mistakes:
+        values_of({"sources": {"ci": {"verify": "bearer"}}}, **account)
+    assert "a-key-without-its-scheme" not in str(mistakes.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sources: {ci: 1}\nscenarios: {}\nsources: {cd: 2}\n", "line 3: sources stands here for the second time"),
+        ("- a list", "expected a mapping"),
+        ("a: [", "is not YAML"),
+        ("a: \x00", "is not YAML"),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_named_with_the_reason(tmp_path, text, words):
+    file = tmp_path / "relay.yaml"
+    file.write_text(text)
+    with pytest.raises(Unreadable, match=words) as unreadable:
+        read_yaml(file)
+    assert str(file) in str(unreadable.value)

@@ -56,8 +56,8 @@ def test_nothing_of_a_list_is_sent_when_one_of_it_is_wrong(world):
 
 def test_an_event_goes_through_its_sources_routes(world):
     route = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "build {{ body.build }}"}
-    world.add_source("ci", {"all": route}, delivery="queued")
-    [outcome] = fire(world, {"source": "ci", "event": {"build": 7}})
+    world.add_source("ci", {"all": route | {"when": "headers.kind == 'build'"}}, delivery="queued")
+    [outcome] = fire(world, {"source": "ci", "event": {"build": 7}, "headers": {"Kind": "build"}})
     assert outcome.name == "sent"
     assert world.sent_texts == ["build 7"]
 
