@@ -39,7 +39,9 @@ def relay_in_memory() -> Iterator[Relay]:
     """With the sources of this folder's relay.yaml, and beside them those of the example, as `example-…`."""
     config, example = _yaml(HERE / "relay.yaml"), _yaml(PROJECT / "relay.yaml")
     examples = {f"example-{name}": source for name, source in example["sources"].items()}
-    secrets = SECRETS | {name: SECRETS.get(_preset(source), "") for name, source in examples.items()}
+    secrets = SECRETS | {
+        name: SECRETS[_preset(source)] for name, source in examples.items() if _preset(source) in SECRETS
+    }
     with relay(
         {"scenarios": config["scenarios"], "sources": config["sources"] | examples}, {"sources": secrets}
     ) as made:

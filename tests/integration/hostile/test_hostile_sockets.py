@@ -151,7 +151,7 @@ def test_hostile_requests_to_every_source_are_answered_and_leave_no_exception(
     adversary = Adversary(quiet.settings.config, quiet.settings.secrets)
     names = list(quiet.settings.config["sources"])
     typed = st.sampled_from([*names, *names, "nobody", "a/b", "%00", ""])
-    loads = st.one_of(hostility.bodies, hostility.json_bodies)
+    loads = st.one_of(hostility.json_bodies, hostility.form_bodies, hostility.broken_bodies)
     drafts = st.one_of(
         st.tuples(typed, st.booleans(), loads, hostility.content_types, hostility.headers),
         st.one_of(*map(hostility.altered, WEBHOOKS)).map(
