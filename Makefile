@@ -5,10 +5,11 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke test check chaos e2e build build-local deploy lock clean
+.PHONY: run event invoke push replay test check chaos e2e build build-local deploy lock clean
 
 .venv/run: requirements/run.txt
-	$(PYTHON) -m venv .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
+	$(PYTHON) -m venv --clear .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
 .venv/dev: requirements/dev.txt .venv/run
 	$(BIN)/pip install -q --require-hashes -r $< && touch $@
 # SAM CLI asks for an extra of a package by its pin, which pip refuses beside hashes: the lock is complete, so --no-deps.
@@ -26,6 +27,10 @@ event: .venv/run
 # The same to the built function in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]
 invoke: .venv/run build-local
 	@$(BIN)/python -m sandbox.sam_local $(EVENT) $(FUNCTION)
+
+# The operator's command: make push ARGS="--stage dev --secrets secrets.yaml", make replay ARGS="--dry-run"
+push replay: .venv/run
+	@$(BIN)/python -m cli $@ $(ARGS)
 
 test: .venv/dev
 	$(BIN)/pytest tests -n 2 -m "not e2e and not chaos"

@@ -1,4 +1,4 @@
-"""`python -m cli`: push the configuration, replay what is parked."""
+"""`make push` and `make replay`: writes the configuration, puts back what is parked."""
 
 import argparse
 import os
