@@ -17,8 +17,14 @@ WEBHOOKS = sorted(name for name in events.names() if events.is_webhook(events.lo
 
 # How many requests each test sends at least: 20,000 a run, of which most go to the handler in the test's own process.
 LEAST = {
-    **{"unsigned": 9_000, "signed": 3_000, "edges": 2_600, "altered": 2_500, "names": 500},
-    **{"schema": 700, "sockets": 1_500, "malformed": 300},
+    "unsigned": 9_000,
+    "signed": 3_000,
+    "edges": 2_600,
+    "altered": 2_500,
+    "names": 500,
+    "schema": 700,
+    "sockets": 1_500,
+    "malformed": 300,
 }
 
 any_text = st.text(st.characters(codec=None, categories=None), max_size=30)

@@ -1,0 +1,116 @@
+"""What goes out on a stranger's word goes nowhere else, and an account that can't be used sends nothing anywhere."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import boto3
+import pytest
+
+from aws import sns
+from aws.configuration import OmniAccount
+from aws.gateway import OmniBreaker
+from aws.sns import SnsHttp
+from omni.models import TextRequest
+from relay.ports import ConfigurationUnavailable
+from relay.problems import Unavailable
+from relay.verification import CertificateUnavailable, Unauthorized
+
+HOST = "https://sns.eu-central-1.amazonaws.com"
+SECRET = "planted-omni-key"
+
+
+class Server(BaseHTTPRequestHandler):
+    """Answers as its path says, and remembers what it was asked."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        status = int(self.path.rpartition("/")[2].split(".")[0].lstrip("?").split("-")[0])
+        body = b"x" * (sns.MAX_BYTES + 1 if "long" in self.path else 10)
+        self.send_response(status)
+        self.send_header("location", "/200-elsewhere.pem")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """The test is quiet."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What SNS was asked for; it is a server here."""
+    handler: Any = type("Asked", (Server,), {"asked": []})
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", f"http://127.0.0.1:{server.server_address[1]}")
+    sns._certificate.cache_clear()
+    yield handler.asked
+    sns._certificate.cache_clear()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_certificate_is_fetched_once(asked: list[str]) -> None:
+    assert SnsHttp().fetch(f"{HOST}/200.pem") == SnsHttp().fetch(f"{HOST}/200.pem") == b"x" * 10
+    assert asked == ["/200.pem"]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_certificate_that_sns_never_had_proves_that_the_message_is_forged(asked: list[str], status: int) -> None:
+    with pytest.raises(Unauthorized, match="no such certificate"):
+        SnsHttp().fetch(f"{HOST}/{status}.pem")
+
+
+@pytest.mark.parametrize("name", ["500", "429", "302", "200-long"])
+def test_without_the_certificate_the_sender_is_asked_to_try_again(asked: list[str], name: str) -> None:
+    with pytest.raises(CertificateUnavailable):
+        SnsHttp().fetch(f"{HOST}/{name}.pem")
+    assert asked == [f"/{name}.pem"], "a redirect was followed"
+
+
+def test_a_confirmation_follows_no_redirect_either(asked: list[str]) -> None:
+    with pytest.raises(Unavailable):
+        SnsHttp().confirm(f"{HOST}/?302-x")
+    assert asked == ["/?302-x"]
+
+
+class Account:
+    def __init__(self, base_url: str, authorization: str) -> None:
+        self._account = OmniAccount(base_url, authorization)
+
+    def account(self) -> OmniAccount:
+        return self._account
+
+
+@pytest.mark.parametrize(
+    ("base_url", "authorization"),
+    [
+        ("ftp://api.example.org", f"App {SECRET}"),
+        (f"https://user:{SECRET}@api.example.org", f"App {SECRET}"),
+        ("https://api.example.org", SECRET),
+        ("https://api.example.org", f"App {SECRET}\r\nX-Other: 1"),
+        ("", ""),
+    ],
+)
+def test_an_account_that_can_t_be_used_is_a_mistake_that_is_told_without_its_values(
+    base_url: str, authorization: str
+) -> None:
+    mistakes: list[str] = []
+    breaker = OmniBreaker(
+        Account(base_url, authorization),  # type: ignore[arg-type]  # what it uses of a configuration
+        boto3.client("dynamodb", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9"),  # isn't reached
+        "table",
+        on_transition=print,
+        on_mistake=mistakes.append,
+    )
+    with pytest.raises(ConfigurationUnavailable):
+        breaker.send(TextRequest(destinations=(), text="x"), 1)
+    (mistake,) = mistakes
+    assert mistake.startswith("omni/base-url or omni/authorization: ")
+    assert SECRET not in mistake
