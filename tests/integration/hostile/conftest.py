@@ -116,6 +116,12 @@ def contract() -> Contract:
     return Contract(yaml.safe_load((PROJECT / "docs" / "openapi.yaml").read_text(encoding="utf-8")))
 
 
+@pytest.fixture(params=[pytest.param(0.1, id="some"), pytest.param(1.0, id="all", marks=pytest.mark.slow)])
+def share(request: pytest.FixtureRequest) -> float:
+    """Of a run's requests: a tenth in `make test`, all 20,000 in `make soak`."""
+    return float(request.param)
+
+
 @pytest.fixture
 def tally() -> Counter[int]:
     """Statuses as they come; their sum is printed at the end of the run, over all test processes."""

@@ -197,3 +197,11 @@ def test_headers_that_hold_credentials_are_not_seen_by_routes_or_kept(post: Post
     parked = next(text for _, text in inprocess.sqs.messages if "route_invalid" in text)
     assert json.loads(parked)["event"]["headers"]["x-note"] == "kept"
     assert "planted" not in parked
+
+
+def test_one_sender_s_events_are_never_taken_for_another_s(post: Post, inprocess: Relay) -> None:
+    body = {"id": "the-same", "event": {"id": "the-same"}, "kind": "a"}
+    first, second = (post(source, body).json()["messages"] for source in ("gitlab", "pagerduty"))
+    assert post("pagerduty", body).json()["duplicate"]
+    assert {m["messageId"] for m in first}.isdisjoint(m["messageId"] for m in second)
+    assert len(inprocess.omni.requests) == 2

@@ -103,7 +103,7 @@ def test_an_account_that_can_t_be_used_is_a_mistake_that_is_told_without_its_val
 ) -> None:
     mistakes: list[str] = []
     breaker = OmniBreaker(
-        Account(base_url, authorization),  # type: ignore[arg-type]  # what it uses of a configuration
+        Account(base_url, authorization),
         boto3.client("dynamodb", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9"),  # isn't reached
         "table",
         on_transition=print,
