@@ -59,12 +59,18 @@ def candidates(version: str) -> Iterator[Path]:
         return
     if found := shutil.which(f"python{version}"):
         yield Path(found)
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True)
-    if uv := shutil.which("uv"):
-        answer = subprocess.run([uv, "python", "find", version], capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            yield Path(answer.stdout.strip())
+    if root := _answer("pyenv", "root"):
+        yield from sorted(Path(root).glob(f"versions/{version}.*/bin/python{version}"), reverse=True)
+    if found := _answer("uv", "python", "find", version):
+        yield Path(found)
+
+
+def _answer(program: str, *arguments: str) -> str:
+    """What the program prints; nothing where it isn't installed or fails."""
+    if shutil.which(program) is None:
+        return ""
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def python_of(version: str) -> Path:

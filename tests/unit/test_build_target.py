@@ -23,8 +23,8 @@ def record(folder: Path, builds: Mapping[str, tuple[str, str]]) -> Path:
     return path
 
 
-def fake_python(path: Path, answer: str) -> Path:
-    """A program that says that it is that version."""
+def fake_program(path: Path, answer: str) -> Path:
+    """A program that answers so, whatever it is asked."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(FAKE.format(answer=answer))
     path.chmod(0o755)
@@ -33,9 +33,9 @@ def fake_python(path: Path, answer: str) -> Path:
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any other Python: its home, its pyenv and its PATH are that folder."""
-    for name in ("HOME", "PYENV_ROOT", "PATH"):
-        monkeypatch.setenv(name, str(tmp_path))
+    """A machine without any other Python: its PATH and its pyenv's root are that folder."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fake_program(tmp_path / "pyenv", str(tmp_path))
     monkeypatch.delenv("BUILD_PYTHON", raising=False)
     return tmp_path
 
@@ -63,22 +63,22 @@ def test_every_architecture_of_the_template_has_wheels() -> None:
 
 
 def test_a_python_of_pyenv_serves_where_none_is_on_the_path(bare: Path) -> None:
-    fake_python(bare / "versions" / "3.13.0" / "bin" / "python3.13", "3.13")
+    fake_program(bare / "versions" / "3.13.0" / "bin" / "python3.13", "3.13")
 
     assert build.python_of("3.13") == bare / "versions" / "3.13.0" / "bin" / "python3.13"
 
 
 def test_the_one_named_by_hand_is_taken(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_python(bare / "python3.13", "3.13")
-    monkeypatch.setenv("BUILD_PYTHON", str(fake_python(bare / "mine", "3.13")))
+    fake_program(bare / "python3.13", "3.13")
+    monkeypatch.setenv("BUILD_PYTHON", str(fake_program(bare / "mine", "3.13")))
 
     assert build.python_of("3.13") == bare / "mine"
 
 
 def test_a_program_that_only_looks_like_it_is_passed_over(bare: Path) -> None:
     # pyenv's shims are on PATH for versions that aren't selected, and fail.
-    fake_python(bare / "python3.13", "3.11")
-    fake_python(bare / "versions" / "3.13.2" / "bin" / "python3.13", "3.13")
+    fake_program(bare / "python3.13", "3.11")
+    fake_program(bare / "versions" / "3.13.2" / "bin" / "python3.13", "3.13")
 
     assert build.python_of("3.13").parent.parent.name == "3.13.2"
 
@@ -104,9 +104,9 @@ def test_libraries_are_installed_anew_when_the_lock_changes(tmp_path: Path, monk
 def test_a_wrong_one_named_by_hand_is_not_replaced_in_silence(
     bare: Path, monkeypatch: pytest.MonkeyPatch, answer: str | None
 ) -> None:
-    fake_python(bare / "python3.13", "3.13")
+    fake_program(bare / "python3.13", "3.13")
     if answer:
-        fake_python(bare / "mine", answer)
+        fake_program(bare / "mine", answer)
     monkeypatch.setenv("BUILD_PYTHON", str(bare / "mine"))
 
     with pytest.raises(CannotBuildError):
