@@ -156,9 +156,7 @@ def test_real_events_with_a_hostile_part_are_answered(
     assert tally.total() >= LEAST["altered"] * share / len(WEBHOOKS)
 
 
-def test_any_name_of_a_source_is_answered(
-    inprocess: Relay, checked: Check, tally: Counter[int], share: float
-) -> None:
+def test_any_name_of_a_source_is_answered(inprocess: Relay, checked: Check, tally: Counter[int], share: float) -> None:
     near_misses = st.sampled_from(
         ["github", "schedule", "sources", "-", "a" * 64, "GITHUB", "github\n", "../github", "*", "%"]
     )
