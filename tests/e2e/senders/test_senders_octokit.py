@@ -34,7 +34,7 @@ class Delivery:
 
 @pytest.fixture(scope="session")
 def deliveries() -> list[Delivery]:
-    install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+    install = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
     subprocess.run(install, cwd=NODE, check=True, capture_output=True, timeout=300)
     signed = subprocess.run(
         ["node", "sign.mjs", SECRET], cwd=NODE, check=True, capture_output=True, text=True, timeout=60
