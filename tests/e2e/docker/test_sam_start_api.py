@@ -1,11 +1,13 @@
 """`sam local start-api`: a signed request over HTTP, to the built function behind SAM's own gateway."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,13 +32,24 @@ def api(sam: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int
     """The port that it listens on."""
     port, log = free_port(), tmp_path_factory.mktemp("start-api") / "log"
     command = [str(SAM), "local", "start-api", "--port", str(port), *sam.options()]
-    with log.open("w") as output, subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output) as process:
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output, start_new_session=True) as process,
+    ):
         try:
             wait_until_it_answers(port, process, log)
             yield port
         finally:
-            process.send_signal(signal.SIGINT)  # SAM removes its containers then
-            process.wait(60)
+            end(process)
+
+
+def end(process: "subprocess.Popen[bytes]", patience: float = 30) -> None:
+    """Its whole group, whatever it ignores."""
+    process.terminate()  # SAM removes its containers then; SIGINT is ignored by what a shell starts in the background
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(patience)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -22,6 +22,7 @@ def fresh_relay(relay: Relay) -> Iterator[Relay]:
         relay.stack.replace_processes(function)
 
 
+@pytest.mark.slow  # OMNI's time-outs and the circuit's recovery, in real seconds
 def test_the_circuit_opens_queues_within_milliseconds_and_closes_by_a_probe(
     fresh_relay: Relay, eventually: Wait
 ) -> None:

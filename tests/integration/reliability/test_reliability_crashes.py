@@ -47,6 +47,7 @@ def test_a_second_copy_waits_for_the_first_ones_claim_to_lapse_and_is_sent(
     assert (len(relay.messages(event)), relay.sends) == (1, 2)
 
 
+@pytest.mark.slow  # a whole visibility timeout
 @held
 def test_a_delivery_that_dies_is_repeated_by_the_queue(relay: Relay, eventually: Wait, fault: dict[str, Any]) -> None:
     event = relay.event(source="queued")
@@ -59,6 +60,7 @@ def test_a_delivery_that_dies_is_repeated_by_the_queue(relay: Relay, eventually:
     assert relay.parked() == []
 
 
+@pytest.mark.slow  # uses up a function's time
 def test_what_does_not_fit_into_a_functions_time_is_queued(relay: Relay, eventually: Wait) -> None:
     """Ten dispatches, for each of which OMNI takes its time: the first few use the function's up."""
     event = relay.event(*(f"4179302{number:04}" for number in range(6700, 6710)), source="many")
