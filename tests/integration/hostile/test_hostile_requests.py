@@ -122,11 +122,12 @@ def test_hostile_bodies_under_a_valid_signature_are_answered(
 
 
 def test_the_formats_limits_and_traps_under_a_valid_signature_are_answered(
-    inprocess: Relay, checked: Check, tally: Counter[int]
+    inprocess: Relay, checked: Check, tally: Counter[int], share: float
 ) -> None:
-    """Each to every other source, in turns: neighbours decode and route alike."""
+    """Each to every other source, in turns, since neighbours decode and route alike; in a tenth of a run, to few."""
+    step = round(2 / share)
     for turn, body in enumerate(hostility.edges()):
-        for source in targets(inprocess)[turn % 2 :: 2]:
+        for source in targets(inprocess)[turn % step :: step]:
             answer = post_signed(inprocess, source, body, "application/json", [])
             if answer is not None:
                 checked(answer)
@@ -134,7 +135,7 @@ def test_the_formats_limits_and_traps_under_a_valid_signature_are_answered(
             form = post_signed(inprocess, source, body, "application/x-www-form-urlencoded", [])
             checked(form or inprocess.post(source, body))
         nothing_raised(inprocess)
-    assert tally.total() >= LEAST["edges"]
+    assert tally.total() >= LEAST["edges"] * share
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)

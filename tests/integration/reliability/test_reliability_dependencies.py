@@ -126,7 +126,9 @@ def test_a_cold_delivery_without_the_parameters_waits(relay: Relay, eventually: 
 
 
 @SOURCES
-@pytest.mark.parametrize("services", [("dynamodb", "sqs"), ("dynamodb", "sqs", "ssm")], ids="+".join)
+@pytest.mark.parametrize(
+    "services", [("dynamodb", "sqs"), pytest.param(("dynamodb", "sqs", "ssm"), marks=pytest.mark.slow)], ids="+".join
+)
 def test_without_table_and_queue_nothing_is_sent_and_nothing_acknowledged(
     relay: Relay, eventually: Wait, source: str, services: tuple[str, ...]
 ) -> None:

@@ -82,7 +82,7 @@ def _finished(relay: Relay) -> list[dict[str, Any]]:
     return lines if lines and lines[-1]["outcome"] != "retry" else []
 
 
-@pytest.mark.parametrize("status", [503, 429])
+@pytest.mark.parametrize("status", [503, pytest.param(429, marks=pytest.mark.slow)])
 def test_retry_after_is_waited_for(relay: Relay, eventually: Wait, status: int) -> None:
     event = relay.event()
     relay.omni_fails({"kind": "status", "status": status, "headers": RETRY_LATER, "count": 2})

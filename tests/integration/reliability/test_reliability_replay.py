@@ -115,9 +115,8 @@ def test_a_replay_takes_only_what_it_was_asked_for(relay: Relay) -> None:
     a_broken_event(relay, "direct")
     a_broken_event(relay, "queued")
     relay.post(relay.event(BLOCKLISTED))
-    letters = DeadLetters(
-        relay.stack.client("sqs"), relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
-    )
+    queue, dead_letters = relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
+    letters = DeadLetters(relay.stack.client("sqs"), queue, dead_letters, wait_seconds=0)  # here is one server
     for selection, count in (
         (Selection(source="direct"), 2),
         (Selection(source="nobody"), 0),

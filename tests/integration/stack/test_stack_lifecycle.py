@@ -74,7 +74,7 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if str(pid) in states and not states[str(pid)].startswith("Z")}
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_ends_it_with_all_its_processes(
     run: Run, ports: dict[str, str], eventually: Callable[..., Any], ending: signal.Signals
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import requests
 
 from sandbox import events
@@ -57,6 +58,7 @@ def test_what_omni_can_not_take_now_waits_in_the_queue_and_is_delivered_later(st
     assert len(messages(stack)) == 1
 
 
+@pytest.mark.slow  # a claim lapses in real time; test_reliability_crashes.py has one such in `make test`
 def test_a_process_that_dies_while_sending_loses_nothing_when_the_sender_tries_again(
     stack_settings: Callable[..., StackSettings], eventually: Wait
 ) -> None:
