@@ -17,7 +17,7 @@ WEBHOOKS = sorted(name for name in events.names() if events.is_webhook(events.lo
 
 # How many requests each test sends at least: 20,000 a run, of which most go to the handler in the test's own process.
 LEAST = {
-    "unsigned": 12_500,
+    "unsigned": 9_000,
     "signed": 3_000,
     "edges": 2_600,
     "altered": 2_500,

@@ -1,21 +1,28 @@
-"""A moto server on a free port."""
+"""AWS in memory on a free port, as the local stack has it: moto itself lets two conditional writes at once succeed."""
+
+from threading import Thread
 
 import pytest
-from moto.server import ThreadedMotoServer
+import requests
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from sandbox.stack.cloud_server import KeepAlive, OneAtATime
 
 
 @pytest.fixture(scope="session")
 def moto_server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
 def moto_endpoint(moto_server):
-    import requests
-
     requests.post(f"{moto_server}/moto-api/reset", timeout=5)
     return moto_server
