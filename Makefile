@@ -33,7 +33,7 @@ push replay: .venv/run
 	@$(BIN)/python -m cli $@ $(ARGS)
 
 test: .venv/dev
-	$(BIN)/pytest tests -n 2 --dist worksteal -m "not e2e and not chaos and not slow"
+	$(BIN)/pytest tests -n 3 --dist worksteal -m "not e2e and not chaos and not slow"
 # What three minutes don't hold: 20,000 hostile requests, 1,000 events while everything fails, lapses in real time.
 soak: .venv/dev
 	EVENTS=$(or $(EVENTS),1000) $(BIN)/pytest tests -n 2 --dist worksteal -m "slow or chaos"
