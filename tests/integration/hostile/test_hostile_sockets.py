@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -125,6 +126,11 @@ def quiet(stack: Stack) -> Iterator[Stack]:
         assert [line for line in lines if "exception" in line or line.get("level") == "RAW"] == []
 
 
+def in_time(seconds: float, again: Callable[[], float]) -> bool:
+    """At the second try at the latest: a busy machine is slow once, an input each time."""
+    return seconds < 1 or again() < 1
+
+
 def test_what_schemathesis_makes_of_the_contract_is_answered_by_it(
     quiet: Stack, contract: Any, tally: Counter[int], share: float
 ) -> None:
@@ -137,9 +143,9 @@ def test_what_schemathesis_makes_of_the_contract_is_answered_by_it(
     def run(case: Any, known: bool) -> None:
         for source in (case.path_parameters.get("source"), "ci" if known else "orders"):
             case.path_parameters["source"] = source
-            started = time.monotonic()
-            response = case.call(base_url=quiet.relay_url, headers=bearer)
-            assert time.monotonic() - started < 1
+            send = partial(case.call, base_url=quiet.relay_url, headers=bearer)
+            response = send()
+            assert in_time(response.elapsed, lambda: send().elapsed)  # noqa: B023 -- called at once
             case.validate_response(response, checks=CONFORMANCE)
             assert response.status_code < 500
             tally[response.status_code] += 1
@@ -174,11 +180,12 @@ def test_hostile_requests_to_every_source_are_answered_and_leave_no_exception(
     @given(st.lists(drafts, min_size=AT_ONCE, max_size=AT_ONCE))
     def run(examples: list[Any]) -> None:
         with ThreadPoolExecutor(4) as senders:
-            for hit in senders.map(lambda draft: shoot(quiet, shot(*draft)), examples):
+            shots = [shot(*draft) for draft in examples]
+            for sent, hit in zip(shots, senders.map(partial(shoot, quiet), shots), strict=True):
                 tally[hit.status] += 1
                 assert contract.faults(hit.status, hit.headers, hit.text) == []
                 assert hit.status < 500
-                assert hit.seconds < 1
+                assert in_time(hit.seconds, lambda: shoot(quiet, sent).seconds)  # noqa: B023 -- called at once
 
     run()
     assert tally.total() >= LEAST["sockets"] * share

@@ -5,7 +5,6 @@ import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from statistics import median
 from typing import Any
 
 import pytest
@@ -187,7 +186,8 @@ def test_one_connection_serves_many_calls_without_the_delays_of_small_packets(sa
     connection.close()
 
     assert len(ports) == 1
-    assert median(times) < 0.035, "a delayed acknowledgement takes 40 ms"
+    quick = sorted(times)[len(times) // 4]  # a busy machine is slow often, a delayed acknowledgement always
+    assert quick < 0.035, "a delayed acknowledgement takes 40 ms"
 
 
 def test_a_thousand_messages_at_once_are_all_taken_while_many_connections_idle(sandbox: Any) -> None:

@@ -120,7 +120,7 @@ def test_closing_lets_go_of_held_connections_at_once(start_sandbox: Any) -> None
     began = time.monotonic()
     start_sandbox.close()
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     for connection in connections:
         with connection, pytest.raises(ConnectionResetError):
             connection.recv(1)

@@ -196,7 +196,7 @@ def test_all_addresses_of_a_host_share_the_deadline(
     error = failure_of(client)
 
     assert (error.kind, error.may_have_arrived) == ("deadline", False)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5  # one address after the other would take ten seconds
 
 
 def test_a_second_address_is_tried_when_the_first_refuses(
@@ -251,7 +251,7 @@ def test_a_drip_of_bytes_does_not_outlast_the_deadline(
     error = failure_of(client, deadline=0.3)
 
     assert (error.kind, error.may_have_arrived) == ("deadline", True)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5  # the pieces never end
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_server_that_does_not_read_can_not_hold_a_large_request(
         client.send_text(request)
 
     assert (raised.value.kind, raised.value.may_have_arrived) == (kind, True)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_a_deadline_that_has_passed_sends_nothing(server: Server, client: OmniClient) -> None:
@@ -340,4 +340,4 @@ def test_the_deadline_holds_over_tls_too(tls_server: Server, make_client: Make, 
     error = failure_of(client, deadline=0.3)
 
     assert (error.kind, error.may_have_arrived) == ("deadline", True)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5  # the pieces never end
