@@ -27,7 +27,7 @@ class NoSuchEvent(LookupError):
     """`name` is no file, and no name of a file of events/."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"no event {name}; there are: {', '.join(names())}")
+        super().__init__(f"no event {name!r}; there are: {', '.join(names())}")
         self.name = name
 
 

@@ -135,7 +135,9 @@ def _rename_stripe(body: Json, fresh_id: str, now: datetime) -> Json:
 
 
 def _rename_slack(body: Json, fresh_id: str, _now: datetime) -> Json:
-    return body | {"event_id": f"Ev{fresh_id}"} if "event_id" in body else body
+    """A command has no id of its own, but each has its trigger."""
+    fresh = {"event_id": f"Ev{fresh_id}", "trigger_id": f"1793608.1.{fresh_id}"}
+    return body | {name: value for name, value in fresh.items() if name in body}
 
 
 def _rename_pagerduty(body: Json, fresh_id: str, now: datetime) -> Json:

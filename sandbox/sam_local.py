@@ -126,7 +126,7 @@ def function_of(event: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    name, function = (*arguments, "")[:2]
+    name, function = (*arguments, "", "")[:2]
     known: Sources = events.sources()
     try:
         event, function = events.fresh(name, known), function or function_of(name)
