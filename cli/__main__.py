@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     pushing.add_argument("--config", type=Path, default=Path("relay.yaml"))
     pushing.add_argument("--secrets", type=Path, help="YAML: sources: {name: secret, or a list while rotating}")
     pushing.add_argument("--omni-base-url", help="such as https://api.infobip.com")
+    pushing.add_argument("--kms-key-id", help="your own key for the secrets that are written (default: aws/ssm)")
     pushing.add_argument("--dry-run", action="store_true", help="say what would change")
     pushing.epilog = "The account's Authorization header value is taken from the variable OMNI_AUTHORIZATION."
     pushing.set_defaults(command=_push)
@@ -76,7 +77,7 @@ def _push(options: argparse.Namespace) -> int:
     for name in planned.deleted:
         print(f"delete  {name}")
     if not options.dry_run:
-        apply(client, planned)
+        apply(client, planned, options.kms_key_id)
     verb = "would be " if options.dry_run else ""
     print(
         f"{len(planned.written)} {verb}written, {len(planned.deleted)} {verb}deleted, {planned.unchanged} unchanged;"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from cli.parameters import Parameter
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 _OWNED = ("scenarios/", "sources/", "source-names/")  # the account's own parameters are only ever replaced
 DELETES_A_CALL = 10
+
+
+class _Key(TypedDict, total=False):
+    KeyId: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,20 @@ def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter]) -> Ch
     )
 
 
-def apply(client: "SSMClient", planned: Changes) -> None:
-    """Carries the changes out: the index last, so that no source is announced before it is whole."""
+def apply(client: "SSMClient", planned: Changes, kms_key_id: str | None = None) -> None:
+    """Carries the changes out: the index last, so that no source is announced before it is whole.
+
+    `kms_key_id` encrypts the secrets; without it the account's `aws/ssm` does.
+    """
+    key: _Key = {"KeyId": kms_key_id} if kms_key_id else {}
     for parameter in sorted(planned.written, key=lambda p: "/source-names/" in p.name):
-        client.put_parameter(Name=parameter.name, Value=parameter.value, Type=parameter.type, Overwrite=True)
+        client.put_parameter(
+            Name=parameter.name,
+            Value=parameter.value,
+            Type=parameter.type,
+            Overwrite=True,
+            **(key if parameter.type == "SecureString" else {}),
+        )
     for start in range(0, len(planned.deleted), DELETES_A_CALL):
         client.delete_parameters(Names=list(planned.deleted[start : start + DELETES_A_CALL]))
 

@@ -65,8 +65,8 @@ class DeadLetters:
     def entries(self) -> Iterator[Entry]:
         """Each item once, hidden from others until it is put back or released."""
         seen: set[str] = set()
-        quiet = 0
-        while quiet < QUIET_RECEIVES:
+        empty = repeated = 0
+        while empty < QUIET_RECEIVES and repeated <= len(seen):
             answer = self.client.receive_message(
                 QueueUrl=self.dead_letter_queue_url,
                 MaxNumberOfMessages=BATCH,
@@ -74,8 +74,10 @@ class DeadLetters:
                 WaitTimeSeconds=self.wait_seconds,
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
             )
-            fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
-            quiet = 0 if fresh else quiet + 1
+            messages = answer.get("Messages", [])
+            fresh = [m for m in messages if m["MessageId"] not in seen]
+            # Some come again where going through the queue takes longer than they are held: others may lie behind them.
+            empty, repeated = (0, 0) if fresh else (empty + (not messages), repeated + len(messages))
             for message in fresh:
                 seen.add(message["MessageId"])
                 yield _entry(message)
@@ -172,6 +174,8 @@ def _items(body: str, message_id: str, sent_at: datetime) -> tuple[QueueItem, ..
     try:
         payload = json.loads(body)
         request_id = message_id
+        if isinstance(payload, dict) and "firstAttemptAt" in payload:
+            return ()  # ours, but unreadable: its `event` must not be taken for a schedule's
         if isinstance(payload, dict) and "requestPayload" in payload:
             request_id = payload["requestContext"]["requestId"]
             payload = payload["requestPayload"]

@@ -1,5 +1,7 @@
 """boto3 clients with short timeouts: the sender waits while we wait, and there is always another way to go."""
 
+import time
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,8 @@ def _config(attempts: int) -> Config:
 
 @cache
 def ssm() -> "SSMClient":
-    return boto3.client("ssm", config=_config(2))
+    """Three attempts: many cold processes at once meet SSM's rate limit, which all functions of an account share."""
+    return boto3.client("ssm", config=_config(3))
 
 
 @cache
@@ -31,3 +34,24 @@ def dynamodb() -> "DynamoDBClient":
 @cache
 def sqs() -> "SQSClient":
     return boto3.client("sqs", config=_config(2))
+
+
+class IdleConnections:
+    """Has connections closed that were not used for a while.
+
+    Lambda purges them while a process is frozen, which that process doesn't notice: the next request would fail on
+    one, with no way to know whether it arrived. The wall clock goes on meanwhile, the monotonic one may not.
+    """
+
+    LIMIT = 20.0  # seconds
+
+    def __init__(self, close: Callable[[], None], *, clock: Callable[[], float] = time.time) -> None:
+        self._close, self._clock = close, clock
+        self._used_at = clock()
+
+    def use(self) -> None:
+        """Call this before an invocation's first call."""
+        now = self._clock()
+        if not 0 <= now - self._used_at <= self.LIMIT:
+            self._close()
+        self._used_at = now

@@ -47,7 +47,7 @@ class SsmConfiguration:
         prefix: str,
         ttl_seconds: float,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,  # the monotonic clock may stand still while Lambda freezes a process
         on_stale: Callable[[], None] = lambda: None,
         on_mistake: Callable[[str], None] = lambda _: None,
         on_secret: Callable[[str], None] = lambda _: None,

@@ -1,5 +1,6 @@
 """OMNI behind Powertools' circuit breaker, its state shared on DynamoDB by all functions."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
@@ -71,9 +72,10 @@ class OmniBreaker:
 
     def send(self, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
         """See `relay.ports.OmniGateway`."""
+        until = time.monotonic() + deadline
         client = self._current_client()
         try:
-            answer: OmniResponse | AnswerError = self._guarded(client, request, deadline)
+            answer: OmniResponse | AnswerError = self._guarded(client, request, until)
         except (CircuitBreakerOpenError, ClientError, BotoCoreError):
             # OMNI's own failures are OmniErrors: botocore's mean that the right to probe can't be had from the table.
             raise BreakerOpen from None
@@ -81,10 +83,16 @@ class OmniBreaker:
             raise answer
         return answer
 
+    def close(self) -> None:
+        """Closes what connections there are; the next call opens a new one."""
+        if self._client is not None:
+            self._client.close()
+
     def _call(
-        self, client: OmniClient, request: TextRequest | AdvancedRequest, deadline: float
+        self, client: OmniClient, request: TextRequest | AdvancedRequest, until: float
     ) -> OmniResponse | AnswerError:
         """A refusal is returned, not raised: to the circuit it is a success, which ends a streak and a probe."""
+        deadline = max(0.0, until - time.monotonic())  # reading configuration and circuit took their part
         try:
             with self._span("omni"):
                 if isinstance(request, TextRequest):

@@ -85,6 +85,19 @@ def _breaker_moved(transition: "CircuitTransition") -> None:
     seen.count(f"Breaker{str(transition.to_state).title().replace('_', '')}")
 
 
+_CONNECTED = (clients.ssm, clients.dynamodb, clients.sqs, gateway)
+
+
+def _close_connections() -> None:
+    """Of what is there; each opens new ones when it is called again."""
+    for factory in _CONNECTED:
+        if factory.cache_info().currsize:
+            factory().close()
+
+
+_connections = clients.IdleConnections(_close_connections)
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -101,6 +114,7 @@ class Deadline:
 
 def relayer(context: "LambdaContext") -> Relayer:
     """For one invocation: its time bounds each send, and each claim on the ledger."""
+    _connections.use()
     env = environment()
     ledger().register(context)
     remaining: Callable[[], float] = Deadline(context)
@@ -115,7 +129,7 @@ def relayer(context: "LambdaContext") -> Relayer:
         remaining=remaining,
         call_seconds=env.omni_timeout_seconds,
     )
-    return Relayer(sender, env.max_destinations_per_request)
+    return Relayer(sender, env.max_destinations_per_request, env.installation)
 
 
 @cache

@@ -12,6 +12,7 @@ class Environment(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    installation: str
     parameter_prefix: str
     table_name: str
     queue_url: str

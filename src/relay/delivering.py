@@ -49,7 +49,7 @@ class Deliverer:
         try:
             if item.dispatch:
                 return self._dispatch(item.dispatch, tries)
-            return self._event(item.event, tries) if item.event else None
+            return self._event(item, item.event, tries) if item.event else None
         except InFlight as held:
             return Postponed(max(1, round(held.retry_after)))
         except QueueUnavailable:
@@ -77,13 +77,13 @@ class Deliverer:
         except LedgerUnavailable:
             self.relayer.sender.telemetry.log("warning", "claim_kept", dispatch_id=dispatch_id)
 
-    def _event(self, event: Event, tries: Tries) -> Postponed | None:
+    def _event(self, item: QueueItem, event: Event, tries: Tries) -> Postponed | None:
         try:
             source = SCHEDULE if event.source == SCHEDULE.name else self.configuration.source(event.source)
             if source is None:
                 self._park(event, tries, Reason.ROUTE_INVALID, f"source {event.source} is not configured any more")
             else:
-                self.relayer.relay(event, source, delivery="queued")
+                self.relayer.resume(item, event, source)
         except (InvalidBody, PayloadTooLarge) as problem:
             self._park(event, tries, Reason.ROUTE_INVALID, problem.detail)
         except (Problem, ConfigurationUnavailable) as problem:

@@ -4,7 +4,7 @@ Every id is derived (UUID version 5) from what it identifies, never from chance 
 dispatches and the same OMNI message ids, so that a repetition can be recognised here and at OMNI.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid5
@@ -31,9 +31,10 @@ class _Frozen(BaseModel):
 
 
 class Message(_Frozen):
-    """One recipient of a dispatch, under the message id that OMNI knows it by."""
+    """One recipient of a dispatch, under the message id that OMNI knows it by; `was` is the id that OMNI refused."""
 
     message_id: str
+    was: str | None = None
     phone: str | None = None
     email: str | None = None
 
@@ -55,9 +56,10 @@ class Content(_Frozen):
 
 
 class Dispatch(_Frozen):
-    """`id` is also OMNI's bulk id."""
+    """`id` is also OMNI's bulk id; `former` are the dispatches that this one continues."""
 
     id: str
+    former: tuple[str, ...] = ()
     event_id: str
     source: str
     route: str
@@ -68,27 +70,38 @@ class Dispatch(_Frozen):
         """The part of this dispatch that is still to be sent, as a dispatch with an id of its own."""
         if len(messages) == len(self.messages):
             return self
-        return self.model_copy(update={"id": _dispatch_id(self.id, messages), "messages": tuple(messages)})
+        return self._continued(_dispatch_id(self.id, messages), messages)
 
     def reissued(self) -> Self:
         """The same messages, ids and all, as another dispatch: for one whose end is on the ledger."""
-        return self.model_copy(update={"id": derive_id(self.id, _AGAIN)})
+        return self._continued(derive_id(self.id, _AGAIN), self.messages)
 
     def renewed(self) -> Self:
         """The same content under new message ids: for messages that OMNI has refused, whose ids it may remember."""
-        messages = [m.model_copy(update={"message_id": derive_id(m.message_id, _AGAIN)}) for m in self.messages]
-        return self.reissued().model_copy(update={"messages": tuple(messages)})
+        return self._continued(derive_id(self.id, _AGAIN), [_renewed(message) for message in self.messages])
+
+    def _continued(self, new_id: str, messages: Iterable[Message]) -> Self:
+        former = (*self.former, self.id)
+        return self.model_copy(update={"id": new_id, "former": former, "messages": tuple(messages)})
 
 
 def dispatches_of(
-    notification: Notification, *, event_id: str, source: str, route: str, item: str = "", limit: int
+    notification: Notification,
+    *,
+    event_id: str,
+    source: str,
+    route: str,
+    item: str = "",
+    limit: int,
+    installation: str = "",
 ) -> Iterator[Dispatch]:
     """The dispatches of one notification, each of at most `limit` destinations.
 
-    `item` tells the notifications of one event and route apart, as `for_each` makes them.
+    `item` tells the notifications of one event and route apart, as `for_each` makes them; `installation` tells relays
+    apart that share an account: OMNI would take the same event's message from the second for a duplicate.
     """
     content = Content(**notification.model_dump(exclude={"id", "to"}))
-    scope = derive_id(source, event_id, route, item)
+    scope = derive_id(installation, source, event_id, route, item)
     messages = [_message(scope, destination) for destination in notification.to]
     for start in range(0, len(messages), limit):
         chunk = messages[start : start + limit]
@@ -138,6 +151,10 @@ def _channel_bodies(content: Content) -> dict[str, dict[str, Any]]:
 def _message(scope: str, destination: Destination) -> Message:
     message_id = derive_id(scope, destination.phone or "", destination.email or "")
     return Message(message_id=message_id, phone=destination.phone, email=destination.email)
+
+
+def _renewed(message: Message) -> Message:
+    return message.model_copy(update={"message_id": derive_id(message.message_id, _AGAIN), "was": message.message_id})
 
 
 def _dispatch_id(scope: str, messages: Sequence[Message]) -> str:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 class Event(BaseModel):
     """`headers` hold no credential or signature: an event may be parked, and read by a person.
 
-    `nonce` is set by a replay, so that what parked it once can park it again.
+    `nonce` is set by a replay, so that what parked it once can park it again. The queues leave out what is None: a body
+    may be just that (JSON's null).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -17,7 +18,7 @@ class Event(BaseModel):
     source: str
     id: str
     headers: dict[str, str]
-    body: Any
+    body: Any = None
     received_at: datetime
     nonce: str = ""
 

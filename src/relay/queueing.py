@@ -11,7 +11,8 @@ from relay.events import Event
 
 class QueueItem(BaseModel):
     """`attempts` counts those made before it was queued; `first_attempt_at` (aware) is when the first of all began.
-    `not_before` holds where the queue itself can't delay for so long.
+    `not_before` holds where the queue itself can't delay for so long. `after` is the last of an event's dispatches that
+    needs nothing any more.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
@@ -21,6 +22,7 @@ class QueueItem(BaseModel):
     attempts: int = Field(default=0, ge=0)
     first_attempt_at: datetime
     not_before: datetime | None = None
+    after: str | None = None
 
     @model_validator(mode="after")
     def _holds_one(self) -> "QueueItem":

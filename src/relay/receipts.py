@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from omni.models import MessageResult, OmniResponse, Status
 from omni.statuses import GROUPS, Policy, classify, group_of
 from relay.dispatches import Dispatch, Message
+from relay.parking import Reason
 
 
 class Fate(StrEnum):
@@ -38,6 +39,13 @@ class MessageReceipt(BaseModel):
     def fate(self) -> Fate:
         return _FATES[self.policy]
 
+    @property
+    def parked_for(self) -> Reason | None:
+        """A status of no group that we know leaves open whether the message was accepted."""
+        if self.policy is not Policy.PARK:
+            return None
+        return Reason.MESSAGES_REJECTED if group_of(self.status) in GROUPS else Reason.STATUS_UNKNOWN
+
 
 class Receipt(BaseModel):
     """Of one attempt. `bulk_id` is absent where OMNI gave none, as it does for one destination."""
@@ -50,10 +58,10 @@ class Receipt(BaseModel):
     def with_policy(self, *policies: Policy) -> tuple[Message, ...]:
         return tuple(m.message for m in self.messages if m.policy in policies)
 
-    @property
-    def understood(self) -> bool:
-        """False where a status is of no group that we know: its message may have been accepted."""
-        return all(group_of(m.status) in GROUPS for m in self.messages)
+    def parked(self) -> dict[Reason, tuple[Message, ...]]:
+        """What a person has to look at, by the reason: a replay treats them differently."""
+        reasons = dict.fromkeys(reason for m in self.messages if (reason := m.parked_for))
+        return {reason: tuple(m.message for m in self.messages if m.parked_for is reason) for reason in reasons}
 
     def answer(self) -> list[dict[str, Any]]:
         """As the HTTP answer shows it."""

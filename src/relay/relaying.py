@@ -1,6 +1,6 @@
 """Dispatches of one event become durable: sent now, queued, or parked; never lost in between, never all for one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -44,10 +44,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Relayer:
-    """Makes events' dispatches durable. `destinations_per_request` is the chunks' size."""
+    """Makes events' dispatches durable. `destinations_per_request` is the chunks' size; `installation` tells its
+    messages from those of other relays at the same account.
+    """
 
     sender: Sender
     destinations_per_request: int
+    installation: str
 
     @property
     def _now(self) -> Callable[[], datetime]:
@@ -63,19 +66,24 @@ class Relayer:
             PayloadTooLarge: some part is larger than what the queue can hold.
             Unavailable: some part could not be made durable. All others were; a repetition finds them settled.
         """
-        scenario_key = self.sender.configuration.scenario_key
-        routed = route(event, source, limit=self.destinations_per_request, scenario_key=scenario_key)
-        return self.settle(event, routed, delivery or source.delivery)
+        step = self._direct if (delivery or source.delivery) == "direct" else self._queued
+        return self._settle(QueueItem(event=event, first_attempt_at=self._now()), event, source, step)
 
-    def settle(self, event: Event, routed: Routed, delivery: Literal["direct", "queued"]) -> Outcome:
-        """As `relay`, for an event whose dispatches are made already."""
+    def resume(self, item: QueueItem, event: Event, source: Source) -> Outcome:
+        """As `relay`, for an event from the queue: each dispatch that is still to be made durable is queued."""
+        return self._settle(item, event, source, self._queued)
+
+    def _settle(
+        self, item: QueueItem, event: Event, source: Source, step: Callable[[Dispatch, Outcome], None]
+    ) -> Outcome:
         outcome = Outcome(event.id)
-        step = self._direct if delivery == "direct" else self._queued
+        routed = self._route(event, source)
+        dispatches = _after(item.after, routed.dispatches)
         failures = []
-        for done, dispatch in enumerate(routed.dispatches):
+        for done, dispatch in enumerate(dispatches):
             if done and self.sender.short_of_time:
-                rest = partial(self._enqueue_event, event, len(routed.dispatches) - done, outcome)
-                failures.append(_failure_of(rest))
+                rest = item.model_copy(update={"after": dispatches[done - 1].id})
+                failures.append(_failure_of(partial(self._enqueue_rest, rest, len(dispatches) - done, outcome)))
                 break
             failures.append(_failure_of(partial(step, dispatch, outcome)))
         if routed.misrouted:
@@ -85,6 +93,15 @@ class Relayer:
                 if isinstance(failure, kind):
                     raise failure
         return outcome
+
+    def _route(self, event: Event, source: Source) -> Routed:
+        return route(
+            event,
+            source,
+            limit=self.destinations_per_request,
+            installation=self.installation,
+            scenario_key=self.sender.configuration.scenario_key,
+        )
 
     def _direct(self, dispatch: Dispatch, outcome: Outcome) -> None:
         tries = Tries(attempt=1, first_at=self._now())
@@ -115,9 +132,8 @@ class Relayer:
         outcome.settled += 1
         outcome.repeated += duplicate
 
-    def _enqueue_event(self, event: Event, rest: int, outcome: Outcome) -> None:
+    def _enqueue_rest(self, item: QueueItem, rest: int, outcome: Outcome) -> None:
         """Queues the event itself for the rest of its dispatches: one write, for which there is always time."""
-        item = QueueItem(event=event, first_attempt_at=self._now())
         try:
             self.sender.outbox.enqueue(item)
         except QueueUnavailable:
@@ -160,6 +176,12 @@ class Relayer:
             raise PayloadTooLarge("What it makes is larger than the queue's messages can be.") from None
         except QueueUnavailable:
             raise Unavailable("The queue is unavailable; nothing was acknowledged.") from None
+
+
+def _after(last: str | None, dispatches: Sequence[Dispatch]) -> Sequence[Dispatch]:
+    """Those behind that one; all where today's routes don't make it: what was done is recognised."""
+    ids = [dispatch.id for dispatch in dispatches]
+    return dispatches[ids.index(last) + 1 :] if last in ids else dispatches
 
 
 def _note(outcome: Outcome, settled: Settled, *, duplicate: bool) -> None:

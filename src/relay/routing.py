@@ -48,7 +48,9 @@ class _RouteFailed(Exception):
         self.misrouted = Misrouted(reason, f"route {route}: {detail}")
 
 
-def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str]) -> Routed:
+def route(
+    event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str], installation: str = ""
+) -> Routed:
     """Runs all routes of the source; one route's failure leaves the others' dispatches standing.
 
     Args:
@@ -56,12 +58,13 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
         source: where it comes from.
         limit: destinations per dispatch.
         scenario_key: looks a scenario's key up, to be sure that there is one.
+        installation: see `dispatches_of`.
 
     Raises:
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    run = _Run(event, source, limit, scenario_key, until=process_time() + MAX_SECONDS)
+    run = _Run(event, source, limit, installation, scenario_key, until=process_time() + MAX_SECONDS)
     rules = (None,) if source.format == "message" else source.routes
     left = MAX_DESTINATIONS
     dispatches: dict[str, Dispatch] = {}
@@ -81,6 +84,7 @@ class _Run:
     event: Event
     source: Source
     limit: int
+    installation: str
     scenario_key: Callable[[str], str]
     until: float
 
@@ -99,7 +103,13 @@ class _Run:
                 detail = f"scenario: no key is configured for {notification.scenario}"
                 raise _RouteFailed(name, detail, Reason.UNKNOWN_SCENARIO) from None
             yield from dispatches_of(
-                notification, event_id=self.event.id, source=self.source.name, route=name, item=item, limit=self.limit
+                notification,
+                event_id=self.event.id,
+                source=self.source.name,
+                route=name,
+                item=item,
+                limit=self.limit,
+                installation=self.installation,
             )
 
     def _notifications(self, rule: Route | BrokenRoute | None) -> Iterator[tuple[str, Notification]]:

@@ -1,6 +1,7 @@
 """A firing of a schedule: one notification, a list of them, or an event for a source's routes."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,12 +45,20 @@ def events_of(firing: Firing, now: datetime) -> list[Event]:
     entries = payload if isinstance(payload, list) else [payload]
     if not entries:
         raise InvalidBody("Give at least one notification.", errors=[FieldError("(body)", "expected one or more")])
-    own_ids = [parse_notification(entry).id for entry in entries]  # all are checked before the first is sent
-    ids = [firing.id] if len(entries) == 1 else [f"{firing.id}/{index}" for index in range(len(entries))]
+    own_ids = [
+        parse_notification(entry).id or firing.id for entry in entries
+    ]  # all are checked before the first is sent
     return [
-        Event(source=SCHEDULE.name, id=own_id or identity, headers={}, body=entry, received_at=now)
-        for own_id, identity, entry in zip(own_ids, ids, entries, strict=True)
+        Event(source=SCHEDULE.name, id=own_id, headers={}, body=entry, received_at=now)
+        for own_id, entry in zip(_apart(own_ids), entries, strict=True)
     ]
+
+
+def _apart(ids: Sequence[str]) -> Iterator[str]:
+    """An id that several notifications of a firing bear is the firing's: their place in the list tells them apart."""
+    counts = Counter(ids)
+    for place, own_id in enumerate(ids):
+        yield f"{own_id}/{place}" if counts[own_id] > 1 else own_id
 
 
 def _headers(payload: Mapping[str, Any]) -> dict[str, str]:

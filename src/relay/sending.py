@@ -91,12 +91,26 @@ class Sender:
         started = self.now()
         try:
             self._check_time()
+            dispatch = self._unsent(dispatch)
+            if not dispatch.messages:
+                return Settled(), True
             once = self.ledger.once("send", dispatch.id, lambda: self._attempt(dispatch, tries).model_dump(mode="json"))
         except LedgerUnavailable:
             raise self._deferred(dispatch, tries, started, Deferred("ledger_unavailable")) from None
         except Deferred as deferral:
             raise self._deferred(dispatch, tries, started, deferral) from None
         return Settled.model_validate(once.result), once.duplicate
+
+    def _unsent(self, dispatch: Dispatch) -> Dispatch:
+        """Without the messages that were sent under their former ids after all, which from now on can't be."""
+        if not any(message.was for message in dispatch.messages):
+            return dispatch
+        closed = Settled(parked="a replay sends it under other ids").model_dump(mode="json")
+        sent: set[str] = set()
+        for former in dispatch.former:
+            settled = Settled.model_validate(self.ledger.once("send", former, lambda: closed).result)
+            sent |= {m.message_id for m in settled.receipt.with_policy(Policy.ACCEPTED)} if settled.receipt else set()
+        return dispatch.model_copy(update={"messages": tuple(m for m in dispatch.messages if m.was not in sent)})
 
     @property
     def short_of_time(self) -> bool:
@@ -138,8 +152,6 @@ class Sender:
         """
         again = receipt.with_policy(Policy.RETRY, Policy.RETRY_ACCOUNT)
         blocked = receipt.with_policy(Policy.RETRY_ACCOUNT)
-        rejected = receipt.with_policy(Policy.PARK)
-        reason = Reason.MESSAGES_REJECTED if receipt.understood else Reason.STATUS_UNKNOWN
         condition = Condition.ACCOUNT if blocked else Condition.TRANSIENT
         if blocked:
             self.telemetry.count("AccountBlocked")
@@ -149,13 +161,13 @@ class Sender:
         try:
             if again:
                 self.requeue(dispatch.narrowed(again), tries, condition)
-            if rejected:
-                self._park(dispatch.narrowed(rejected), tries, reason, _statuses(receipt, rejected))
+            for reason, messages in receipt.parked().items():
+                self._park(dispatch.narrowed(messages), tries, reason, _statuses(receipt, messages))
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
         self._record(dispatch, tries, started, receipt=receipt)
-        parked = f"{reason}: {_statuses(receipt, rejected)}" if rejected else None
-        return Settled(receipt=receipt, parked=parked, requeued=1 if again else 0)
+        parked = "; ".join(f"{reason}: {_statuses(receipt, some)}" for reason, some in receipt.parked().items())
+        return Settled(receipt=receipt, parked=parked or None, requeued=1 if again else 0)
 
     def _refused(
         self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str, *, words: str = ""

@@ -18,6 +18,7 @@ from relay.sources import Source, parse_source
 PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
 NO_CREDIT = {"groupId": 5, "groupName": "REJECTED", "id": 12, "name": "REJECTED_NOT_ENOUGH_CREDITS"}
 BLOCKLISTED = {"groupId": 5, "groupName": "REJECTED", "id": 14, "name": "REJECTED_DESTINATION_BLOCKLISTED"}
+NEW_GROUP = {"groupId": 42, "groupName": "NEW", "id": 4242, "name": "NEW_STATUS"}
 DUPLICATE = {"groupId": 5, "groupName": "REJECTED", "id": 23, "name": "REJECTED_DUPLICATE_MESSAGE_ID"}
 
 
@@ -65,18 +66,27 @@ class FakeOutbox:
     def enqueue(self, item: QueueItem, delay: int = 0) -> None:
         if self.down:
             raise QueueUnavailable
-        self.queue.append((QueueItem.model_validate_json(item.model_dump_json(by_alias=True)), delay))
+        self.queue.append((QueueItem.model_validate_json(_written(item)), delay))
 
     def park(self, parked: Parked) -> None:
         if self.down:
             raise QueueUnavailable
-        self.parked.append(Parked.model_validate_json(parked.model_dump_json(by_alias=True)))
+        self.parked.append(Parked.model_validate_json(_written(parked)))
+
+
+def _written(item: QueueItem | Parked) -> str:
+    """As aws/outbox.py writes it."""
+    return item.model_dump_json(by_alias=True, exclude_none=True)
 
 
 class FakeOmni:
-    """Answers by recipient; `failures` are raised first, one a call; duplicates of accepted ids are refused."""
+    """Answers by recipient; `failures` are raised first, one a call; duplicates of accepted ids are refused, and with
+    `remembers_refused` those of refused ones, too.
+    """
 
     def __init__(self) -> None:
+        self.remembers_refused = False
+        self.refused: set[str] = set()
         self.requests: list[Any] = []
         self.deadlines: list[float] = []
         self.failures: list[Exception] = []
@@ -93,10 +103,14 @@ class FakeOmni:
 
     def _result(self, destination: Any) -> MessageResult:
         status = self.statuses.get(destination.to.phone_number, PENDING)
-        if destination.message_id in self.accepted:
+        if destination.message_id in self.accepted or (
+            self.remembers_refused and destination.message_id in self.refused
+        ):
             status = DUPLICATE
         elif status is PENDING:
             self.accepted[destination.message_id] = destination.to.phone_number
+        else:
+            self.refused.add(destination.message_id)
         return MessageResult(to=destination.to, status=Status.model_validate(status), message_id=destination.message_id)
 
 
@@ -156,7 +170,7 @@ class World:
             remaining=lambda: self.clock.remaining,
             call_seconds=8.0,
         )
-        self.relayer = Relayer(self.sender, limit)
+        self.relayer = Relayer(self.sender, limit, "test")
 
     def add_source(
         self,

@@ -24,6 +24,7 @@ from tests.support.fakes import FakeLedger, FakeOmni
 PREFIX = "/omni-relay/hostile"
 AUTHORIZATION = "App planted-omni-key-7f3a"
 ENVIRONMENT = {
+    "INSTALLATION": "123456789012/eu-central-1/hostile",
     "PARAMETER_PREFIX": PREFIX,
     "TABLE_NAME": "table",
     "QUEUE_URL": "queue",

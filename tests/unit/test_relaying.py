@@ -1,5 +1,6 @@
 """An event becomes durable: sent, queued or parked; each dispatch by itself, each only once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -263,3 +264,35 @@ def test_an_account_that_holds_back_some_recipients_is_counted_at_once(world):
     world.omni.statuses[TWO] = NO_CREDIT
     world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE, TWO)}))
     assert world.telemetry.counts["AccountBlocked"] == 1
+
+
+def test_an_event_with_more_dispatches_than_one_run_can_look_up_is_finished_by_several(world):
+    """Each copy of the event goes on where the last one stopped, even where its run can't walk all that is done."""
+    routes = {f"r{n}": a_route(f"417930267{n:02}") for n in range(20)}
+    source = world.add_source("ci", routes, delivery="queued")
+    once = world.ledger.once
+
+    def slow(kind, key, action):
+        world.clock.remaining -= 1
+        return once(kind, key, action)
+
+    world.ledger.once, world.clock.remaining = slow, 8.0
+    assert world.relayer.relay(an_event(), source).queued == 20
+    received = {item.first_attempt_at for item, _ in world.outbox.queue if item.event}
+    for _ in range(10):
+        events = [item for item, _ in world.outbox.queue if item.event]
+        world.outbox.queue = [(item, delay) for item, delay in world.outbox.queue if item.dispatch]
+        for item in events:
+            assert {item.first_attempt_at} == received
+            world.clock.remaining = 8.0
+            Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1)
+    assert len({item.dispatch.id for item, _ in world.outbox.queue}) == len(world.outbox.queue) == 20
+
+
+def test_two_installations_at_one_account_do_not_take_each_others_messages_for_their_own(world):
+    source = world.add_source("ci", {"all": a_route(ONE)})
+    world.relayer.relay(an_event(), source)
+    world.ledger.results.clear()
+    other = replace(world.relayer, installation="another")
+    assert other.relay(an_event(), source).messages[0]["status"]["name"] == "PENDING_ENROUTE"
+    assert len(world.omni.accepted) == 2

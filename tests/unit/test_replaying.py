@@ -1,6 +1,7 @@
 """What is parked goes back under ids that neither lose it nor send it twice, whatever it was parked for."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,12 @@ from omni.errors import BadRequest, ServerError, Unauthorized
 from relay.delivering import Deliverer, Postponed
 from relay.events import Event
 from relay.parking import Parked, Reason
-from tests.support.fakes import BLOCKLISTED, World
+from relay.ports import QueueUnavailable
+from tests.support.fakes import BLOCKLISTED, NEW_GROUP, NO_CREDIT, PENDING, World
 
 ONE, TWO = "41793026727", "41793026731"
 ROUTE = {"scenario": "incident", "to": [{"phone": f"+{ONE}"}], "text": "hello"}
+NO_FIELDS: dict[str, Any] = {}
 BROKEN = ROUTE | {"text": "{{ body.missing }}"}
 
 
@@ -20,8 +23,8 @@ def world() -> World:
     return World()
 
 
-def an_event() -> Event:
-    return Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+def an_event(body: Any = NO_FIELDS) -> Event:
+    return Event(source="ci", id="e1", headers={}, body=body, received_at=datetime.now(UTC))
 
 
 def deliver(world: World, body: str) -> Postponed | None:
@@ -141,3 +144,85 @@ def test_an_event_whose_template_was_mended_is_delivered_once(world: World, firs
         assert deliver(world, replayed(parked, world)) is None
     deliver_all(world)
     assert sorted(world.sent_texts) == ["fine", "mended"]
+
+
+def replay_all(world: World) -> None:
+    back = [replayed(parked, world) for parked in world.outbox.parked]
+    world.outbox.parked.clear()
+    for body in back:
+        deliver(world, body)
+    deliver_all(world)
+
+
+def test_a_refused_message_that_was_sent_under_its_old_id_after_all_is_not_sent_by_the_replay(world: World) -> None:
+    """SQS stored what was parked, but its confirmation was lost: the dispatch was tried again."""
+    park, confirmations = world.outbox.park, iter([False])
+
+    def lossy(parked: Parked) -> None:
+        park(parked)
+        if not next(confirmations, True):
+            raise QueueUnavailable
+
+    world.outbox.park = lossy  # type: ignore[method-assign]
+    world.omni.statuses[ONE] = BLOCKLISTED
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": ROUTE}, delivery="queued"))
+    item, _ = world.outbox.queue.pop()
+    body = item.model_dump_json(by_alias=True)
+    assert isinstance(deliver(world, body), Postponed)
+    world.omni.statuses.clear()
+    assert deliver(world, body) is None
+
+    replay_all(world)
+
+    assert list(world.omni.accepted.values()) == [ONE]
+
+
+@pytest.mark.parametrize("replayed_first", [True, False])
+def test_of_a_replay_and_a_redelivery_whose_record_was_lost_one_sends(world: World, replayed_first: bool) -> None:
+    world.omni.statuses[ONE] = BLOCKLISTED
+    both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
+    source = world.add_source("ci", {"all": both})
+    world.relayer.relay(an_event(), source)
+    world.ledger.results.clear()
+    world.omni.statuses.clear()
+    for step in (replay_all, lambda w: w.relayer.relay(an_event(), source))[:: 1 if replayed_first else -1]:
+        step(world)
+    assert sorted(world.omni.accepted.values()) == [ONE, TWO]
+
+
+def test_a_part_that_was_tried_again_and_then_refused_is_sent_once(world: World) -> None:
+    both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
+    world.omni.statuses[ONE] = NO_CREDIT
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": both}))
+    [(part, _)] = world.outbox.queue
+    world.outbox.queue.clear()
+    world.clock.advance(1_000)
+    world.omni.statuses[ONE] = BLOCKLISTED
+    body = part.model_dump_json(by_alias=True)
+    assert deliver(world, body) is None
+    world.ledger.forget("send", part.dispatch.id if part.dispatch else "")
+    world.omni.statuses.clear()
+    assert deliver(world, body) is None  # the function had died before its record was written
+    replay_all(world)
+    assert sorted(world.omni.accepted.values()) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("second", [PENDING, NEW_GROUP], ids=["accepted", "of an unknown status"])
+def test_a_refused_message_gets_a_new_id_whatever_became_of_the_others(world: World, second: dict[str, Any]) -> None:
+    both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
+    world.omni.remembers_refused = True
+    world.omni.statuses = {ONE: BLOCKLISTED, TWO: second}
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": both}))
+    refused = {parked.reason: parked for parked in world.outbox.parked}[Reason.MESSAGES_REJECTED]
+    assert refused.dispatch
+    assert [message.phone for message in refused.dispatch.messages] == [ONE]
+    world.omni.statuses.clear()
+    replay_all(world)
+    assert ONE in world.omni.accepted.values()
+
+
+def test_an_event_whose_body_is_null_goes_back_too(world: World) -> None:
+    world.relayer.relay(an_event(None), world.add_source("ci", {"one": ROUTE, "all": BROKEN}))
+    world.add_source("ci", {"one": ROUTE, "all": ROUTE | {"to": [{"phone": f"+{TWO}"}]}})
+    replay_all(world)
+    assert sorted(world.omni.accepted.values()) == [ONE, TWO]

@@ -46,7 +46,7 @@ def a_day_of(failure: Exception, seed: int) -> Day:
     world = World()
     schedule = RetrySchedule(ENVIRONMENT.retry_delays, ENVIRONMENT.account_retry_delays, random.Random(seed))
     world.sender = dataclasses.replace(world.sender, schedule=schedule)
-    world.relayer = Relayer(world.sender, 100)
+    world.relayer = Relayer(world.sender, 100, "test")
     source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
     [(item, _)] = world.outbox.queue

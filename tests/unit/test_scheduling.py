@@ -48,6 +48,15 @@ def test_each_notification_of_a_list_is_sent(world):
     assert world.sent_texts == ["weekly", "and this"]
 
 
+def test_notifications_of_a_list_that_bear_the_same_id_are_all_sent_once(world):
+    notes = [NOTE | {"id": "firing-1"}, NOTE | {"id": "other"}, NOTE | {"id": "firing-1", "text": "and this"}]
+    for request in ("request-1", "request-2"):
+        outcomes = fire(world, notes, request)
+    assert [outcome.event_id for outcome in outcomes] == ["firing-1/0", "other", "firing-1/2"]
+    assert all(outcome.duplicate for outcome in outcomes)
+    assert len(world.omni.accepted) == 3
+
+
 def test_nothing_of_a_list_is_sent_when_one_of_it_is_wrong(world):
     with pytest.raises(InvalidBody):
         fire(world, [NOTE, {"text": "no recipient"}])

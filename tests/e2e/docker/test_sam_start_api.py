@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,20 +16,15 @@ from sandbox import events
 from sandbox.renewal import Sources
 from sandbox.sam_local import SAM, SamLocal
 from sandbox.stack.settings import PROJECT
+from tests.support.ports import unused_port
 
 pytestmark = pytest.mark.e2e
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
 def api(sam: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port that it listens on."""
-    port, log = free_port(), tmp_path_factory.mktemp("start-api") / "log"
+    port, log = unused_port(), tmp_path_factory.mktemp("start-api") / "log"
     command = [str(SAM), "local", "start-api", "--port", str(port), *sam.options()]
     with (
         log.open("w") as output,

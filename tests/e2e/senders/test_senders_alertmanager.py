@@ -5,7 +5,6 @@ Skipped where Debian's `prometheus-alertmanager` is not installed, unless REQUIR
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import yaml
 from sandbox.stack.ports import Ports
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
+from tests.support.ports import unused_port
 
 pytestmark = pytest.mark.e2e
 
@@ -77,8 +77,7 @@ def alertmanager(stack: Stack, tmp_path: Path) -> Iterator[Alertmanager]:
     }
     file = tmp_path / "alertmanager.yaml"
     file.write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    address = f"127.0.0.1:{unused_port()}"
     command = [PROGRAM, f"--config.file={file}", f"--storage.path={tmp_path / 'storage'}"]
     command += [f"--web.listen-address={address}", "--cluster.listen-address="]
     with (tmp_path / "alertmanager.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:

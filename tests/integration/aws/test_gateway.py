@@ -1,5 +1,7 @@
 """The circuit breaker on a real table: OMNI's being down opens it, OMNI's refusals don't, and end a probe."""
 
+from types import SimpleNamespace
+
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.circuit_breaker import base
@@ -43,6 +45,7 @@ class ScriptedBreaker(OmniBreaker):
     def __init__(self, table):
         self.script: list[OmniResponse | Exception] = []
         self.moves: list[str] = []
+        self.deadlines: list[float] = []
         super().__init__(
             FixedAccount(), table, "breaker", on_transition=lambda move: self.moves.append(str(move.to_state))
         )
@@ -52,6 +55,7 @@ class ScriptedBreaker(OmniBreaker):
         return super()._call(client, request, deadline)
 
     def _answer(self, request, *, deadline):
+        self.deadlines.append(deadline)
         answer = self.script.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -100,3 +104,10 @@ def test_a_probe_that_gets_any_answer_closes_the_circuit(breaker, answer, monkey
     send(breaker, answer)
     assert breaker.moves == ["OPEN", "HALF_OPEN", "CLOSED"]
     assert send(breaker, WELL) == [None]
+
+
+def test_what_reading_the_circuit_takes_is_taken_from_the_call(breaker, monkeypatch):
+    times = iter([100.0, 100.7])
+    monkeypatch.setattr("aws.gateway.time", SimpleNamespace(monotonic=lambda: next(times)))
+    send(breaker, WELL)
+    assert breaker.deadlines == [pytest.approx(0.3)]

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pytest
@@ -21,6 +22,18 @@ DISPATCH = Dispatch(
     route="all",
     content=Content(scenario="incident", text="hi"),
     messages=(Message(message_id="m1", phone="41793026727"),),
+)
+
+
+# One of ours, of another version: it must not be taken for a schedule's {"source", "event"}, which would send it anew.
+UNREADABLE = json.dumps(
+    {
+        "reason": "route_invalid",
+        "detail": "…",
+        "source": "ci",
+        "event": {"id": 1},
+        "firstAttemptAt": "2026-01-01T00:00:00Z",
+    }
 )
 
 
@@ -103,9 +116,37 @@ def test_a_firing_that_never_got_through_goes_back_as_its_events(letters, body, 
     assert [item.event.id for item in queued(letters)] == ids
 
 
-@pytest.mark.parametrize("body", ["", "not json", "[]", "null", '{"requestPayload": 1}', '{"to": []}'])
+@pytest.mark.parametrize("body", ["", "not json", "[]", "null", '{"requestPayload": 1}', '{"to": []}', UNREADABLE])
 def test_what_nobody_can_read_stays_and_says_so(letters, body):
     park(letters, body or " ")
     tally, [(parked, goes)] = run(letters)
     assert (tally.left, goes, parked.reason) == (1, False, Reason.MALFORMED_ITEM)
     assert len(letters) == 1
+
+
+class Repeating:
+    """A queue that gives these messages, by their numbers, at each receive."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def receive_message(self, **_):
+        numbers = self.answers.pop(0) if self.answers else ()
+        attributes = {"SentTimestamp": "1000", "ApproximateReceiveCount": "1"}
+        common = {"ReceiptHandle": "handle", "Body": an_item(), "Attributes": attributes}
+        return {"Messages": [{"MessageId": str(number), **common} for number in numbers]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ([range(10), range(10), range(10, 20), range(10), range(10, 20), range(20, 25)], 25),
+        ([range(10), (), range(10, 12), (), (), range(12, 20)], 12),
+        ([range(10)] * 100, 10),
+    ],
+    ids=["what was held too briefly comes first again", "twice nothing is the end", "nothing new is the end"],
+)
+def test_a_queue_is_gone_through_once(answers, found):
+    client: Any = Repeating(*answers)
+    letters = DeadLetters(client, "queue", "dead-letters")
+    assert [int(entry.message_id) for entry in letters.entries()] == list(range(found))

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sandbox.__main__ import Unusable, settings_from_environment
 from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
+from tests.support.ports import unused_port
 
 VARIABLES = ("RELAY_PORT", "SANDBOX_PORT", "AWS_PORT", "LAMBDA_PORT")
 Run = Callable[..., "subprocess.Popen[str]"]
@@ -25,10 +25,8 @@ Run = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def ports() -> dict[str, str]:
-    """Four ports that are free now, by their variables."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in VARIABLES]
-        return {name: str(s.getsockname()[1]) for name, s in zip(VARIABLES, sockets, strict=True)}
+    """By their variables."""
+    return {name: str(unused_port()) for name in VARIABLES}
 
 
 @pytest.fixture
@@ -62,6 +60,11 @@ def health(ports: Mapping[str, str]) -> int:
         return 0
 
 
+def ready(process: "subprocess.Popen[str]", ports: Mapping[str, str]) -> bool:
+    assert process.poll() is None, process.communicate()
+    return health(ports) == 200
+
+
 def children(pid: int) -> set[int]:
     listing = subprocess.run(["ps", "-axo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout
     rows = (line.split(maxsplit=2) for line in listing.splitlines())
@@ -79,7 +82,7 @@ def test_a_signal_ends_it_with_all_its_processes(
     run: Run, ports: dict[str, str], eventually: Callable[..., Any], ending: signal.Signals
 ) -> None:
     process = run(ports)
-    eventually(lambda: health(ports) == requests.codes.ok, 60)
+    eventually(lambda: ready(process, ports), 60)
     # Once healthy, the relay answers.
     answer = requests.post(f"http://127.0.0.1:{ports['RELAY_PORT']}/webhooks/no-such-source", timeout=30)
     assert answer.status_code == requests.codes.not_found
@@ -96,7 +99,7 @@ def test_a_signal_ends_it_with_all_its_processes(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to the life of its parent")
 def test_even_sigkill_leaves_no_process_behind(run: Run, ports: dict[str, str], eventually: Callable[..., Any]) -> None:
     process = run(ports)
-    eventually(lambda: health(ports) == requests.codes.ok, 60)
+    eventually(lambda: ready(process, ports), 60)
     servants = children(process.pid)
     process.kill()
     eventually(lambda: not alive(servants))

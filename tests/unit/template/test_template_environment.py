@@ -73,5 +73,5 @@ def test_the_example_schedule_carries_a_notification_of_the_example_configuratio
     [schedule] = template.schedules
     carried = parse_notification(json.loads(schedule.input or ""))
 
-    assert carried.id == "<aws.scheduler.execution-id>"  # EventBridge Scheduler puts the firing's own id there
+    assert carried.id == "<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>"  # what no attempt changes
     assert carried.scenario in load_yaml(project / "relay.yaml")["scenarios"]

@@ -1,0 +1,161 @@
+"""The operator's push, as a command, into a real SSM: what changed, nothing else, and nothing of a mistaken file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from aws.configuration import SsmConfiguration
+from cli.__main__ import main
+
+PREFIX = "/omni-relay/dev"
+ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
+CONFIG: dict[str, Any] = {
+    "scenarios": {"incident": "KEY-1", "orders": "KEY-2"},
+    "sources": {
+        "github": {"verify": "github", "routes": {"release": ROUTE, "push": ROUTE}},
+        "ci": {"verify": "bearer", "routes": {"failed": ROUTE}},
+    },
+}
+SECRETS = {"sources": {"github": ["new-secret", "old-secret"], "ci": "token"}}
+
+Push = Callable[..., int]
+
+
+@pytest.fixture
+def ssm(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in {
+        "AWS_ENDPOINT_URL": moto_endpoint,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "OMNI_AUTHORIZATION": "App key",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return boto3.client("ssm")
+
+
+@pytest.fixture
+def push(ssm: Any, tmp_path: Path) -> Push:
+    def run(config: Any = CONFIG, secrets: Any = SECRETS, *options: str) -> int:
+        (tmp_path / "relay.yaml").write_text(yaml.safe_dump(config))
+        (tmp_path / "secrets.yaml").write_text(yaml.safe_dump(secrets))
+        files = ["--config", str(tmp_path / "relay.yaml"), "--secrets", str(tmp_path / "secrets.yaml")]
+        return main(["push", *files, "--omni-base-url", "https://api.example.com", *options])
+
+    return run
+
+
+def stored(ssm: Any) -> dict[str, Any]:
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=PREFIX, Recursive=True, WithDecryption=True)
+    return {p["Name"].removeprefix(f"{PREFIX}/"): p for page in pages for p in page["Parameters"]}
+
+
+def versions(ssm: Any) -> dict[str, int]:
+    return {name: parameter["Version"] for name, parameter in stored(ssm).items()}
+
+
+def without(config: Any, *path: str) -> Any:
+    return {
+        name: without(value, *path[1:]) if path[0] == name and len(path) > 1 else value
+        for name, value in config.items()
+        if path != (name,)
+    }
+
+
+def test_a_function_reads_what_was_pushed(ssm: Any, push: Push) -> None:
+    assert push() == 0
+
+    configuration = SsmConfiguration(ssm, PREFIX, 300)
+    github = configuration.source("github")
+    assert github is not None
+    assert ([route.name for route in github.routes], github.secrets) == (
+        ["push", "release"],
+        ("new-secret", "old-secret"),
+    )
+    assert configuration.scenario_key("orders") == "KEY-2"
+    assert configuration.account().authorization == "App key"
+    types = {name: parameter["Type"] for name, parameter in stored(ssm).items()}
+    assert {name for name, kind in types.items() if kind == "SecureString"} == {
+        "omni/authorization",
+        "sources/ci/secrets",
+        "sources/github/secrets",
+    }
+    assert types["source-names/1"] == "StringList"
+
+
+def test_only_what_changed_is_written(ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]) -> None:
+    push()
+    push(CONFIG | {"scenarios": {"incident": "KEY-3", "orders": "KEY-2"}})
+
+    changed = versions(ssm)
+    assert changed.pop("scenarios/incident") == 2
+    assert set(changed.values()) == {1}
+    assert "1 written, 0 deleted" in capsys.readouterr().out
+
+
+def test_what_is_gone_from_the_file_is_deleted_but_the_account_stays(ssm: Any, push: Push) -> None:
+    push()
+    before = set(stored(ssm))
+    push(
+        without(
+            without(without(CONFIG, "sources", "ci"), "sources", "github", "routes", "push"), "scenarios", "orders"
+        ),
+        {},
+    )
+
+    assert before - set(stored(ssm)) == {
+        "scenarios/orders",
+        "sources/ci/routes/failed",
+        "sources/ci/secrets",
+        "sources/ci/settings",
+        "sources/github/routes/push",
+    }
+    assert stored(ssm)["source-names/1"]["Value"] == "github"
+    assert stored(ssm)["sources/github/secrets"]["Value"] == '["new-secret","old-secret"]'
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(
+    ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push(CONFIG, SECRETS, "--dry-run") == 0
+
+    assert stored(ssm) == {}
+    said = capsys.readouterr().out
+    assert f"write   {PREFIX}/sources/github/secrets (SecureString)" in said
+    assert "new-secret" not in said
+    assert "would be written" in said
+
+
+def test_a_mistake_is_named_and_nothing_is_written(ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]) -> None:
+    routes = {"release": ROUTE | {"scenario": "incidnet"}, "push": ROUTE | {"whn": "a"}}
+    assert push(CONFIG | {"sources": {"github": {"verify": "github", "routes": routes}}}, {}) == 2
+
+    assert stored(ssm) == {}
+    said = capsys.readouterr().err
+    for words in ("source github: there is no scenario incidnet", "route push, whn"):
+        assert words in said
+
+
+def test_secrets_are_encrypted_with_the_key_that_was_given(ssm: Any, push: Push) -> None:
+    push(CONFIG, SECRETS, "--kms-key-id", "alias/relay")
+
+    described = ssm.get_paginator("describe_parameters").paginate()
+    keys = {p["Name"].removeprefix(f"{PREFIX}/"): p.get("KeyId") for page in described for p in page["Parameters"]}
+    assert {name for name, key in keys.items() if key == "alias/relay"} == {
+        "omni/authorization",
+        "sources/ci/secrets",
+        "sources/github/secrets",
+    }
+
+
+def test_where_aws_refuses_the_command_says_so(push: Push, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("cli.__main__._PATIENT", None)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    assert push() == 1
+    assert capsys.readouterr().err.startswith("AWS: ")
