@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 
-def _config(attempts: int) -> Config:
+def _config(attempts: int, read_timeout: float = 2) -> Config:
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    return Config(connect_timeout=1, read_timeout=2, retries=retries, tcp_keepalive=True)
+    return Config(connect_timeout=1, read_timeout=read_timeout, retries=retries, tcp_keepalive=True)
 
 
 @cache
 def ssm() -> "SSMClient":
-    """Three attempts: many cold processes at once meet SSM's rate limit, which all functions of an account share."""
-    return boto3.client("ssm", config=_config(3))
+    """Three short attempts: many cold processes at once meet SSM's rate limit, which all functions of an account share."""
+    return boto3.client("ssm", config=_config(3, read_timeout=1))
 
 
 @cache
