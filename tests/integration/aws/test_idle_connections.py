@@ -1,12 +1,14 @@
 """What a frozen process finds when it goes on: its connections are dead, and the first request on one would fail."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
+import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
@@ -15,7 +17,6 @@ from handlers import composition
 from omni.client import OmniClient
 from omni.errors import TransportError
 from omni.models import TextRequest
-from tests.support.inprocess import ENVIRONMENT
 
 ACCEPTED = (
     b'{"messages": [{"to": {"phoneNumber": "41793026727"}, "status": {"id": 7, "groupId": 1}, "messageId": "1"}]}'
@@ -56,41 +57,44 @@ def purging() -> Iterator[str]:
 
 
 @pytest.fixture
-def table(purging: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL": purging}).items():
-        monkeypatch.setenv(name, value)
-    caches = (clients.dynamodb, composition.environment, composition.ledger, composition.outbox, composition.gateway)
-    for cached in caches:
-        cached.cache_clear()
-    yield clients.dynamodb()
-    clients.dynamodb().close()
-    for cached in caches:
-        cached.cache_clear()
+def table(purging: str) -> Iterator[Callable[[], Any]]:
+    """A client, made once, as the functions make theirs."""
+
+    @cache
+    def made() -> Any:
+        credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "eu-central-1"}
+        return boto3.client("dynamodb", endpoint_url=purging, config=clients._config(1), **credentials)
+
+    yield made
+    made().close()
 
 
-def read(table: Any) -> None:
-    table.get_item(TableName="table", Key={"id": {"S": "a"}})
+def read(client: Any) -> None:
+    client.get_item(TableName="table", Key={"id": {"S": "a"}})
 
 
-def test_a_purged_connection_fails_a_call_of_the_table(table: Any) -> None:
-    read(table)
+def test_a_purged_connection_fails_a_call_of_the_table(table: Callable[[], Any]) -> None:
+    read(table())
     with pytest.raises(ConnectionClosedError):
-        read(table)
+        read(table())
 
 
-def test_an_invocation_after_a_pause_starts_with_new_connections(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invocation_after_a_pause_starts_with_new_connections(
+    table: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 1_000.0
-    monkeypatch.setattr(
-        composition, "_connections", clients.IdleConnections(composition._close_connections, clock=lambda: now)
-    )
-    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000)
-    composition.relayer(context)
-    read(table)
+    connections = clients.IdleConnections(composition._close_connections, clock=lambda: now)
+    monkeypatch.setattr(composition, "_connections", connections)
+    monkeypatch.setattr(composition, "_CONNECTED", (table, cache(lambda: None)))
+    for part in ("environment", "ledger", "outbox", "gateway", "configuration", "telemetry", "_schedule"):
+        monkeypatch.setattr(composition, part, Mock())
+    composition.relayer(Mock())
+    read(table())
 
     now += clients.IdleConnections.LIMIT + 1
-    composition.relayer(context)
+    composition.relayer(Mock())
 
-    read(table)
+    read(table())
 
 
 def test_omni_is_called_on_a_new_connection_after_the_old_ones_are_closed(purging: str) -> None:
