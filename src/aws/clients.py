@@ -21,7 +21,7 @@ def _config(attempts: int, read_timeout: float = 2) -> Config:
 
 @cache
 def ssm() -> "SSMClient":
-    """Three short attempts: many cold processes at once meet SSM's rate limit, which all functions of an account share."""
+    """Three short attempts: many cold processes at once meet SSM's rate limit, which is the whole account's."""
     return boto3.client("ssm", config=_config(3, read_timeout=1))
 
 

@@ -62,8 +62,14 @@ def table(purging: str) -> Iterator[Callable[[], Any]]:
 
     @cache
     def made() -> Any:
-        credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "eu-central-1"}
-        return boto3.client("dynamodb", endpoint_url=purging, config=clients._config(1), **credentials)
+        return boto3.client(
+            "dynamodb",
+            endpoint_url=purging,
+            config=clients._config(1),
+            region_name="eu-central-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
 
     yield made
     made().close()
