@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from sandbox.stack.settings import PROJECT, StackError, StackSettings
 from sandbox.stack.stack import Stack
 
 MISTAKE = 2
-_WAIT_FOR_SIGNAL = 3_600
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Unusable(Exception):
@@ -105,22 +104,46 @@ def _curl(stack: Stack) -> Iterator[str]:
         yield f"    {stack.relay_url}/webhooks/alertmanager"
 
 
+class _Stopped(BaseException):
+    """Somebody asked for it, at whatever moment."""
+
+
+def _stop_on_signal(*_: object) -> None:
+    """Once: stopping must not be disturbed."""
+    for number in _ENDINGS:
+        signal.signal(number, lambda *_: None)
+    raise _Stopped
+
+
+def _relayed(stack: Stack) -> Iterator[str]:
+    lines = relayed_samples(stack)
+    first = next(lines, None)
+    if first is None:
+        yield "Ready. None of the events in events/ has a source in this configuration."
+        return
+    yield "Ready. Relayed so far:"
+    yield first
+    yield from lines
+
+
+def _serve(settings: StackSettings) -> None:
+    """Raises StackError when a part ends by itself, besides what Stack raises."""
+    print("Starting …", flush=True)
+    with Stack(settings) as stack:
+        for line in _relayed(stack):
+            print(line, flush=True)
+        print(guide(stack), flush=True)
+        stack.wait()
+
+
 def main() -> int:
     """Until Ctrl-C or SIGTERM; 2 where something has to be put right first."""
-    asked_to_stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: asked_to_stop.set())
+    for number in _ENDINGS:
+        signal.signal(number, _stop_on_signal)
     try:
-        settings = settings_from_environment()
-        print("Starting …", flush=True)
-        with Stack(settings) as stack:
-            print("Ready. Relayed so far:", flush=True)
-            for line in relayed_samples(stack):
-                print(line, flush=True)
-            print(guide(stack), flush=True)
-            while not asked_to_stop.wait(_WAIT_FOR_SIGNAL):
-                pass
-            print("Stopping …", flush=True)
+        _serve(settings_from_environment())
+    except _Stopped:
+        print("Stopped.", flush=True)
     except Mistakes as mistakes:
         print("The configuration has mistakes:", *mistakes.lines, sep="\n  ", file=sys.stderr)
         return MISTAKE

@@ -45,6 +45,7 @@ class Assembly:
     ) -> None:
         self.functions: dict[str, LambdaFunction] = {}
         self.proxies: dict[str, ServiceProxy] = {}
+        self.servers: list[ServerProcess] = []
         self.template: Template
         self._settings = settings
         self._listeners = listeners
@@ -59,9 +60,7 @@ class Assembly:
         """What is started is stopped by `running`. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
         parameters = self._parameters()
-        cloud = cloud_process(self._listeners["aws"])
-        await cloud.start()
-        running.push_async_callback(cloud.stop)
+        await self._start_server(cloud_process(self._listeners["aws"]), running)
         sandbox = await self._start_sandbox(running)
         trail = Trail(self._urls["sandbox"])
         await self._start_functions(running, trail)
@@ -109,9 +108,13 @@ class Assembly:
         config.write_text(json.dumps({"scenarios": self._settings.config.get("scenarios")}), encoding="utf-8")
         arguments = (str(config), str(self._settings.time_scale))
         sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments)
-        await sandbox.start()
-        running.push_async_callback(sandbox.stop)
+        await self._start_server(sandbox, running)
         return sandbox
+
+    async def _start_server(self, server: ServerProcess, running: AsyncExitStack) -> None:
+        await server.start()
+        running.push_async_callback(server.stop)
+        self.servers.append(server)
 
     async def _start_functions(self, running: AsyncExitStack, trail: Trail) -> None:
         environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self._urls["aws"], "AWS_EC2_METADATA_DISABLED": "true"}

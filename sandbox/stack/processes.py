@@ -66,6 +66,11 @@ class ServerProcess:
         if self._process is not None:
             self._process.send_signal(number)
 
+    async def ended(self) -> str:
+        """Waits until the process has ended; says how."""
+        status = await self._process.wait() if self._process is not None else None
+        return f"{self._command[1]} ended with status {status}"
+
     async def stop(self) -> None:
         if self._process is not None:
             await stop(self._process)

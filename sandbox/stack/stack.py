@@ -19,7 +19,7 @@ from sandbox.stack.cloud import client
 from sandbox.stack.invocations import Outcome
 from sandbox.stack.ports import PortInUse, listen, port_of
 from sandbox.stack.proxies import Reachability
-from sandbox.stack.settings import StackSettings
+from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.specs import Template
 
 _T = TypeVar("_T")
@@ -41,6 +41,7 @@ class Stack:
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._started: Future[None] = Future()
+        self._ended: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="local-stack", daemon=True)
 
     def __enter__(self) -> Self:
@@ -65,6 +66,10 @@ class Stack:
         self._loop.close()
         for listener in self._listeners.values():
             listener.close()
+
+    def wait(self) -> None:
+        """Until the stack is closed. Raises StackError when a part of it ends by itself, and all has been stopped."""
+        self._ended.result()
 
     @property
     def template(self) -> Template:
@@ -129,7 +134,12 @@ class Stack:
                 self._started.set_exception(error)
                 return
             self._started.set_result(None)
-            await stopping
+            servers = {asyncio.create_task(server.ended()) for server in self._assembly.servers}
+            ended, _ = await asyncio.wait({stopping, *servers}, return_when=FIRST_COMPLETED)
+            if stopping in ended:
+                self._ended.set_result(None)
+            else:
+                self._ended.set_exception(StackError(f"{ended.pop().result()}, so the stack stops"))
 
 
 def _bound(settings: StackSettings) -> dict[str, socket.socket]:

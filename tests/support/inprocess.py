@@ -176,10 +176,10 @@ class Relay:
         return self.invoke(handler, json.loads(json.dumps(event)))
 
     def invoke(self, handler: Any, event: Any) -> Answer:
-        started = time.process_time()  # nothing here waits, and a busy machine is nobody's fault
+        started = time.thread_time()  # nothing here waits, and a busy machine is nobody's fault
         with self.listening():
             result = handler(event, Context())
-        seconds = time.process_time() - started
+        seconds = time.thread_time() - started
         return Answer(result["statusCode"], result["headers"], str(json.loads(json.dumps(result["body"]))), seconds)
 
     def listening(self) -> AbstractContextManager[Any]:

@@ -71,6 +71,10 @@ def children(pid: int) -> set[int]:
     return {int(child) for child, parent, command in rows if int(parent) == pid and command != "ps"}
 
 
+def command(pid: int) -> str:
+    return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=True).stdout
+
+
 def alive(pids: set[int]) -> set[int]:
     listing = subprocess.run(["ps", "-axo", "pid=,stat="], capture_output=True, text=True, check=True).stdout
     states = dict(line.split() for line in listing.splitlines())
@@ -88,11 +92,38 @@ def test_a_signal_ends_it_with_all_its_processes(
     assert answer.status_code == requests.codes.not_found
     servants = children(process.pid)
     assert len(servants) >= 5  # three functions, the sandbox, AWS
+    assert process.stdout
+    guide = list(iter(process.stdout.readline, "Ctrl-C stops everything.\n"))
+    assert any("make event EVENT=github-release" in line for line in guide)
 
     process.send_signal(ending)
-    output, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
-    assert "make event EVENT=github-release" in output
+    assert alive(servants) == set()
+
+
+def test_a_signal_while_it_starts_ends_it_then_and_there(run: Run, ports: dict[str, str]) -> None:
+    process = run(ports)
+    assert process.stdout
+    assert process.stdout.readline() == "Starting …\n"
+    process.send_signal(signal.SIGINT)
+    servants = children(process.pid)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, "Stopped.\n", "")
+    assert alive(servants) == set()
+
+
+def test_a_server_that_dies_ends_the_whole_with_its_name(
+    run: Run, ports: dict[str, str], eventually: Callable[..., Any]
+) -> None:
+    process = run(ports)
+    eventually(lambda: ready(process, ports), 60)
+    servants = children(process.pid)
+    [cloud] = [pid for pid in servants if "cloud_server" in command(pid)]
+    os.kill(cloud, signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "sandbox.stack.cloud_server ended with status -9, so the stack stops" in errors
     assert alive(servants) == set()
 
 
