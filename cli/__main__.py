@@ -22,6 +22,13 @@ from relay.ports import QueueUnavailable
 _PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 10})  # SSM takes few writes a second
 
 
+_HINTS = {
+    "base-url": "nothing can be sent; give --omni-base-url once",
+    "authorization": "nothing can be sent; set OMNI_AUTHORIZATION once",
+    "secrets": "this source refuses everything; give --secrets once",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 AWS refused, 2 a mistake in what was given."""
     parsed = _parser().parse_args(arguments)
@@ -76,6 +83,8 @@ def _push(options: argparse.Namespace) -> int:
         print(f"write   {parameter.name} ({parameter.type})")
     for name in planned.deleted:
         print(f"delete  {name}")
+    for name in planned.missing:
+        print(f"missing {name}: {_HINTS.get(name.rpartition('/')[2], '')}", file=sys.stderr)
     if not options.dry_run:
         apply(client, planned, options.kms_key_id)
     verb = "would be " if options.dry_run else ""

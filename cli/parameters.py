@@ -55,7 +55,7 @@ def parameters_of(
         raise Mistakes(mistakes)
     found = [
         *_account(omni_base_url, omni_authorization),
-        *(Parameter(f"scenarios/{name}", "String", key) for name, key in (config.get("scenarios") or {}).items()),
+        *(Parameter(f"scenarios/{name}", "String", _key(it)) for name, it in (config.get("scenarios") or {}).items()),
         *_sources(config.get("sources") or {}, secrets.get("sources") or {}),
     ]
     too_long = [f"{p.name}: {len(p.value.encode())} bytes; SSM holds {VALUE_BYTES}" for p in found if _too_long(p)]
@@ -83,6 +83,11 @@ def _account(base_url: str | None, authorization: str | None) -> Iterator[Parame
         yield Parameter("omni/base-url", "String", base_url)
     if authorization is not None:
         yield Parameter("omni/authorization", "SecureString", authorization)
+
+
+def _key(scenario: Any) -> Any:
+    """OMNI's key; written as `{key, flow}` it says also what the sandbox does with it."""
+    return scenario.get("key") if isinstance(scenario, Mapping) and set(scenario) <= {"key", "flow"} else scenario
 
 
 def _sources(sources: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Parameter]:
@@ -129,8 +134,9 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
     if not isinstance(scenarios, Mapping) or not isinstance(sources, Mapping):
         yield "scenarios and sources: expected mappings"
         return
-    for name, key in scenarios.items():
-        if not isinstance(key, str) or not _NAME.match(str(name)) or not key:
+    for name, scenario in scenarios.items():
+        key = _key(scenario)
+        if not isinstance(key, str) or not _NAME.match(str(name)) or not key.strip():
             yield f"scenario {name}: expected a name of letters, digits, '.', '_', '-', and a key in quotes"
     for name, source in sources.items():
         yield from _source_mistakes(str(name), source, scenarios)

@@ -1,10 +1,12 @@
 """Writes relay.yaml and its secrets into SSM: what changed, and nothing else; what is gone from the file is deleted."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from cli.parameters import Parameter
+from relay.verification import parse
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -19,11 +21,12 @@ class _Key(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Names below the prefix; `kept_secrets` are those of sources for which the secrets file holds none."""
+    """`missing` are parameters without which nothing is sent or verified, and which aren't in SSM either."""
 
     written: tuple[Parameter, ...]
     deleted: tuple[str, ...]
     unchanged: int
+    missing: tuple[str, ...]
 
 
 def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter]) -> Changes:
@@ -35,7 +38,15 @@ def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter]) -> Ch
         written=written,
         deleted=tuple(sorted(n for n in current if _is_stale(n.removeprefix(f"{prefix}/"), prefix, names, n))),
         unchanged=len(wanted) - len(written),
+        missing=tuple(sorted(_needed(wanted, prefix) - names - current.keys())),
     )
+
+
+def _needed(wanted: Sequence[Parameter], prefix: str) -> set[str]:
+    settings = {p.name: json.loads(p.value) for p in wanted if p.name.endswith("/settings")}
+    with_secret = (name for name, given in settings.items() if parse(given["verify"]).preset.has_secret)
+    secrets = (f"{name.removesuffix('settings')}secrets" for name in with_secret)
+    return {f"{prefix}/omni/base-url", f"{prefix}/omni/authorization", *secrets}
 
 
 def apply(client: "SSMClient", planned: Changes, kms_key_id: str | None = None) -> None:

@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.events", description="The sample events of events/.")
     commands = parser.add_subparsers(required=True)
     posting = commands.add_parser("post", help="sign a fresh copy, post it to the local relay, print the answer")
-    posting.add_argument("event")
+    posting.add_argument("event", nargs="?", default="")
     posting.add_argument("--port", type=int, default=int(os.environ.get("RELAY_PORT") or 3000))
     posting.set_defaults(run=_post)
     renewing = commands.add_parser("fresh", help="write a freshly signed copy, for sam local invoke")

@@ -13,6 +13,7 @@ from http.client import OK, SERVICE_UNAVAILABLE
 import requests
 
 from cli.parameters import Parameter, parameters_of
+from sandbox.omni_api.settings import SettingsError, settings_from
 from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.functions import LambdaFunction
@@ -106,6 +107,10 @@ class Assembly:
         self._settings.logs.mkdir(parents=True, exist_ok=True)
         config = self._settings.logs / "sandbox.json"
         config.write_text(json.dumps({"scenarios": self._settings.config.get("scenarios")}), encoding="utf-8")
+        try:
+            settings_from(config)
+        except SettingsError as mistake:
+            raise StackError(str(mistake).removeprefix(f"{config}: ")) from None
         arguments = (str(config), str(self._settings.time_scale))
         sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments)
         await self._start_server(sandbox, running)

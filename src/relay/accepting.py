@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from relay.decoding import Undecodable, decode
+from relay.decoding import LOST, Undecodable, decode
 from relay.events import Event
 from relay.expressions import ExpressionProblem
 from relay.handshakes import Challenge, ConfirmSubscription, handshake
@@ -124,7 +124,7 @@ def _identity(source: Source, request: InboundRequest, headers: Mapping[str, str
         found = source.verification.event_id(request, body)
         if found is None and source.format == "message" and isinstance(body, dict):
             found = body.get("id")
-    if isinstance(found, str | int) and not isinstance(found, bool) and str(found):
+    if isinstance(found, str | int) and not isinstance(found, bool) and str(found) and LOST not in str(found):
         text = str(found)
         return text if len(text) <= MAX_ID_CHARS and text.isprintable() else _digest(text.encode(errors="replace"))
     return _digest(request.body)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 Content = Literal["json", "form", "json-or-form"]
 MAX_FORM_FIELDS = 1_000
+LOST = "\ufffd"  # stands for half a character, as a cut text ends in: texts that differed may look alike
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -128,7 +129,7 @@ def _too_deep(most: int) -> Undecodable:
 
 
 def _mended(value: Any) -> Any:
-    """Replaces halves of character pairs, which a cut text ends in: no encoder takes them."""
+    """Puts LOST for halves of character pairs: no encoder takes them."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):

@@ -114,4 +114,5 @@ def _destination(index: int, entry: Any) -> Destination:
     try:
         return parse_destination(entry)
     except DestinationProblem as problem:
-        raise ValueError(f"[{index}].{problem}") from None
+        place = f"[{index}]" if problem.field == "destination" else f"[{index}].{problem.field}"
+        raise ValueError(f"{place}: {problem.detail}") from None

@@ -3,9 +3,16 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relay.problems import FieldError, InvalidBody, field_path
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.validation import SchemaValidationError
+
+MAX_ERRORS = 20  # are enough to correct a body by
+MAX_LOOKS = 20
+_Path = tuple[int | str, ...]
 
 
 class SchemaProblem(ValueError):
@@ -17,15 +24,77 @@ class BodySchema:
     definition: Mapping[str, Any]
 
     def check(self, body: Any) -> None:
-        """Raises InvalidBody with the first field that doesn't fit; its value is not repeated."""
+        """Raises InvalidBody with the fields that don't fit; their values are not repeated."""
+        if self._refusal(self.definition, body) is None:
+            return
+        errors: list[FieldError] = []
+        for error in self._errors(self.definition, body, (), _Looks()):
+            errors.append(error)
+            if len(errors) == MAX_ERRORS:
+                break
+        raise InvalidBody("The body doesn't fit the source's schema; see errors.", errors=errors)
+
+    def _errors(self, schema: Any, value: Any, path: _Path, looks: "_Looks") -> Iterator[FieldError]:
+        """Field by field, since a validator of this kind stops at the first mistake."""
+        refusal = self._refusal(schema, value) if looks.one_more() else None
+        if refusal is None:
+            return
+        inner = [*self._own(schema, value, path), *self._parts(schema, value, path, looks)]
+        yield from inner or [FieldError(field_path((*path, *_path(refusal.path))), _words(refusal))]
+
+    def _own(self, schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[FieldError]:
+        """Fields that are missing, and fields that should be."""
+        if not isinstance(value, Mapping):
+            return
+        for name in schema.get("required", ()):
+            if name not in value:
+                yield FieldError(field_path((*path, name)), "is missing")
+        if schema.get("additionalProperties") is False and "patternProperties" not in schema:
+            for name in value:
+                if name not in schema.get("properties", {}):
+                    yield FieldError(field_path((*path, name)), "is not a field of this schema")
+
+    def _parts(self, schema: Mapping[str, Any], value: Any, path: _Path, looks: "_Looks") -> Iterator[FieldError]:
+        """What is wrong within the fields, or the items of a list."""
+        rules: dict[int | str, Any] = {}
+        if isinstance(value, Mapping):
+            rules = {name: rule for name, rule in schema.get("properties", {}).items() if name in value}
+        elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+            rules = dict.fromkeys(range(len(value)), schema["items"])
+        for name, rule in rules.items():
+            if self._stands_alone(rule):
+                yield from self._errors(rule, value[name], (*path, name), looks)
+
+    @staticmethod
+    def _stands_alone(rule: Any) -> bool:
+        """A part that refers to others says nothing without them; the whole has found its mistake already."""
+        return isinstance(rule, Mapping) and not any(_references(rule))
+
+    def _refusal(self, schema: Mapping[str, Any], value: Any) -> "SchemaValidationError | None":
         from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 
+        draft = {"$schema": self.definition["$schema"]} if "$schema" in self.definition else {}
         try:
-            validate(event=body, schema=dict(self.definition))
+            validate(event=value, schema={**schema, **draft})
         except SchemaValidationError as problem:
-            rule = problem.rule_definition if problem.rule not in {"properties", "items"} else ""
-            error = FieldError(field_path(_path(problem.path)), f"does not satisfy {problem.rule} {rule}".strip())
-            raise InvalidBody("The body doesn't fit the source's schema; see errors.", errors=[error]) from None
+            return problem
+        return None
+
+
+class _Looks:
+    """So many parts are looked at: each costs a compilation, and a body may have thousands."""
+
+    def __init__(self, most: int = MAX_LOOKS) -> None:
+        self._left = most
+
+    def one_more(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+
+def _words(refusal: "SchemaValidationError") -> str:
+    rule = refusal.rule_definition if refusal.rule not in {"properties", "items"} else ""
+    return f"does not satisfy {refusal.rule} {rule}".strip()
 
 
 def _path(path: Any) -> list[Any]:
@@ -48,7 +117,7 @@ def compile_schema(definition: Mapping[str, Any]) -> BodySchema:
     except re.error as problem:
         raise SchemaProblem(f"not a regular expression: {problem}") from None
     except InvalidSchemaFormatError as problem:
-        raise SchemaProblem(f"not a JSON Schema: {str(problem).splitlines()[0][:200]}") from None
+        raise SchemaProblem(f"can't be used: {str(problem).rpartition('Error: ')[2].splitlines()[0][:200]}") from None
     except InvalidBody:
         pass
     return schema

@@ -16,14 +16,10 @@ from relay.expressions import Expression, ExpressionProblem, compile_expression
 from relay.schemas import BodySchema, SchemaProblem, compile_schema
 from relay.templates import Template, TemplateProblem, compile_template
 from relay.verification import Verification, parse
+from relay.wording import expected
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _FIELD = re.compile(r"[A-Za-z][A-Za-z_-]*$")
-_EXPECTED = {
-    "missing": "expected a value",
-    "extra_forbidden": "there is no such field; docs/configuration.md lists them",
-    "model_type": "expected a mapping",
-}
 _T = TypeVar("_T")
 
 
@@ -271,8 +267,5 @@ def _mistake(problem: ValueError, source: str, route: str | None, field: str) ->
     # Of a union Pydantic names the member, too: `list[_Recipient]` is not a field.
     parts = [str(part) for part in first["loc"] if not isinstance(part, str) or _FIELD.match(part)]
     path = ".".join([field, *parts] if field else parts)
-    return ConfigurationMistake(source, route, path, _EXPECTED.get(first["type"]) or _sentence(first["msg"]))
-
-
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "expected")
+    hint = "; docs/configuration.md lists them" if first["type"] == "extra_forbidden" else ""
+    return ConfigurationMistake(source, route, path, expected(first) + hint)

@@ -28,7 +28,7 @@ def world():
     return World()
 
 
-def accept(world, body=b'{"text": "hi"}', source="ci", **headers):
+def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, **headers):
     headers = {"content-type": "application/json", "authorization": "Bearer local-secret", **headers}
     request = InboundRequest(
         method="POST",
@@ -38,7 +38,7 @@ def accept(world, body=b'{"text": "hi"}', source="ci", **headers):
         body=body,
         received_at=datetime.now(UTC),
     )
-    acceptor = Acceptor(world.configuration, world.relayer, sns=SnsHttp(), max_body_bytes=1_000)
+    acceptor = Acceptor(world.configuration, world.relayer, sns=SnsHttp(), max_body_bytes=limit)
     return acceptor.accept(source, request)
 
 
@@ -114,6 +114,59 @@ def test_a_body_that_its_schema_refuses_names_the_field(world):
     with pytest.raises(InvalidBody) as refusal:
         accept(world)
     assert [error.field for error in refusal.value.errors] == ["text"]
+
+
+ORDER = {
+    "type": "object",
+    "required": ["id", "total", "lines"],
+    "properties": {
+        "id": {"type": "string"},
+        "total": {"type": "number", "minimum": 3},
+        "lines": {"type": "array", "items": {"type": "object", "required": ["sku"], "properties": {"sku": {}}}},
+        "to": {"$ref": "#/definitions/address"},
+    },
+    "additionalProperties": False,
+    "definitions": {"address": {"type": "object", "required": ["city"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"total": "x", "q": 1}, {"id": "is missing", "lines": "is missing", "q": "", "total": "number"}),
+        ({"id": 5, "total": 1, "lines": [{"sku": 1}, {}]}, {"id": "string", "total": "minimum 3", "lines[1].sku": ""}),
+        ({"id": "a", "total": 5, "lines": [], "to": {}}, {"to": "required"}),
+        ([], {"(body)": "type object"}),
+        ({"id": "a", "total": 5, "lines": [{}] * 5_000}, {f"lines[{n}].sku": "" for n in range(16)}),
+    ],
+    ids=["missing, unknown and wrong", "nested", "by reference", "not an object", "thousands"],
+)
+def test_a_schema_names_each_field_that_is_wrong(world, body, wrong):
+    world.add_source("ci", {"all": ROUTE}, schema=ORDER)
+    with pytest.raises(InvalidBody) as refusal:
+        accept(world, json.dumps(body).encode(), limit=100_000)
+    errors = {error.field: error.problem for error in refusal.value.errors}
+    assert errors.keys() == wrong.keys()
+    for field, words in wrong.items():
+        assert words in errors[field]
+
+
+def test_a_part_is_read_by_the_draft_of_the_whole(world):
+    part = {"type": "number", "minimum": 3, "exclusiveMinimum": True}  # draft 4: a number since then
+    draft = "http://json-schema.org/draft-04/schema#"
+    world.add_source("ci", {"all": ROUTE}, schema={"$schema": draft, "type": "object", "properties": {"n": part}})
+    with pytest.raises(InvalidBody) as refusal:
+        accept(world, b'{"n": 3}')
+    assert [error.field for error in refusal.value.errors] == ["n"]
+
+
+def test_ids_of_which_a_part_is_lost_are_told_apart_by_their_bodies(world):
+    """Half a character pair can't be kept: two such ids would look alike."""
+    world.add_source("ci", {"all": ROUTE}, id="body.id")
+    for half in (rb"\ud801", rb"\udb01"):
+        outcome = accept(world, b'{"text": "hi", "id": "%b"}' % half)
+        assert (outcome.name, outcome.duplicate) == ("sent", False)
+    assert len(world.omni.accepted) == 2
 
 
 def test_without_a_configuration_the_sender_may_try_again(world):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from relay.decoding import LOST
 from relay.inbound import InboundRequest
 
 EventId = Callable[[InboundRequest, Any], str | None]
@@ -74,8 +75,9 @@ def _first(body: Any, names: Iterable[str]) -> str | None:
 
 
 def _text(value: Any) -> str | None:
+    """None for what tells nothing apart: an empty text, or one of which a part is lost."""
     if isinstance(value, str):
-        return bounded(value) if value else None
+        return bounded(value) if value and LOST not in value else None
     return bounded(str(value)) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

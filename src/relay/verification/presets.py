@@ -42,6 +42,7 @@ class Preset:
         delivery: queued for senders that are in a hurry or never try again.
         content: what the bodies are.
         unused_secrets: headers that hold a secret or signature which the scheme doesn't look at.
+        has_secret: False for a sender that proves itself by a public certificate.
         item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
     """
 
@@ -51,6 +52,7 @@ class Preset:
     event_id: EventId = event_ids.unnamed
     delivery: Delivery = "direct"
     content: Content = "json"
+    has_secret: bool = True
     item_id: str | None = None
     unused_secrets: tuple[str, ...] = ()
 
@@ -153,6 +155,7 @@ _ROWS = (
         scheme=SnsScheme(),
         settings=SnsSettings,
         event_id=event_ids.from_body("MessageId"),
+        has_secret=False,
     ),
     Preset(name="bearer", scheme=AuthorizationScheme(auth="bearer"), content="json-or-form"),
     Preset(name="basic", scheme=AuthorizationScheme(auth="basic"), content="json-or-form"),

@@ -20,6 +20,10 @@ CONFIG: dict[str, Any] = {
         "ci": {"verify": "bearer", "routes": {"failed": ROUTE}},
     },
 }
+ALARMS = {  # SNS has no secret
+    "verify": {"preset": "sns", "topic_arns": ["arn:aws:sns:eu-central-1:123456789012:alarms"]},
+    "routes": {"all": ROUTE},
+}
 SECRETS = {"sources": {"github": ["new-secret", "old-secret"], "ci": "token"}}
 
 Push = Callable[..., int]
@@ -159,3 +163,28 @@ def test_where_aws_refuses_the_command_says_so(push: Push, monkeypatch: pytest.M
 
     assert push() == 1
     assert capsys.readouterr().err.startswith("AWS: ")
+
+
+def test_what_is_still_missing_is_named_until_it_was_pushed_once(
+    ssm: Any, push: Push, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OMNI_AUTHORIZATION")
+    assert push(CONFIG | {"sources": CONFIG["sources"] | {"alarms": ALARMS}}, {"sources": {"ci": "token"}}) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in said] == [
+        f"missing {PREFIX}/omni/authorization",
+        f"missing {PREFIX}/sources/github/secrets",
+    ]
+    assert "OMNI_AUTHORIZATION" in said[0]
+
+    monkeypatch.setenv("OMNI_AUTHORIZATION", "App key")
+    push()
+    push(CONFIG, {})
+    assert capsys.readouterr().err == ""
+
+
+def test_of_a_scenario_with_a_flow_for_the_sandbox_the_key_is_pushed(ssm: Any, push: Push) -> None:
+    scenarios = {"incident": {"key": "KEY-1", "flow": ["SMS"]}}
+    assert push(CONFIG | {"scenarios": scenarios}) == 0
+    assert stored(ssm)["scenarios/incident"]["Value"] == "KEY-1"
+    assert push(CONFIG | {"scenarios": {"incident": {"kee": "KEY-1"}}}) == 2

@@ -1,0 +1,31 @@
+"""Validation errors in plain words: what was expected, never what came, which may be a secret or an address."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# By Pydantic's names of errors; what is not here keeps its own words.
+_EXPECTED: Mapping[str, str] = {
+    "missing": "expected a value",
+    "extra_forbidden": "there is no such field",
+    "model_type": "expected an object",
+    "model_attributes_type": "expected an object",
+    "dict_type": "expected an object",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "string_type": "expected a text",
+    "too_short": "expected at least {min_length}",
+    "too_long": "expected at most {max_length}",
+    "string_too_short": "expected at least {min_length} characters",
+    "string_too_long": "expected at most {max_length} characters",
+    "string_pattern_mismatch": "expected a text like {pattern}",
+}
+
+
+def expected(error: "ErrorDetails") -> str:
+    """Of an error made with its context, but without its input."""
+    if error["type"] in _EXPECTED:
+        return _EXPECTED[error["type"]].format_map(error.get("ctx", {}))
+    return error["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
