@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from relay.problems import FieldError, InvalidBody, field_path
@@ -25,22 +26,18 @@ class BodySchema:
 
     def check(self, body: Any) -> None:
         """Raises InvalidBody with the fields that don't fit; their values are not repeated."""
-        if self._refusal(self.definition, body) is None:
-            return
-        errors: list[FieldError] = []
-        for error in self._errors(self.definition, body, (), _Looks()):
-            errors.append(error)
-            if len(errors) == MAX_ERRORS:
-                break
-        raise InvalidBody("The body doesn't fit the source's schema; see errors.", errors=errors)
+        errors = self._errors(self.definition, body, (), _Looks())
+        if errors:
+            raise InvalidBody("The body doesn't fit the source's schema; see errors.", errors=errors)
 
-    def _errors(self, schema: Any, value: Any, path: _Path, looks: "_Looks") -> Iterator[FieldError]:
+    def _errors(self, schema: Any, value: Any, path: _Path, looks: "_Looks") -> list[FieldError]:
         """Field by field, since a validator of this kind stops at the first mistake."""
         refusal = self._refusal(schema, value) if looks.one_more() else None
         if refusal is None:
-            return
-        inner = [*self._own(schema, value, path), *self._parts(schema, value, path, looks)]
-        yield from inner or [FieldError(field_path((*path, *_path(refusal.path))), _words(refusal))]
+            return []
+        inner = chain(self._own(schema, value, path), self._parts(schema, value, path, looks))
+        whole = FieldError(field_path((*path, *_path(refusal.path))), _words(refusal))
+        return list(islice(inner, MAX_ERRORS)) or [whole]
 
     def _own(self, schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[FieldError]:
         """Fields that are missing, and fields that should be."""
