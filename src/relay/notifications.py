@@ -22,6 +22,7 @@ from omni.contents import CONTENT_FIELDS
 from omni.models import AdvancedRequest
 from relay.destinations import Destination, DestinationProblem, parse_destination
 from relay.urls import UnsafeUrl, check_public_url
+from relay.wording import expected
 
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
 TEXT_CHARS = 20_000
@@ -84,9 +85,9 @@ class Notification(BaseModel):
         try:
             AdvancedRequest.model_validate({"destinations": (), **(value or {})})
         except ValidationError as problem:
-            first = problem.errors(include_url=False, include_input=False, include_context=False)[0]
+            first = problem.errors(include_url=False, include_input=False)[0]
             path = ".".join(str(part) for part in first["loc"][:2])
-            raise ValueError(f"{path}: {first['msg']}") from None
+            raise ValueError(f"{path}: {expected(first)}") from None
         return value
 
     @field_validator("notify_url")

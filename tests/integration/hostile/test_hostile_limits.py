@@ -59,9 +59,9 @@ def message(**fields: Any) -> dict[str, Any]:
     ("fields", "problem"),
     [
         ({"to": phones(MAX_DESTINATIONS + 1)}, f"to: expected at most {MAX_DESTINATIONS} destinations"),
-        ({"text": "x" * 20_001}, "text: String should have at most 20000 characters"),
-        ({"subject": "x" * 1_001}, "subject: String should have at most 1000 characters"),
-        ({"callbackData": "x" * 4_001}, "callbackData: String should have at most 4000 characters"),
+        ({"text": "x" * 20_001}, "text: expected at most 20000 characters"),
+        ({"subject": "x" * 1_001}, "subject: expected at most 1000 characters"),
+        ({"callbackData": "x" * 4_001}, "callbackData: expected at most 4000 characters"),
         ({f"f{n}": n for n in range(40)}, "(body): expected at most 30 fields"),
         ({"channels": {f"f{n}": {} for n in range(40)}}, "(body): expected at most 30 fields"),
         ({"channels": {"destinations": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
@@ -69,7 +69,7 @@ def message(**fields: Any) -> dict[str, Any]:
         ({"channels": {"bulk_id": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
         (
             {"channels": {"sms": {"validityPeriod": "long"}}},
-            "channels: sms.validityPeriod: Input should be a valid integer",
+            "channels: sms.validityPeriod: expected a valid integer",
         ),
         ({"notifyUrl": "http://169.254.169.254/"}, "notifyUrl: expected https"),
         ({"notifyUrl": "https://localhost/"}, "notifyUrl: expected the name or address of a public host"),
