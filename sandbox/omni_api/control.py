@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.omni_api.clock import MAX_TIME_SCALE
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import FaultOrder
+from sandbox.omni_api.faults import order_model
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
 from sandbox.omni_api.state import State
@@ -73,7 +73,8 @@ def show_faults(state: State, _: Request, __: bytes) -> Response:
 
 
 def order_fault(state: State, _: Request, body: bytes) -> Response:
-    state.faults.add(_read(FaultOrder, body).order)
+    content = parse_json(body)
+    state.faults.add(_validated(order_model(content), content))
     return JSONResponse(state.faults.view(), 201)
 
 
@@ -87,13 +88,13 @@ def show_clock(state: State, _: Request, __: bytes) -> Response:
 
 
 def set_clock(state: State, _: Request, body: bytes) -> Response:
-    state.clock.rescale(_read(ClockOrder, body).time_scale)
+    state.clock.rescale(_validated(ClockOrder, parse_json(body)).time_scale)
     state.scheduler.rescaled()
     return JSONResponse({"timeScale": state.clock.scale})
 
 
 def add_trail(state: State, _: Request, body: bytes) -> Response:
-    order = _read(TrailOrder, body)
+    order = _validated(TrailOrder, parse_json(body))
     parts: Mapping[str, Any] = order.model_extra or {}
     for message_id in order.message_ids:
         state.store.add_trail(message_id, parts)
@@ -120,11 +121,10 @@ ROUTES: Final[tuple[tuple[str, str, Control], ...]] = (
 )
 
 
-def _read(model: type[M], body: bytes) -> M:
-    content = parse_json(body)
+def _validated(model: type[M], content: object) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise ApiError(400, f"{where}: {first['msg']}") from error
+        raise ApiError(400, f"{where}: {first['msg'].replace('Input should be', 'expected')}") from error

@@ -160,18 +160,23 @@ def test_a_trail_is_merged_whether_it_comes_before_or_after_the_message(sandbox:
 
 
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("path", "body", "said"),
     [
-        ("/sandbox/faults", b"{"),
-        ("/sandbox/faults", b'{"kind":"explode"}'),
-        ("/sandbox/clock", b'{"timeScale":0}'),
-        ("/sandbox/clock", b'{"timeScale":1e999}'),
-        ("/sandbox/trail", b'{"messageIds":"x"}'),
-        ("/sandbox/trail", b"[" * 100_000),
+        ("/sandbox/faults", b"{", ""),
+        ("/sandbox/faults", b"[]", "body: "),
+        ("/sandbox/faults", b'{"kind":"explode"}', "kind: expected 'status', 'timeout'"),
+        ("/sandbox/faults", b'{"kind":"status","status":9}', "status: expected greater than or equal to 200"),
+        ("/sandbox/faults", b'{"kind":"random","rate":2}', "rate: expected less than or equal to 1"),
+        ("/sandbox/clock", b'{"timeScale":0}', "timeScale: expected greater than 0"),
+        ("/sandbox/clock", b'{"timeScale":1e999}', ""),
+        ("/sandbox/trail", b'{"messageIds":"x"}', "messageIds: expected a valid list"),
+        ("/sandbox/trail", b"[" * 100_000, ""),
     ],
 )
-def test_a_control_call_that_makes_no_sense_is_a_400(sandbox: Any, path: str, body: bytes) -> None:
-    assert sandbox.ask("POST", path, body).status == 400
+def test_a_control_call_that_makes_no_sense_is_a_400(sandbox: Any, path: str, body: bytes, said: str) -> None:
+    answer = sandbox.ask("POST", path, body)
+    assert answer.status == 400
+    assert said in answer.body.decode()
 
 
 def test_health_waits_for_the_rest_of_the_stack(start_sandbox: Any) -> None:

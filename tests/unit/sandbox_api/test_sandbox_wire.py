@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import Fault, FaultOrder, Faults, RandomFault
+from sandbox.omni_api.faults import Fault, Faults, RandomFault, order_model
 from sandbox.omni_api.settings import DEFAULT_CREDENTIALS, SettingsError, settings_from
 from sandbox.omni_api.wire import Format, authorize, canonical_credential, parse_json, wanted_format
 from sandbox.omni_api.xml import BadXml, parse_xml, render_xml
@@ -111,7 +111,7 @@ def test_json_that_is_not_quite_json_is_refused(body: bytes) -> None:
 
 def drawn(order: Any, turns: int = 1000) -> list[str | None]:
     faults = Faults()
-    faults.add(FaultOrder.model_validate(order).order)
+    faults.add(order_model(order).model_validate(order))
     drawn_faults = (faults.draw() for _ in range(turns))
     return [None if fault is None else fault.kind for fault in drawn_faults]
 
@@ -160,7 +160,7 @@ def test_counted_faults_come_first_and_in_their_order() -> None:
 )
 def test_a_fault_that_makes_no_sense_is_refused(order: Any) -> None:
     with pytest.raises(ValidationError):
-        FaultOrder.model_validate(order)
+        order_model(order).model_validate(order)
 
 
 def test_the_scenarios_of_a_configuration_are_read(tmp_path: Path) -> None:
