@@ -1,6 +1,7 @@
 """Writes relay.yaml and its secrets into SSM: what changed, and nothing else; what is gone from the file is deleted."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
@@ -43,7 +44,8 @@ def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter]) -> Ch
 
 
 def _needed(wanted: Sequence[Parameter], prefix: str) -> set[str]:
-    settings = {p.name: json.loads(p.value) for p in wanted if p.name.endswith("/settings")}
+    of_sources = re.compile(rf"{re.escape(prefix)}/sources/[^/]+/settings")
+    settings = {p.name: json.loads(p.value) for p in wanted if of_sources.fullmatch(p.name)}
     with_secret = (name for name, given in settings.items() if parse(given["verify"]).preset.has_secret)
     secrets = (f"{name.removesuffix('settings')}secrets" for name in with_secret)
     return {f"{prefix}/omni/base-url", f"{prefix}/omni/authorization", *secrets}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HELD_SECONDS = 300  # what was looked at stays hidden that long, should the command die
 BATCH = 10  # SQS gives no more at once
-QUIET_RECEIVES = 2  # so many empty answers in a row, and the queue is taken to be through
+QUIET_RECEIVES = 2  # so many empty answers, nothing new in between, and the queue is taken to be through
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ from sandbox.samples import relayed_samples
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.ports import PortInUse, Ports
 from sandbox.stack.settings import PROJECT, StackError, StackSettings
-from sandbox.stack.stack import Stack
+from sandbox.stack.stack import Stack, StackStopped
 
 MISTAKE = 2
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Unusable(Exception):
@@ -104,15 +104,24 @@ def _curl(stack: Stack) -> Iterator[str]:
         yield f"    {stack.relay_url}/webhooks/alertmanager"
 
 
-class _Stopped(BaseException):
-    """Somebody asked for it, at whatever moment."""
+class _Ending:
+    """What a signal does: it stops the stack, at whatever moment it comes."""
 
+    def __init__(self) -> None:
+        self._asked = False
+        self._stack: Stack | None = None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask)
 
-def _stop_on_signal(*_: object) -> None:
-    """Once: stopping must not be disturbed."""
-    for number in _ENDINGS:
-        signal.signal(number, lambda *_: None)
-    raise _Stopped
+    def stops(self, stack: Stack) -> None:
+        self._stack = stack
+        if self._asked:
+            stack.stop()
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+        if self._stack is not None:
+            self._stack.stop()
 
 
 def _relayed(stack: Stack) -> Iterator[str]:
@@ -126,23 +135,26 @@ def _relayed(stack: Stack) -> Iterator[str]:
     yield from lines
 
 
-def _serve(settings: StackSettings) -> None:
+def _serve(settings: StackSettings, ending: _Ending) -> None:
     """Raises StackError when a part ends by itself, besides what Stack raises."""
     print("Starting …", flush=True)
-    with Stack(settings) as stack:
-        for line in _relayed(stack):
+    made = Stack(settings)
+    ending.stops(made)
+    with made as stack:
+        for line in chain(_relayed(stack), [guide(stack)]):
+            if stack.stopping:
+                break
             print(line, flush=True)
-        print(guide(stack), flush=True)
         stack.wait()
 
 
 def main() -> int:
     """Until Ctrl-C or SIGTERM; 2 where something has to be put right first."""
-    for number in _ENDINGS:
-        signal.signal(number, _stop_on_signal)
+    ending = _Ending()
     try:
-        _serve(settings_from_environment())
-    except _Stopped:
+        _serve(settings_from_environment(), ending)
+        print("Stopped.", flush=True)
+    except StackStopped:
         print("Stopped.", flush=True)
     except Mistakes as mistakes:
         print("The configuration has mistakes:", *mistakes.lines, sep="\n  ", file=sys.stderr)

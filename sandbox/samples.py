@@ -60,7 +60,7 @@ def _line(stack: Stack, answer: events.Answer, deadline: float) -> str:
 def _delivered(stack: Stack, event_id: str, dispatches: int, deadline: float) -> list[str]:
     """The statuses of the event's messages, as far as they are sent in time."""
     sent: dict[str, list[str]] = {}
-    while len(sent) < dispatches and time.monotonic() < deadline:
+    while len(sent) < dispatches and time.monotonic() < deadline and not stack.stopping:
         sent = {}
         for record in stack.log_records(DELIVERY):
             if record.get("event_id") == event_id and record.get("outcome") == "sent":

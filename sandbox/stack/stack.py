@@ -9,7 +9,7 @@ import threading
 from asyncio import FIRST_COMPLETED
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,14 +25,19 @@ from sandbox.stack.specs import Template
 _T = TypeVar("_T")
 
 
+class StackStopped(Exception):
+    """It was stopped while it started."""
+
+
 class Stack:
     """A context manager; what it starts lives in a thread of its own, so that tests and terminals use it alike.
 
-    Raises PortInUse when made; TemplateError, cli.parameters.Mistakes and StackError when entered.
+    Raises PortInUse when made; TemplateError, cli.parameters.Mistakes, StackError and StackStopped when entered.
     """
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
+        self.stopping = False
         self._listeners = _bound(settings)
         urls = {name: f"http://{settings.local_host}:{port_of(bound)}" for name, bound in self._listeners.items()}
         self.relay_url, self.sandbox_url = urls["relay"], urls["sandbox"]
@@ -61,14 +66,20 @@ class Stack:
     def close(self) -> None:
         """Leaves no process behind. Needed only for a stack that was made and never entered."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self.stop()
             self._thread.join()
         self._loop.close()
         for listener in self._listeners.values():
             listener.close()
 
+    def stop(self) -> None:
+        """Asks for the end, from any thread or signal handler, and doesn't wait for it."""
+        self.stopping = True
+        with suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
     def wait(self) -> None:
-        """Until the stack is closed. Raises StackError when a part of it ends by itself, and all has been stopped."""
+        """Until it is asked to stop. Raises StackError when a part of it ends by itself, which stops the others."""
         self._ended.result()
 
     @property
@@ -129,7 +140,7 @@ class Stack:
             await asyncio.wait({starting, stopping}, return_when=FIRST_COMPLETED)
             starting.cancel()
             await asyncio.wait({starting})
-            error = None if starting.cancelled() else starting.exception()
+            error = StackStopped() if starting.cancelled() else starting.exception()
             if error is not None:
                 self._started.set_exception(error)
                 return

@@ -78,7 +78,7 @@ class SsmConfiguration:
         """Raises UnknownScenario, or ConfigurationUnavailable when SSM fails without a last good value."""
         parameter = f"scenarios/{name}"
         if self._is_old(self._named_expires) or parameter not in self._named:
-            if self._misses.get(name, 0.0) > self._clock():
+            if self._is_ahead(self._misses.get(name, 0.0)):
                 raise UnknownScenario(name)
             self._refresh((name,))
         if parameter not in self._named:
@@ -123,7 +123,11 @@ class SsmConfiguration:
         self._named, self._named_expires = named, self._clock() + (self._ttl if named else STALE_SECONDS)
 
     def _is_old(self, expires: float) -> bool:
-        return self._clock() >= max(expires, self._down_until)
+        return not self._is_ahead(max(expires, self._down_until))
+
+    def _is_ahead(self, moment: float) -> bool:
+        """What lies further ahead than it ever was put shows that the clock was set back."""
+        return 0 < moment - self._clock() <= max(self._ttl, STALE_SECONDS)
 
     def _serve_stale(self) -> None:
         self._down_until = self._clock() + STALE_SECONDS

@@ -18,12 +18,13 @@ from aws.configuration import OmniAccount
 from omni.client import OmniClient
 from omni.errors import AnswerError, MalformedAnswer, ServerError, TransportError
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
-from relay.ports import BreakerOpen, ConfigurationUnavailable
+from relay.ports import BreakerOpen, ConfigurationUnavailable, NoTimeLeft
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CIRCUIT = "circuit#omni"
+LEAST_SECONDS = 0.5  # less is not worth starting, and its end would be taken for OMNI's failure
 # An answer that refuses us (401, 429, 400) shows that OMNI is up: only its being down opens the circuit.
 _DOWN = (TransportError, ServerError, MalformedAnswer)
 
@@ -92,7 +93,9 @@ class OmniBreaker:
         self, client: OmniClient, request: TextRequest | AdvancedRequest, until: float
     ) -> OmniResponse | AnswerError:
         """A refusal is returned, not raised: to the circuit it is a success, which ends a streak and a probe."""
-        deadline = max(0.0, until - time.monotonic())  # reading configuration and circuit took their part
+        deadline = until - time.monotonic()  # reading configuration and circuit took their part
+        if deadline < LEAST_SECONDS:
+            raise NoTimeLeft
         try:
             with self._span("omni"):
                 if isinstance(request, TextRequest):

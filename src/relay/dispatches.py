@@ -93,7 +93,7 @@ def dispatches_of(
     route: str,
     item: str = "",
     limit: int,
-    installation: str = "",
+    installation: str,
 ) -> Iterator[Dispatch]:
     """The dispatches of one notification, each of at most `limit` destinations.
 

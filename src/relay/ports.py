@@ -44,6 +44,10 @@ class BreakerOpen(Exception):
     """OMNI has been failing: not tried, so as not to wait for one more time-out."""
 
 
+class NoTimeLeft(Exception):
+    """Getting ready took the call's time: OMNI was not called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Once:
     """The result of an action that ran now, or (`duplicate`) ran before."""
@@ -80,7 +84,7 @@ class OmniGateway(Protocol):
     """OMNI behind its circuit breaker."""
 
     def send(self, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
-        """Sends within `deadline` seconds. Raises omni.errors.OmniError, BreakerOpen or ConfigurationUnavailable."""
+        """Sends within `deadline` seconds. Raises OmniError, BreakerOpen, NoTimeLeft, ConfigurationUnavailable."""
         ...
 
 

@@ -49,9 +49,7 @@ class _RouteFailed(Exception):
         self.misrouted = Misrouted(reason, f"route {route}: {detail}")
 
 
-def route(
-    event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str], installation: str = ""
-) -> Routed:
+def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str], installation: str) -> Routed:
     """Runs all routes of the source; one route's failure leaves the others' dispatches standing.
 
     Args:

@@ -1,11 +1,12 @@
 """A firing of a schedule: one notification, a list of them, or an event for a source's routes."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from relay.dispatches import derive_id
 from relay.events import Event
 from relay.ports import Configuration
 from relay.problems import FieldError, InvalidBody
@@ -54,11 +55,13 @@ def events_of(firing: Firing, now: datetime) -> list[Event]:
     ]
 
 
-def _apart(ids: Sequence[str]) -> Iterator[str]:
+def _apart(ids: Sequence[str]) -> list[str]:
     """An id that several notifications of a firing bear is the firing's: their place in the list tells them apart."""
     counts = Counter(ids)
-    for place, own_id in enumerate(ids):
-        yield f"{own_id}/{place}" if counts[own_id] > 1 else own_id
+    apart = [f"{own_id}/{place}" if counts[own_id] > 1 else own_id for place, own_id in enumerate(ids)]
+    if len(set(apart)) == len(apart):
+        return apart
+    return [derive_id(own_id, str(place)) for place, own_id in enumerate(ids)]
 
 
 def _headers(payload: Mapping[str, Any]) -> dict[str, str]:

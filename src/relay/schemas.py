@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.validation import SchemaValidationError
 
 MAX_ERRORS = 20  # are enough to correct a body by
-MAX_LOOKS = 20
+MAX_LOOKS = 20  # parts of a body that are looked at by themselves: each costs a compilation of some milliseconds
+_HOMES = ("definitions", "$defs")
+_LOCAL = tuple(f"#/{home}/" for home in _HOMES)
+_SHARED = ("$schema", *_HOMES)  # what a part needs of the whole
 _Path = tuple[int | str, ...]
 
 
@@ -40,7 +43,7 @@ class BodySchema:
         return list(islice(inner, MAX_ERRORS)) or [whole]
 
     def _own(self, schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[FieldError]:
-        """Fields that are missing, and fields that should be."""
+        """Fields that the schema requires and the body lacks, and those that it doesn't know."""
         if not isinstance(value, Mapping):
             return
         for name in schema.get("required", ()):
@@ -52,37 +55,40 @@ class BodySchema:
                     yield FieldError(field_path((*path, name)), "is not a field of this schema")
 
     def _parts(self, schema: Mapping[str, Any], value: Any, path: _Path, looks: "_Looks") -> Iterator[FieldError]:
-        """What is wrong within the fields, or the items of a list."""
+        """What is wrong within the fields, or within a list's first items."""
         rules: dict[int | str, Any] = {}
         if isinstance(value, Mapping):
-            rules = {name: rule for name, rule in schema.get("properties", {}).items() if name in value}
-        elif isinstance(value, list) and isinstance(schema.get("items"), Mapping):
-            rules = dict.fromkeys(range(len(value)), schema["items"])
+            rules = {name: self._resolved(rule) for name, rule in schema.get("properties", {}).items() if name in value}
+        elif isinstance(value, list):
+            rules = dict.fromkeys(range(min(len(value), MAX_LOOKS)), self._resolved(schema.get("items")))
         for name, rule in rules.items():
-            if self._stands_alone(rule):
+            if rule is not None:
                 yield from self._errors(rule, value[name], (*path, name), looks)
 
-    @staticmethod
-    def _stands_alone(rule: Any) -> bool:
-        """A part that refers to others says nothing without them; the whole has found its mistake already."""
-        return isinstance(rule, Mapping) and not any(_references(rule))
+    def _resolved(self, rule: Any) -> Mapping[str, Any] | None:
+        """A part of the schema as one that stands alone; None where it can't, or where there is nothing to look at."""
+        if isinstance(rule, Mapping) and "$ref" in rule:
+            home, _, name = str(rule["$ref"]).removeprefix("#/").partition("/")
+            rule = self.definition.get(home, {}).get(name) if home in _HOMES else None
+        if not isinstance(rule, Mapping) or not all(reference.startswith(_LOCAL) for reference in _references(rule)):
+            return None
+        return {**rule, **{name: self.definition[name] for name in _SHARED if name in self.definition}}
 
     def _refusal(self, schema: Mapping[str, Any], value: Any) -> "SchemaValidationError | None":
         from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 
-        draft = {"$schema": self.definition["$schema"]} if "$schema" in self.definition else {}
         try:
-            validate(event=value, schema={**schema, **draft})
+            validate(event=value, schema=dict(schema))
         except SchemaValidationError as problem:
             return problem
         return None
 
 
 class _Looks:
-    """So many parts are looked at: each costs a compilation, and a body may have thousands."""
+    """How many parts may still be looked at: a body may have thousands."""
 
-    def __init__(self, most: int = MAX_LOOKS) -> None:
-        self._left = most
+    def __init__(self) -> None:
+        self._left = MAX_LOOKS
 
     def one_more(self) -> bool:
         self._left -= 1

@@ -21,6 +21,7 @@ from relay.ports import (
     ConfigurationUnavailable,
     Ledger,
     LedgerUnavailable,
+    NoTimeLeft,
     OmniGateway,
     Outbox,
     QueueUnavailable,
@@ -105,7 +106,9 @@ class Sender:
         """Without the messages that were sent under their former ids after all, which from now on can't be."""
         if not any(message.was for message in dispatch.messages):
             return dispatch
-        closed = Settled(parked="a replay sends it under other ids").model_dump(mode="json")
+        closed = Settled(parked=f"{Reason.MESSAGES_REJECTED}: a replay sends them under other ids").model_dump(
+            mode="json"
+        )
         sent: set[str] = set()
         for former in dispatch.former:
             settled = Settled.model_validate(self.ledger.once("send", former, lambda: closed).result)
@@ -134,6 +137,8 @@ class Sender:
             return self._refused(dispatch, tries, started, Reason.UNKNOWN_SCENARIO, detail)
         except BreakerOpen:
             raise Deferred("breaker_open") from None
+        except NoTimeLeft:
+            raise Deferred("no_time_left") from None
         except ConfigurationUnavailable:
             raise Deferred("configuration_unavailable") from None
         except AnswerMismatch:
@@ -161,7 +166,9 @@ class Sender:
         try:
             if again:
                 self.requeue(dispatch.narrowed(again), tries, condition)
-            for reason, messages in receipt.parked().items():
+            # What was refused goes last: its replay closes this dispatch, and all else of it must be stored by then.
+            parts = sorted(receipt.parked().items(), key=lambda part: part[0] is Reason.MESSAGES_REJECTED)
+            for reason, messages in parts:
                 self._park(dispatch.narrowed(messages), tries, reason, _statuses(receipt, messages))
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None

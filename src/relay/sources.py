@@ -268,4 +268,5 @@ def _mistake(problem: ValueError, source: str, route: str | None, field: str) ->
     parts = [str(part) for part in first["loc"] if not isinstance(part, str) or _FIELD.match(part)]
     path = ".".join([field, *parts] if field else parts)
     hint = "; docs/configuration.md lists them" if first["type"] == "extra_forbidden" else ""
-    return ConfigurationMistake(source, route, path, expected(first) + hint)
+    words = expected(first).replace("an object", "a mapping")  # as YAML calls it
+    return ConfigurationMistake(source, route, path, words + hint)

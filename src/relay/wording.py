@@ -11,16 +11,15 @@ _EXPECTED: Mapping[str, str] = {
     "missing": "expected a value",
     "extra_forbidden": "there is no such field",
     "model_type": "expected an object",
-    "model_attributes_type": "expected an object",
     "dict_type": "expected an object",
     "list_type": "expected a list",
     "tuple_type": "expected a list",
     "string_type": "expected a text",
-    "too_short": "expected at least {min_length}",
-    "too_long": "expected at most {max_length}",
-    "string_too_short": "expected at least {min_length} characters",
-    "string_too_long": "expected at most {max_length} characters",
-    "string_pattern_mismatch": "expected a text like {pattern}",
+    "too_short": "expected {min_length} or more",
+    "too_long": "expected {max_length} or fewer",
+    "string_too_short": "expected {min_length} characters or more",
+    "string_too_long": "expected {max_length} characters or fewer",
+    "string_pattern_mismatch": "expected a text that matches {pattern}",
 }
 
 

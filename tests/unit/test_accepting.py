@@ -135,7 +135,7 @@ ORDER = {
     [
         ({"total": "x", "q": 1}, {"id": "is missing", "lines": "is missing", "q": "", "total": "number"}),
         ({"id": 5, "total": 1, "lines": [{"sku": 1}, {}]}, {"id": "string", "total": "minimum 3", "lines[1].sku": ""}),
-        ({"id": "a", "total": 5, "lines": [], "to": {}}, {"to": "required"}),
+        ({"id": "a", "total": 5, "lines": [], "to": {}}, {"to.city": "is missing"}),
         ([], {"(body)": "type object"}),
         ({"id": "a", "total": 5, "lines": [{}] * 5_000}, {f"lines[{n}].sku": "" for n in range(16)}),
     ],

@@ -221,6 +221,30 @@ def test_a_refused_message_gets_a_new_id_whatever_became_of_the_others(world: Wo
     assert ONE in world.omni.accepted.values()
 
 
+@pytest.mark.parametrize("confirmed", [0, 1])
+def test_what_omni_may_have_taken_is_not_lost_when_the_refused_part_is_replayed_first(
+    world: World, confirmed: int
+) -> None:
+    """The function fails while it parks the two parts, one after the other, and a replay comes before its retry."""
+    park, confirmations = world.outbox.park, iter([True] * confirmed + [False])
+
+    def lossy(parked: Parked) -> None:
+        park(parked)
+        if not next(confirmations, True):
+            raise QueueUnavailable
+
+    world.outbox.park = lossy  # type: ignore[method-assign]
+    world.omni.statuses = {ONE: BLOCKLISTED, TWO: NEW_GROUP}
+    both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
+    world.relayer.relay(an_event(), world.add_source("ci", {"all": both}, delivery="queued"))
+    item, _ = world.outbox.queue.pop()
+    assert isinstance(deliver(world, item.model_dump_json(by_alias=True)), Postponed)
+    world.omni.statuses.clear()
+    replay_all(world)
+    assert deliver(world, item.model_dump_json(by_alias=True)) is None
+    assert sorted(world.omni.accepted.values()) == [ONE, TWO]
+
+
 def test_an_event_whose_body_is_null_goes_back_too(world: World) -> None:
     world.relayer.relay(an_event(None), world.add_source("ci", {"one": ROUTE, "all": BROKEN}))
     world.add_source("ci", {"one": ROUTE, "all": ROUTE | {"to": [{"phone": f"+{TWO}"}]}})

@@ -57,6 +57,13 @@ def test_notifications_of_a_list_that_bear_the_same_id_are_all_sent_once(world):
     assert len(world.omni.accepted) == 3
 
 
+def test_not_even_an_id_that_looks_like_a_place_swallows_another(world):
+    notes = [NOTE | {"id": own_id, "text": text} for own_id, text in (("x", "a"), ("x", "b"), ("x/0", "c"))]
+    fire(world, notes)
+    fire(world, notes, "request-2")
+    assert world.sent_texts == ["a", "b", "c"]
+
+
 def test_nothing_of_a_list_is_sent_when_one_of_it_is_wrong(world):
     with pytest.raises(InvalidBody):
         fire(world, [NOTE, {"text": "no recipient"}])

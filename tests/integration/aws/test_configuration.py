@@ -215,3 +215,11 @@ def test_a_source_that_is_announced_but_not_there_is_not_read_at_every_request(s
     ssm.calls.clear()
     assert [configuration.source("ci") for _ in range(50)] == [None] * 50
     assert ssm.calls["GetParametersByPath"] == 1
+
+
+def test_a_clock_that_was_set_back_keeps_no_secret_alive(ssm, configuration, time):
+    ssm.push()
+    assert configuration.source("many").secrets == ("old-secret", "new-secret")
+    ssm.push(secrets={"sources": {"ci": "local-secret", "many": ["new-secret"]}})
+    time[0] -= 86_400
+    assert configuration.source("many").secrets == ("new-secret",)

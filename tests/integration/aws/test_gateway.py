@@ -1,5 +1,6 @@
 """The circuit breaker on a real table: OMNI's being down opens it, OMNI's refusals don't, and end a probe."""
 
+from itertools import count
 from types import SimpleNamespace
 
 import boto3
@@ -10,7 +11,7 @@ from aws.configuration import OmniAccount
 from aws.gateway import OmniBreaker
 from omni.errors import BadRequest, ServerError, Unauthorized
 from omni.models import OmniResponse, TextRequest
-from relay.ports import BreakerOpen
+from relay.ports import BreakerOpen, NoTimeLeft
 
 REQUEST = TextRequest(destinations=(), text="hi")
 DOWN, REFUSED, WELL = ServerError(500), Unauthorized(401), OmniResponse(messages=())
@@ -107,7 +108,16 @@ def test_a_probe_that_gets_any_answer_closes_the_circuit(breaker, answer, monkey
 
 
 def test_what_reading_the_circuit_takes_is_taken_from_the_call(breaker, monkeypatch):
-    times = iter([100.0, 100.7])
+    times = iter([100.0, 100.2])
     monkeypatch.setattr("aws.gateway.time", SimpleNamespace(monotonic=lambda: next(times)))
     send(breaker, WELL)
-    assert breaker.deadlines == [pytest.approx(0.3)]
+    assert breaker.deadlines == [pytest.approx(0.8)]
+
+
+def test_when_it_takes_the_whole_call_omni_is_not_called_nor_taken_for_down(breaker, monkeypatch):
+    times = count(100, 0.7)
+    monkeypatch.setattr("aws.gateway.time", SimpleNamespace(monotonic=lambda: next(times)))
+    for _ in range(6):
+        with pytest.raises(NoTimeLeft):
+            breaker.send(REQUEST, 1)
+    assert (breaker.deadlines, breaker.moves) == ([], [])

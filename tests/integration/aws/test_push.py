@@ -188,3 +188,12 @@ def test_of_a_scenario_with_a_flow_for_the_sandbox_the_key_is_pushed(ssm: Any, p
     assert push(CONFIG | {"scenarios": scenarios}) == 0
     assert stored(ssm)["scenarios/incident"]["Value"] == "KEY-1"
     assert push(CONFIG | {"scenarios": {"incident": {"kee": "KEY-1"}}}) == 2
+
+
+def test_routes_and_scenarios_may_be_called_settings_or_secrets(ssm: Any, push: Push) -> None:
+    named = {"verify": "github", "routes": {"settings": ROUTE | {"scenario": "secrets"}, "secrets": ROUTE}}
+    scenarios = {"incident": "KEY-1", "settings": "KEY-2", "secrets": "KEY-3"}
+    assert push({"scenarios": scenarios, "sources": {"settings": named}}, {"sources": {"settings": "one"}}) == 0
+    source = SsmConfiguration(ssm, PREFIX, 300).source("settings")
+    assert source is not None
+    assert [route.name for route in source.routes] == ["secrets", "settings"]

@@ -59,9 +59,9 @@ def message(**fields: Any) -> dict[str, Any]:
     ("fields", "problem"),
     [
         ({"to": phones(MAX_DESTINATIONS + 1)}, f"to: expected at most {MAX_DESTINATIONS} destinations"),
-        ({"text": "x" * 20_001}, "text: expected at most 20000 characters"),
-        ({"subject": "x" * 1_001}, "subject: expected at most 1000 characters"),
-        ({"callbackData": "x" * 4_001}, "callbackData: expected at most 4000 characters"),
+        ({"text": "x" * 20_001}, "text: expected 20000 characters or fewer"),
+        ({"subject": "x" * 1_001}, "subject: expected 1000 characters or fewer"),
+        ({"callbackData": "x" * 4_001}, "callbackData: expected 4000 characters or fewer"),
         ({f"f{n}": n for n in range(40)}, "(body): expected at most 30 fields"),
         ({"channels": {f"f{n}": {} for n in range(40)}}, "(body): expected at most 30 fields"),
         ({"channels": {"destinations": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
@@ -114,6 +114,19 @@ def test_routes_share_the_number_of_recipients(post: Post, inprocess: Relay) -> 
         answer = post("gitlab", {"many": phones(5_000)})
     assert answer.json()["outcome"] == "parked"
     assert [m["status"]["name"] for m in answer.json()["messages"]] == ["PENDING_ENROUTE"]
+
+
+def test_thousands_of_items_that_a_large_schema_refuses_are_answered_soon(post: Post, inprocess: Relay) -> None:
+    item = {"type": "object", "required": ["id"], "properties": {f"field{n}": {"type": "string"} for n in range(60)}}
+    settings = json.loads(inprocess.ssm.values[f"{PREFIX}/sources/github/settings"])
+    settings["schema"] = {"type": "object", "properties": {"items": {"type": "array", "items": item}}}
+    with ssm(inprocess, **{"github/settings": json.dumps(settings)}):
+        answer = post("github", {"items": [{"id": 1}] * 40_000 + [1]})
+        assert (answer.status, answer.json()["errors"][0]["field"]) == (422, "items[40000]")
+        assert answer.seconds < 1
+        answer = post("github", {"items": [{}] * 40_000})
+        assert [error["field"] for error in answer.json()["errors"][:2]] == ["items[0].id", "items[1].id"]
+        assert answer.seconds < 1
 
 
 def test_too_many_items_are_parked(post: Post) -> None:

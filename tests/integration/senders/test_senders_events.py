@@ -66,7 +66,7 @@ def routed(event: dict[str, Any]) -> Routed:
     source, request = source_of(event), request_of(event)
     body = decode(request.body, request.headers["content-type"], expects=source.verification.preset.content)
     made = Event(source=source.name, id="e", headers=dict(request.headers), body=body, received_at=request.received_at)
-    return route(made, source, limit=100, scenario_key=KNOWN.config["scenarios"].__getitem__)
+    return route(made, source, limit=100, installation="test", scenario_key=KNOWN.config["scenarios"].__getitem__)
 
 
 def test_every_preset_has_an_event() -> None:
