@@ -1,4 +1,4 @@
-"""A function's log file: JSON lines only, each written whole, so that a reader never sees half a line."""
+"""A function's log file: JSON lines only, each written by one call, so that no two get mixed."""
 
 import json
 import os

@@ -121,8 +121,9 @@ class Stack:
         return self.settings.logs / f"{function}.jsonl"
 
     def log_records(self, function: str) -> list[dict[str, Any]]:
-        """What the function has logged since the start."""
-        return [json.loads(line) for line in self.log_path(function).read_text(encoding="utf-8").splitlines()]
+        """What the function has logged since the start; of a long line that is being written nothing yet."""
+        whole, _, _ = self.log_path(function).read_bytes().rpartition(b"\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -101,7 +101,9 @@ def test_a_function_that_hangs_is_killed_at_its_timeout(tiny: Stack, eventually:
 
 def test_what_a_killed_process_has_started_dies_with_it(tiny: Stack, eventually: Callable[..., Any]) -> None:
     child = tiny.invoke("WebFunction", {"hold a child": True}).json()["child"]
-    tiny.invoke("WebFunction", {"sleep": 60})
+    processes = len(tiny.pids("WebFunction"))
+    with ThreadPoolExecutor(processes) as callers:  # one for each, so that the child's is among them
+        list(callers.map(lambda _: tiny.invoke("WebFunction", {"sleep": 60}), range(processes)))
     eventually(lambda: not _alive(child))
 
 
@@ -143,8 +145,9 @@ def test_the_log_file_holds_whole_lines_of_json_only(tiny: Stack, eventually: Ca
     tiny.invoke("SlowFunction", {"log": lines})
     records = eventually(lambda: _until(tiny.log_records("SlowFunction"), {"last": True}))
     first = records.index({"level": "INFO", "message": "first"})
-    assert [r.get("message") for r in records[first + 1 : first + 4]] == wrapped
-    assert {r["level"] for r in records[first + 1 : first + 4]} == {"RAW"}
+    found = [record for record in records[first:] if record.get("message") in wrapped]  # another process may log, too
+    assert [record["message"] for record in found] == wrapped
+    assert {record["level"] for record in found} == {"RAW"}
 
 
 def _until(records: list[dict[str, Any]], last: dict[str, Any]) -> list[dict[str, Any]] | None:

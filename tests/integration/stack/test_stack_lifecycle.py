@@ -17,7 +17,7 @@ from sandbox.__main__ import Unusable, settings_from_environment
 from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
-from tests.support.ports import unused_port
+from tests.support.ports import unused_ports
 
 VARIABLES = ("RELAY_PORT", "SANDBOX_PORT", "AWS_PORT", "LAMBDA_PORT")
 Run = Callable[..., "subprocess.Popen[str]"]
@@ -26,7 +26,7 @@ Run = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def ports() -> dict[str, str]:
     """By their variables."""
-    return {name: str(unused_port()) for name in VARIABLES}
+    return {name: str(port) for name, port in zip(VARIABLES, unused_ports(len(VARIABLES)), strict=True)}
 
 
 @pytest.fixture
