@@ -113,7 +113,7 @@ class NoAnswer(Response):
         super().__init__()
         self._closing = closing
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         waits = [asyncio.ensure_future(_client_gone(receive)), asyncio.ensure_future(self._closing.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +127,7 @@ class NoAnswer(Response):
 class Reset(NoAnswer):
     """Breaks the connection off with a TCP reset, nothing sent."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         await hang_up(scope, receive)
 
 

@@ -58,7 +58,10 @@ class FakeLedger:
 
 
 class FakeOutbox:
+    """`confirmed` says of the next items that are parked whether their confirmation arrives; all are stored."""
+
     def __init__(self) -> None:
+        self.confirmed: list[bool] = []
         self.queue: list[tuple[QueueItem, int]] = []
         self.parked: list[Parked] = []
         self.down = False
@@ -72,6 +75,8 @@ class FakeOutbox:
         if self.down:
             raise QueueUnavailable
         self.parked.append(Parked.model_validate_json(_written(parked)))
+        if self.confirmed and not self.confirmed.pop(0):
+            raise QueueUnavailable
 
 
 def _written(item: QueueItem | Parked) -> str:

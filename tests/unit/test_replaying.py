@@ -9,7 +9,6 @@ from omni.errors import BadRequest, ServerError, Unauthorized
 from relay.delivering import Deliverer, Postponed
 from relay.events import Event
 from relay.parking import Parked, Reason
-from relay.ports import QueueUnavailable
 from tests.support.fakes import BLOCKLISTED, NEW_GROUP, NO_CREDIT, PENDING, World
 
 ONE, TWO = "41793026727", "41793026731"
@@ -156,14 +155,7 @@ def replay_all(world: World) -> None:
 
 def test_a_refused_message_that_was_sent_under_its_old_id_after_all_is_not_sent_by_the_replay(world: World) -> None:
     """SQS stored what was parked, but its confirmation was lost: the dispatch was tried again."""
-    park, confirmations = world.outbox.park, iter([False])
-
-    def lossy(parked: Parked) -> None:
-        park(parked)
-        if not next(confirmations, True):
-            raise QueueUnavailable
-
-    world.outbox.park = lossy  # type: ignore[method-assign]
+    world.outbox.confirmed = [False]
     world.omni.statuses[ONE] = BLOCKLISTED
     world.relayer.relay(an_event(), world.add_source("ci", {"all": ROUTE}, delivery="queued"))
     item, _ = world.outbox.queue.pop()
@@ -226,14 +218,7 @@ def test_what_omni_may_have_taken_is_not_lost_when_the_refused_part_is_replayed_
     world: World, confirmed: int
 ) -> None:
     """The function fails while it parks the two parts, one after the other, and a replay comes before its retry."""
-    park, confirmations = world.outbox.park, iter([True] * confirmed + [False])
-
-    def lossy(parked: Parked) -> None:
-        park(parked)
-        if not next(confirmations, True):
-            raise QueueUnavailable
-
-    world.outbox.park = lossy  # type: ignore[method-assign]
+    world.outbox.confirmed = [True] * confirmed + [False]
     world.omni.statuses = {ONE: BLOCKLISTED, TWO: NEW_GROUP}
     both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
     world.relayer.relay(an_event(), world.add_source("ci", {"all": both}, delivery="queued"))

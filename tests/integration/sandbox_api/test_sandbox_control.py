@@ -38,7 +38,7 @@ class Receiver:
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
-            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 the base class names it so
+            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class names it so
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
