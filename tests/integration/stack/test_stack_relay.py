@@ -4,13 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
 import requests
 
 from sandbox import events
 from sandbox.renewal import Sources
 from sandbox.stack.proxies import Reachability
-from sandbox.stack.settings import StackSettings
 from sandbox.stack.stack import Stack
 
 Wait = Callable[..., Any]
@@ -56,25 +54,6 @@ def test_what_omni_can_not_take_now_waits_in_the_queue_and_is_delivered_later(st
     assert post(stack, fresh(stack, "github-release")).status == requests.codes.accepted
     assert eventually(lambda: messages(stack), 30)
     assert len(messages(stack)) == 1
-
-
-@pytest.mark.slow  # a claim lapses in real time; test_reliability_crashes.py has one such in `make test`
-def test_a_process_that_dies_while_sending_loses_nothing_when_the_sender_tries_again(
-    stack_settings: Callable[..., StackSettings], eventually: Wait
-) -> None:
-    """The record of the attempt in progress lasts as long as the function may run: here 4 s."""
-    with Stack(stack_settings(timeouts={"WebhookFunction": 4})) as stack:
-        event = fresh(stack, "github-release")
-        fault = {"kind": "timeout", "count": 1, "after": "accept"}
-        requests.post(f"{stack.sandbox_url}/sandbox/faults", json=fault, timeout=5).raise_for_status()
-        with ThreadPoolExecutor(1) as sender:
-            first = sender.submit(post, stack, event)
-            eventually(lambda: messages(stack))  # OMNI has it, and hasn't said so
-            for pid in stack.pids("WebhookFunction"):
-                stack.kill(pid)
-            assert first.result().status == requests.codes.server_error
-        eventually(lambda: post(stack, event).status == requests.codes.ok, 30)
-        assert len(messages(stack)) == 1
 
 
 def test_a_schedule_sends_when_it_is_invoked(stack: Stack) -> None:
