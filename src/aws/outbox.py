@@ -7,11 +7,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from relay.parking import Parked
 from relay.ports import ItemTooLarge, QueueUnavailable
 from relay.queueing import QueueItem
+from relay.retries import LONGEST_DELAY
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_DELAY = 900  # SQS delays a new message by 15 minutes at most
 MAX_BYTES = 1_048_576  # of a message
 _REPLACED = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})  # XML lacks them, so SQS would replace them
 
@@ -22,7 +22,7 @@ class SqsOutbox:
 
     def enqueue(self, item: QueueItem, delay: int = 0) -> None:
         """See `relay.ports.Outbox`."""
-        self._send(self._queue, item.model_dump_json(by_alias=True, exclude_none=True), min(delay, MAX_DELAY))
+        self._send(self._queue, item.model_dump_json(by_alias=True, exclude_none=True), min(delay, LONGEST_DELAY))
 
     def park(self, parked: Parked) -> None:
         """See `relay.ports.Outbox`."""

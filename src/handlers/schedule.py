@@ -28,8 +28,8 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
     wrong payload too, of which the log says the fields.
     """
     _telemetry.count("Firings")
-    scheduler = Scheduler(composition.configuration(), composition.relayer(context))
     try:
+        scheduler = Scheduler(composition.configuration(), composition.relayer(context))
         outcomes = scheduler.fire(firing_of(event, context.aws_request_id), composition.now())
     except InvalidBody as failure:
         errors = [f"{error.field}: {error.problem}" for error in failure.errors]

@@ -13,11 +13,7 @@ Json = Any
 
 
 class InFlight(Exception):
-    """Another copy holds this key and may still fail; try again in `retry_after` seconds."""
-
-    def __init__(self, retry_after: float = 5) -> None:
-        super().__init__(f"in flight; try again in {retry_after:.0f} s")
-        self.retry_after = retry_after
+    """Another copy holds this key and may still fail: try again when it is done."""
 
 
 class LedgerUnavailable(Exception):

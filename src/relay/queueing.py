@@ -10,9 +10,9 @@ from relay.events import Event
 
 
 class QueueItem(BaseModel):
-    """`attempts` counts those made before it was queued; `first_attempt_at` (aware) is when the first of all began.
-    `not_before` holds where the queue itself can't delay for so long. `after` is the last of an event's dispatches that
-    needs nothing any more.
+    """`attempts` and the message's receipts together number the attempt; `first_attempt_at` (aware) is when the first
+    of all began. `not_before` holds where the queue itself can't delay for so long. `after` is the id of the event's
+    last dispatch that is already durable: work resumes behind it.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)

@@ -14,13 +14,19 @@ def status_record(
     attempt: int,
     latency_ms: float,
     receipt: Receipt | None = None,
+    given_up: str | None = None,
     fate: Fate | None = None,
     cause: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """One record per message: with OMNI's statuses from the receipt, or one fate and its cause for all."""
+    """One record per message: with OMNI's statuses from the receipt, or one fate and its cause for all. `given_up` is
+    why those of the receipt that would be tried again are parked instead.
+    """
     results = {m.message.message_id: m for m in receipt.messages} if receipt else {}
     for message in dispatch.messages:
         result = results.get(message.message_id)
+        outcome, why = (result.fate, None) if result else (fate, cause)
+        if given_up and outcome is Fate.RETRY:
+            outcome, why = Fate.PARKED, given_up
         yield {
             "event_id": dispatch.event_id,
             "source": dispatch.source,
@@ -31,8 +37,8 @@ def status_record(
             "message_id": message.message_id,
             "to": _masked(message),
             "attempt": attempt,
-            "outcome": result.fate if result else fate,
-            "cause": cause,
+            "outcome": outcome,
+            "cause": why,
             "status": _status(result.status.wire()) if result else None,
             "latency_ms": round(latency_ms, 1),
         }

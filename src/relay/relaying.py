@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from relay.dispatches import Dispatch, derive_id
 from relay.events import Event
-from relay.parking import Parked
 from relay.ports import InFlight, ItemTooLarge, LedgerUnavailable, QueueUnavailable
 from relay.problems import DuplicateInFlight, PayloadTooLarge, Unavailable
 from relay.queueing import QueueItem
+from relay.retries import Tries
 from relay.routing import Misrouted, Routed, route
-from relay.sending import Deferred, Sender, Settled, Tries
+from relay.sending import Deferred, Sender, Settled
 from relay.sources import Source
 
 
@@ -143,24 +143,12 @@ class Relayer:
 
     def _park(self, event: Event, misrouted: Iterable[Misrouted], outcome: Outcome) -> None:
         failures = list(misrouted)
-        now = self._now()
-        parked = Parked(
-            reason=failures[0].reason,
-            detail="; ".join(f.detail for f in failures),
-            source=event.source,
-            event=event,
-            attempts=1,
-            first_attempt_at=event.received_at,
-            last_attempt_at=now,
-        )
+        reason, detail = failures[0].reason, "; ".join(f.detail for f in failures)
+        tries = Tries(attempt=1, first_at=event.received_at)
         # With its details: another route that fails for this event later is another matter.
-        key = derive_id(event.source, event.id, event.nonce, parked.detail)
-        duplicate = self._once("park", key, lambda: self.sender.outbox.park(parked))
-        if not duplicate:
-            facts = {"source": event.source, "reason": parked.reason, "detail": parked.detail}
-            self.sender.telemetry.log("error", "event_parked", event_id=event.id, **facts)
-            self.sender.telemetry.count("Parked")
-        outcome.parked.append(f"{parked.reason}: {parked.detail}")
+        key = derive_id(event.source, event.id, event.nonce, detail)
+        duplicate = self._once("park", key, lambda: self.sender.parker.event(event, tries, reason, detail))
+        outcome.parked.append(f"{reason}: {detail}")
         outcome.settled += 1
         outcome.repeated += duplicate
 

@@ -3,9 +3,11 @@
 import math
 import random
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import accumulate
 
+LONGEST_DELAY = 900  # SQS delays a new message by 15 minutes at most
 LONGEST_VISIBILITY = 43_000  # SQS hides a message for 12 hours (43,200 s) at most, counted from its receipt
 
 
@@ -14,6 +16,14 @@ class Condition(StrEnum):
 
     TRANSIENT = "transient"
     ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The history of a dispatch: this attempt's number, from 1, and when the first began (aware)."""
+
+    attempt: int
+    first_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

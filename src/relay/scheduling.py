@@ -8,8 +8,8 @@ from typing import Any
 
 from relay.dispatches import derive_id
 from relay.events import Event
-from relay.ports import Configuration
-from relay.problems import FieldError, InvalidBody
+from relay.ports import Configuration, ConfigurationUnavailable
+from relay.problems import FieldError, InvalidBody, Problem
 from relay.relaying import Outcome, Relayer
 from relay.routing import parse_notification
 from relay.sources import SCHEDULE
@@ -82,9 +82,17 @@ class Scheduler:
 
         Raises:
             InvalidBody: as `events_of`, or the payload names no configured source.
-            DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again.
+            DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again. All others of the firing were relayed.
         """
-        return [self._relay(event) for event in events_of(firing, now)]
+        outcomes, failures = [], []
+        for event in events_of(firing, now):
+            try:
+                outcomes.append(self._relay(event))
+            except (Problem, ConfigurationUnavailable) as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        return outcomes
 
     def _relay(self, event: Event) -> Outcome:
         source = SCHEDULE if event.source == SCHEDULE.name else self.configuration.source(event.source)

@@ -4,7 +4,7 @@ An attempt ends *settled* (sent, parked, or each message one of them) or *deferr
 What is settled is on the ledger, so that a copy that arrives later gets the same receipt.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from omni.errors import AnswerError, OmniError
 from omni.statuses import Policy
 from relay.dispatches import Dispatch, Message, request_of
-from relay.parking import Parked, Reason
+from relay.parker import Parker
+from relay.parking import Reason
 from relay.ports import (
     BreakerOpen,
     Configuration,
@@ -31,19 +32,15 @@ from relay.ports import (
 from relay.queueing import QueueItem
 from relay.receipts import AnswerMismatch, Fate, Receipt, receipt_of
 from relay.records import status_record
-from relay.retries import Condition, RetrySchedule
+from relay.retries import LONGEST_DELAY, Condition, RetrySchedule, Tries
 
 LEAST_CALL_SECONDS = 1.0  # less than that is not worth starting: OMNI may take it, and we'd not hear
 LONGEST_EXPLANATION = 300
+_EXHAUSTED: Mapping[Condition, Reason] = {
+    Condition.TRANSIENT: Reason.ATTEMPTS_EXHAUSTED,
+    Condition.ACCOUNT: Reason.ACCOUNT_BLOCKED,
+}
 RESERVE_SECONDS = 2.0  # kept to record what happened: a ledger write, and a queue write in its place
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """The history of a dispatch: this attempt's number, from 1, and when the first began."""
-
-    attempt: int
-    first_at: datetime
 
 
 class Settled(BaseModel):
@@ -81,6 +78,10 @@ class Sender:
     now: Callable[[], datetime]
     remaining: Callable[[], float]
     call_seconds: float
+
+    @property
+    def parker(self) -> Parker:
+        return Parker(self.outbox, self.telemetry, self.now)
 
     def send(self, dispatch: Dispatch, tries: Tries) -> tuple[Settled, bool]:
         """Sends at most once by the dispatch's id; the flag says that it was settled before.
@@ -163,43 +164,44 @@ class Sender:
         if len(again) == len(dispatch.messages):
             self._record(dispatch, tries, started, receipt=receipt)
             raise _Recorded("account_blocked" if blocked else "messages_deferred", condition)
+        parts = receipt.parked()
+        given_up = None
         try:
-            if again:
-                self.requeue(dispatch.narrowed(again), tries, condition)
+            if again and not self._requeue(dispatch.narrowed(again), tries, condition):
+                given_up = _EXHAUSTED[condition]
+                parts = {given_up: again} | parts
             # What was refused goes last: its replay closes this dispatch, and all else of it must be stored by then.
-            parts = sorted(receipt.parked().items(), key=lambda part: part[0] is Reason.MESSAGES_REJECTED)
-            for reason, messages in parts:
-                self._park(dispatch.narrowed(messages), tries, reason, _statuses(receipt, messages))
+            for reason, some in sorted(parts.items(), key=lambda part: part[0] is Reason.MESSAGES_REJECTED):
+                self.parker.dispatch(dispatch.narrowed(some), tries, reason, _statuses(receipt, some))
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
-        self._record(dispatch, tries, started, receipt=receipt)
-        parked = "; ".join(f"{reason}: {_statuses(receipt, some)}" for reason, some in receipt.parked().items())
-        return Settled(receipt=receipt, parked=parked or None, requeued=1 if again else 0)
+        self._record(dispatch, tries, started, receipt=receipt, given_up=given_up)
+        parked = "; ".join(f"{reason}: {_statuses(receipt, some)}" for reason, some in parts.items())
+        return Settled(receipt=receipt, parked=parked or None, requeued=1 if again and not given_up else 0)
 
     def _refused(
         self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str, *, words: str = ""
     ) -> Settled:
         try:
-            self._park(dispatch, tries, reason, detail + words)
+            self.parker.dispatch(dispatch, tries, reason, detail + words)
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
         self._record(dispatch, tries, started, fate=Fate.PARKED, cause=detail)
         return Settled(parked=f"{reason}: {detail}")
 
-    def requeue(self, dispatch: Dispatch, tries: Tries, condition: Condition, retry_after: float | None = None) -> None:
-        """Queues a dispatch for its next attempt, or parks it when it is too old. Raises QueueUnavailable."""
-        delay = self.delay(tries, condition, retry_after)
-        if delay is None:
-            self.give_up(dispatch, tries, condition, "")
-            return
-        self.outbox.enqueue(self.retried(dispatch, tries, delay), delay)
+    def _requeue(self, dispatch: Dispatch, tries: Tries, condition: Condition) -> bool:
+        """Queues a dispatch for its next attempt, unless it is too old. Raises QueueUnavailable."""
+        delay = self.delay(tries, condition, None)
+        if delay is not None:
+            self.outbox.enqueue(self.retried(dispatch, tries, delay), delay)
+        return delay is not None
 
     def retried(self, dispatch: Dispatch, tries: Tries, delay: int) -> QueueItem:
         """The queue's item for the next attempt, not before `delay` seconds from now."""
         not_before = self.now() + timedelta(seconds=delay)
-        return QueueItem(
-            dispatch=dispatch, attempts=tries.attempt, first_attempt_at=tries.first_at, not_before=not_before
-        )
+        # Where the wait is longer than a new message's can be, one receipt more is no attempt.
+        attempts = tries.attempt - (delay > LONGEST_DELAY)
+        return QueueItem(dispatch=dispatch, attempts=attempts, first_attempt_at=tries.first_at, not_before=not_before)
 
     def delay(self, tries: Tries, condition: Condition, retry_after: float | None) -> int | None:
         age = (self.now() - tries.first_at).total_seconds()
@@ -207,22 +209,9 @@ class Sender:
 
     def give_up(self, dispatch: Dispatch, tries: Tries, condition: Condition, cause: str) -> None:
         """Parks a dispatch whose attempts are used up. Raises QueueUnavailable."""
-        reason = Reason.ACCOUNT_BLOCKED if condition is Condition.ACCOUNT else Reason.ATTEMPTS_EXHAUSTED
-        self._park(dispatch, tries, reason, f"{tries.attempt} attempts; the last: {cause or condition}")
+        reason = _EXHAUSTED[condition]
+        self.parker.dispatch(dispatch, tries, reason, f"{tries.attempt} attempts; the last: {cause}")
         self._record(dispatch, tries, self.now(), fate=Fate.PARKED, cause=reason)
-
-    def _park(self, dispatch: Dispatch, tries: Tries, reason: Reason, detail: str) -> None:
-        parked = Parked(
-            reason=reason,
-            detail=detail,
-            source=dispatch.source,
-            dispatch=dispatch,
-            attempts=tries.attempt,
-            first_attempt_at=tries.first_at,
-            last_attempt_at=self.now(),
-        )
-        self.outbox.park(parked)
-        self.telemetry.count("Parked")
 
     def _deferred(self, dispatch: Dispatch, tries: Tries, started: datetime, deferral: Deferred) -> Deferred:
         if not isinstance(deferral, _Recorded):

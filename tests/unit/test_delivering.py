@@ -10,7 +10,7 @@ from relay.events import Event
 from relay.parking import Reason
 from relay.ports import ConfigurationUnavailable
 from relay.queueing import QueueItem
-from tests.support.fakes import BLOCKLISTED, World
+from tests.support.fakes import BLOCKLISTED, NO_CREDIT, World
 
 ONE = "41793026727"
 ROUTE = {"scenario": "incident", "to": [{"phone": f"+{ONE}"}], "text": "hello"}
@@ -65,6 +65,19 @@ def test_waiting_for_another_copy_does_not_count_as_trying(world, queued):
     assert deliver(world, queued, receives=50).delay <= 5
 
 
+@pytest.mark.parametrize("wait", [1, 900, 901, 4000])
+def test_attempts_are_counted_and_receipts_that_only_wait_are_not(world, wait):
+    source = world.add_source("ci", {"all": ROUTE})
+    world.omni.failures = [Throttled(429, retry_after=wait), Throttled(429)]
+    world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
+    [(item, delay)] = world.outbox.queue
+    world.clock.advance(min(delay, 900))  # the most that SQS delays a new message
+    body, receives = item.model_dump_json(by_alias=True), 0
+    while postponed := deliver(world, body, receives := receives + 1):
+        world.clock.advance(postponed.delay)
+    assert [line["attempt"] for line in world.telemetry.statuses] == [1, 2, 3]
+
+
 def test_a_wish_longer_than_the_queue_can_delay_is_kept(world):
     source = world.add_source("ci", {"all": ROUTE})
     world.omni.failures = [Throttled(429, retry_after=7200)]
@@ -97,6 +110,26 @@ def test_an_account_that_stays_blocked_is_parked_as_that(world, queued):
     world.clock.advance(900 + 3600 + 1)
     deliver(world, queued)
     assert world.outbox.parked[0].reason is Reason.ACCOUNT_BLOCKED
+
+
+TWO = "41793026728"
+
+
+def test_a_part_that_is_too_old_is_parked_and_its_line_says_so(world):
+    source = world.add_source("ci", {"all": ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}})
+    event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))
+    world.relayer.relay(event, source, delivery="queued")
+    world.omni.statuses[TWO] = NO_CREDIT
+    world.clock.advance(10_000)
+    assert deliver(world, _take(world)) is None
+    assert not world.outbox.queue
+    [parked] = world.outbox.parked
+    assert (parked.reason, [m.phone for m in parked.dispatch.messages]) == (Reason.ACCOUNT_BLOCKED, [TWO])
+    lines = [(line["outcome"], line["cause"], line["status"]["id"]) for line in world.telemetry.statuses]
+    assert lines == [("sent", None, 7), ("parked", "account_blocked", 12)]
+    answer = world.relayer.relay(event, source)
+    assert answer.name == "parked"
+    assert answer.parked == ["account_blocked: REJECTED_NOT_ENOUGH_CREDITS"]
 
 
 def test_a_person_can_redeliver_what_was_given_up(world, queued):
@@ -132,6 +165,17 @@ def test_a_copy_that_another_function_is_sending_waits(world, queued):
     dispatch = QueueItem.model_validate_json(queued).dispatch
     assert dispatch
     world.ledger.held = {("send", dispatch.id)}
+    assert deliver(world, queued, receives=3) is None
+    [(waiting, delay)] = world.outbox.queue
+    assert (waiting.dispatch, waiting.attempts) == (dispatch, 2)
+    assert delay > 0
+
+
+def test_a_copy_stays_where_it_is_while_the_queue_takes_nothing(world, queued):
+    dispatch = QueueItem.model_validate_json(queued).dispatch
+    assert dispatch
+    world.ledger.held = {("send", dispatch.id)}
+    world.outbox.down = True
     assert isinstance(deliver(world, queued), Postponed)
 
 
@@ -140,6 +184,9 @@ def test_a_message_that_is_none_of_ours_is_parked_as_it_came(world, body):
     assert deliver(world, body, receives=3) is None
     [parked] = world.outbox.parked
     assert (parked.reason, parked.raw, parked.attempts) == (Reason.MALFORMED_ITEM, body, 3)
+    assert world.telemetry.lines == [
+        ("error", "item_parked", {"reason": "malformed_item", "detail": parked.detail}),
+    ]
 
 
 def _replayed(world):
@@ -196,6 +243,8 @@ def test_a_replayed_event_of_a_source_that_is_gone_is_parked_again(world):
     world.configuration.sources.clear()
     assert deliver(world, _replayed(world)) is None
     assert "not configured any more" in world.outbox.parked[0].detail
+    level, message, facts = world.telemetry.lines[-1]
+    assert (level, message, facts["event_id"], facts["source"]) == ("error", "event_parked", "e1", "ci")
 
 
 def _replayed_event(world):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.problems import InvalidBody
+from relay.problems import DuplicateInFlight, InvalidBody
 from relay.scheduling import Scheduler, firing_of
 from tests.support.fakes import World
 
@@ -68,6 +68,14 @@ def test_nothing_of_a_list_is_sent_when_one_of_it_is_wrong(world):
     with pytest.raises(InvalidBody):
         fire(world, [NOTE, {"text": "no recipient"}])
     assert not world.omni.requests
+
+
+def test_one_that_another_copy_is_sending_does_not_keep_the_others_of_its_list(world):
+    fire(world, NOTE | {"id": "a"})
+    world.ledger.held = set(world.ledger.results)
+    with pytest.raises(DuplicateInFlight):
+        fire(world, [NOTE | {"id": "a"}, NOTE | {"id": "b", "text": "other"}])
+    assert world.sent_texts == ["weekly", "other"]
 
 
 def test_an_event_goes_through_its_sources_routes(world):
