@@ -8,7 +8,8 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +19,8 @@ from relay.sources import ConfigurationMistake, Source, parse_secrets, parse_sou
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
+FAILED_SECONDS = 1  # how long a failure answers for all that asks: a stranger's knocking must not reach SSM then
+_Read = TypeVar("_Read")
 STALE_SECONDS = 10  # how long a last good value or a mistake serves before SSM is asked again
 NAMES_A_CALL = 10  # GetParameters' own limit
 INDEX_PAGES = 2  # of 4 KB, that is some 300 names, read with everything else; further ones cost a call more
@@ -57,6 +60,7 @@ class SsmConfiguration:
         self._sources: dict[str, _Entry] = {}
         self._named: dict[str, str] = {}
         self._named_expires = 0.0
+        self._failed_until = 0.0
         self._down_until = 0.0  # one time-out is long enough: until then, what is there serves unasked
         self._misses: dict[str, float] = {}
 
@@ -107,14 +111,10 @@ class SsmConfiguration:
         wanted = {"omni/base-url", "omni/authorization", *(f"source-names/{n + 1}" for n in range(INDEX_PAGES))}
         wanted |= {f"scenarios/{name}" for name in scenarios} | self._named.keys()
         try:
-            named = dict(self._by_name(sorted(wanted)))
-            page = INDEX_PAGES
-            while f"source-names/{page}" in named:
-                page += 1
-                named |= dict(self._by_name([f"source-names/{page}"]))
-        except (ClientError, BotoCoreError) as problem:
+            named = self._ask(partial(self._read_named, sorted(wanted)))
+        except ConfigurationUnavailable:
             if not self._named or any(f"scenarios/{name}" not in self._named for name in scenarios):
-                raise ConfigurationUnavailable(type(problem).__name__) from None
+                raise
             self._serve_stale()
             return
         if "omni/authorization" in named:
@@ -129,9 +129,28 @@ class SsmConfiguration:
         """What lies further ahead than it ever was put shows that the clock was set back."""
         return 0 < moment - self._clock() <= max(self._ttl, STALE_SECONDS)
 
+    def _ask(self, read: Callable[[], _Read]) -> _Read:
+        """Raises ConfigurationUnavailable; for a moment after a failure without asking SSM again."""
+        if self._is_ahead(self._failed_until):
+            raise ConfigurationUnavailable("SSM has just failed")
+        try:
+            return read()
+        except (ClientError, BotoCoreError) as problem:
+            self._failed_until = self._clock() + FAILED_SECONDS
+            raise ConfigurationUnavailable(type(problem).__name__) from None
+
     def _serve_stale(self) -> None:
         self._down_until = self._clock() + STALE_SECONDS
         self._on_stale()
+
+    def _read_named(self, names: list[str]) -> dict[str, str]:
+        """Those, and the index's further pages."""
+        named = dict(self._by_name(names))
+        page = INDEX_PAGES
+        while f"source-names/{page}" in named:
+            page += 1
+            named |= dict(self._by_name([f"source-names/{page}"]))
+        return named
 
     def _by_name(self, names: list[str]) -> Iterator[tuple[str, str]]:
         for start in range(0, len(names), NAMES_A_CALL):
@@ -150,10 +169,10 @@ class SsmConfiguration:
     def _read_entry(self, name: str, last: "_Entry | None") -> "_Entry":
         """A mistake is kept for a while, too: SSM must not be asked at every request of one wrong source."""
         try:
-            source = self._read_source(name)
-        except (ClientError, BotoCoreError) as problem:
+            source = self._ask(partial(self._read_source, name))
+        except ConfigurationUnavailable:
             if last is None:
-                raise ConfigurationUnavailable(type(problem).__name__) from None
+                raise
             self._serve_stale()
             return last
         except ConfigurationMistake as mistake:

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from aws.configuration import STALE_SECONDS, SsmConfiguration
+from aws.configuration import FAILED_SECONDS, STALE_SECONDS, SsmConfiguration
 from cli.parameters import parameters_of
 from relay.ports import ConfigurationUnavailable, UnknownScenario
 
@@ -154,6 +154,18 @@ def test_without_a_last_good_value_it_says_so(ssm, configuration):
         configuration.source("ci")
     with pytest.raises(ConfigurationUnavailable):
         configuration.scenario_key("incident")
+
+
+def test_before_there_is_a_good_value_strangers_do_not_ask_an_unreachable_ssm_each_for_itself(ssm, configuration, time):
+    ssm.push()
+    endpoint, ssm.endpoint = ssm.endpoint, None
+    for number in range(100):
+        with pytest.raises(ConfigurationUnavailable):
+            configuration.source(f"stranger-{number}")
+    assert ssm.calls.total() == 1
+    ssm.endpoint = endpoint
+    time[0] += FAILED_SECONDS + 0.1
+    assert configuration.source("ci").secrets == ("local-secret",)
 
 
 def test_a_scenario_unknown_to_ssm_is_asked_for_once(ssm, configuration):

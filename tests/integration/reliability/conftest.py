@@ -47,11 +47,11 @@ def reliability_stack(reliability_settings: Callable[..., StackSettings]) -> Ite
 
 
 @pytest.fixture
-def relay(reliability_stack: Stack) -> Iterator[Relay]:
+def relay(reliability_stack: Stack, eventually: Callable[..., Any]) -> Iterator[Relay]:
     """A first event has been sent: processes are warm, and no former test's failures count towards the breaker."""
     relay = Relay(reliability_stack)
     relay.clean()
-    assert relay.post(relay.event()).outcome == "sent"
+    eventually(lambda: relay.post(relay.event()).outcome == "sent")
     relay.clean()
     yield relay
     relay.reachable()
