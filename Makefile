@@ -46,7 +46,7 @@ chaos: .venv/dev
 # The built functions in Lambda's own container, and real senders. What needs Docker or Alertmanager is skipped without it,
 # unless REQUIRE_DOCKER=1, REQUIRE_ALERTMANAGER=1.
 e2e: .venv/dev .venv-sam/done
-	$(BIN)/pytest tests/e2e -m e2e
+	$(BIN)/pytest tests -m e2e
 
 # For AWS; `make deploy` asks for the rest, and SAM_ARGS="--config-env prod" is another installation.
 build: .venv-sam/done

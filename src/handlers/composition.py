@@ -7,12 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from aws import clients
+from aws.circuit import Circuit
 from aws.configuration import SsmConfiguration
-from aws.gateway import OmniBreaker
 from aws.ledger import DynamoDbLedger
 from aws.outbox import SqsOutbox
 from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
+from handlers.guarded_omni import DOWN, GuardedOmni
 from handlers.tracing import span
 from relay.relaying import Relayer
 from relay.retries import RetrySchedule
@@ -35,14 +36,14 @@ def environment() -> Environment:
 
 @cache
 def configuration() -> SsmConfiguration:
-    env, seen = environment(), telemetry()
+    env = environment()
     return SsmConfiguration(
         clients.ssm(),
         env.parameter_prefix,
         env.config_ttl_seconds,
-        on_stale=lambda: seen.count("ConfigurationStale"),
+        on_stale=lambda: telemetry().count("ConfigurationStale"),
         on_mistake=_configuration_mistaken,
-        on_secret=seen.hide,
+        on_secret=telemetry().hide,
     )
 
 
@@ -52,12 +53,12 @@ def _configuration_mistaken(mistake: str) -> None:
 
 @cache
 def ledger() -> DynamoDbLedger:
-    env, seen = environment(), telemetry()
+    env = environment()
     return DynamoDbLedger(
         clients.dynamodb(),
         env.table_name,
         env.record_ttl_seconds,
-        on_unsaved=lambda kind: seen.log("warning", "result_not_recorded", kind=kind),
+        on_unsaved=lambda kind: telemetry().log("warning", "result_not_recorded", kind=kind),
     )
 
 
@@ -68,24 +69,18 @@ def outbox() -> SqsOutbox:
 
 
 @cache
-def gateway() -> OmniBreaker:
-    return OmniBreaker(
-        configuration(),
-        clients.dynamodb(),
-        environment().table_name,
-        on_transition=_breaker_moved,
-        on_mistake=_configuration_mistaken,
-        span=span,
-    )
+def omni() -> GuardedOmni:
+    table = environment().table_name
+    circuit = Circuit("circuit#omni", clients.dynamodb(), table, failures=DOWN, on_transition=_breaker_moved)
+    return GuardedOmni(configuration(), circuit, on_mistake=_configuration_mistaken, span=span)
 
 
 def _breaker_moved(transition: "CircuitTransition") -> None:
-    seen = telemetry()
-    seen.log("warning", "breaker", from_state=str(transition.from_state), to_state=str(transition.to_state))
-    seen.count(f"Breaker{str(transition.to_state).title().replace('_', '')}")
+    telemetry().log("warning", "breaker", from_state=str(transition.from_state), to_state=str(transition.to_state))
+    telemetry().count(f"Breaker{str(transition.to_state).title().replace('_', '')}")
 
 
-_CONNECTED = (clients.ssm, clients.dynamodb, clients.sqs, gateway)
+_CONNECTED = (clients.ssm, clients.dynamodb, clients.sqs, omni)
 
 
 def _close_connections() -> None:
@@ -121,7 +116,7 @@ def relayer(context: "LambdaContext") -> Relayer:
     sender = Sender(
         ledger=ledger(),
         outbox=outbox(),
-        omni=gateway(),
+        omni=omni(),
         configuration=configuration(),
         telemetry=telemetry(),
         schedule=_schedule(),

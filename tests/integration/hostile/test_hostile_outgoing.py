@@ -9,9 +9,10 @@ import boto3
 import pytest
 
 from aws import sns
+from aws.circuit import Circuit
 from aws.configuration import OmniAccount
-from aws.gateway import OmniBreaker
 from aws.sns import SnsHttp
+from handlers.guarded_omni import DOWN, GuardedOmni
 from omni.models import TextRequest
 from relay.ports import ConfigurationUnavailable
 from relay.problems import Unavailable
@@ -102,15 +103,11 @@ def test_an_account_that_can_t_be_used_is_a_mistake_that_is_told_without_its_val
     base_url: str, authorization: str
 ) -> None:
     mistakes: list[str] = []
-    breaker = OmniBreaker(
-        Account(base_url, authorization),
-        boto3.client("dynamodb", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9"),  # isn't reached
-        "table",
-        on_transition=print,
-        on_mistake=mistakes.append,
-    )
+    table = boto3.client("dynamodb", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9")  # isn't reached
+    circuit = Circuit("circuit#omni", table, "table", failures=DOWN, on_transition=print)
+    omni = GuardedOmni(Account(base_url, authorization), circuit, on_mistake=mistakes.append)
     with pytest.raises(ConfigurationUnavailable):
-        breaker.send(TextRequest(destinations=(), text="x"), 1)
+        omni.send(TextRequest(destinations=(), text="x"), 1)
     (mistake,) = mistakes
     assert mistake.startswith("omni/base-url or omni/authorization: ")
     assert SECRET not in mistake

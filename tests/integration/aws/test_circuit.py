@@ -7,14 +7,15 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.circuit_breaker import base
 
+from aws.circuit import Circuit
 from aws.configuration import OmniAccount
-from aws.gateway import OmniBreaker
+from handlers.guarded_omni import DOWN, GuardedOmni
 from omni.errors import BadRequest, ServerError, Unauthorized
 from omni.models import OmniResponse, TextRequest
 from relay.ports import BreakerOpen, NoTimeLeft
 
 REQUEST = TextRequest(destinations=(), text="hi")
-DOWN, REFUSED, WELL = ServerError(500), Unauthorized(401), OmniResponse(messages=())
+FAILED, REFUSED, WELL = ServerError(500), Unauthorized(401), OmniResponse(messages=())
 
 
 class FixedAccount:
@@ -40,16 +41,18 @@ def table(moto_endpoint):
     return client
 
 
-class ScriptedBreaker(OmniBreaker):
+class ScriptedOmni(GuardedOmni):
     """With answers of OMNI's in `script`, and its own moves in `moves`."""
 
     def __init__(self, table):
         self.script: list[OmniResponse | Exception] = []
         self.moves: list[str] = []
         self.deadlines: list[float] = []
-        super().__init__(
-            FixedAccount(), table, "breaker", on_transition=lambda move: self.moves.append(str(move.to_state))
-        )
+        circuit = Circuit("test", table, "breaker", failures=DOWN, on_transition=self._moved)
+        super().__init__(FixedAccount(), circuit)
+
+    def _moved(self, move):
+        self.moves.append(str(move.to_state))
 
     def _call(self, client, request, deadline):
         client.send_text = self._answer
@@ -67,7 +70,7 @@ class ScriptedBreaker(OmniBreaker):
 def breaker(table, monkeypatch):
     monkeypatch.setattr(base, "_LOCAL_FAILURES", {})
     monkeypatch.setattr(base, "_LAST_OBSERVED_STATE", {})
-    return ScriptedBreaker(table)
+    return ScriptedOmni(table)
 
 
 def send(breaker, *answers):
@@ -85,21 +88,21 @@ def _outcome(breaker):
 
 
 def test_five_failures_in_a_row_open_the_circuit_and_omni_is_not_called(breaker):
-    assert send(breaker, *[DOWN] * 5) == [ServerError] * 5
+    assert send(breaker, *[FAILED] * 5) == [ServerError] * 5
     assert send(breaker, WELL) == [BreakerOpen]
     assert breaker.moves == ["OPEN"]
     assert breaker.script == [WELL]
 
 
 def test_a_refusal_shows_that_omni_is_up_and_ends_a_streak(breaker):
-    send(breaker, *[DOWN] * 4, REFUSED, *[DOWN] * 4)
+    send(breaker, *[FAILED] * 4, REFUSED, *[FAILED] * 4)
     assert send(breaker, WELL) == [None]
     assert breaker.moves == []
 
 
 @pytest.mark.parametrize("answer", [WELL, REFUSED, BadRequest(400)])
 def test_a_probe_that_gets_any_answer_closes_the_circuit(breaker, answer, monkeypatch):
-    send(breaker, *[DOWN] * 5)
+    send(breaker, *[FAILED] * 5)
     later = base.CircuitBreakerHandler._now() + 60
     monkeypatch.setattr(base.CircuitBreakerHandler, "_now", staticmethod(lambda: later))
     send(breaker, answer)
@@ -109,14 +112,14 @@ def test_a_probe_that_gets_any_answer_closes_the_circuit(breaker, answer, monkey
 
 def test_what_reading_the_circuit_takes_is_taken_from_the_call(breaker, monkeypatch):
     times = iter([100.0, 100.2])
-    monkeypatch.setattr("aws.gateway.time", SimpleNamespace(monotonic=lambda: next(times)))
+    monkeypatch.setattr("handlers.guarded_omni.time", SimpleNamespace(monotonic=lambda: next(times)))
     send(breaker, WELL)
     assert breaker.deadlines == [pytest.approx(0.8)]
 
 
 def test_when_it_takes_the_whole_call_omni_is_not_called_nor_taken_for_down(breaker, monkeypatch):
     times = count(100, 0.7)
-    monkeypatch.setattr("aws.gateway.time", SimpleNamespace(monotonic=lambda: next(times)))
+    monkeypatch.setattr("handlers.guarded_omni.time", SimpleNamespace(monotonic=lambda: next(times)))
     for _ in range(6):
         with pytest.raises(NoTimeLeft):
             breaker.send(REQUEST, 1)

@@ -1,32 +1,21 @@
-"""OMNI behind Powertools' circuit breaker, its state shared on DynamoDB by all functions."""
+"""OMNI as the relay calls it: a client that follows the configured account, behind the circuit."""
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import Any, Protocol
 
-from aws_lambda_powertools.utilities.circuit_breaker import (
-    CircuitBreakerConfig,
-    CircuitBreakerOpenError,
-    CircuitTransition,
-    circuit_breaker,
-)
-from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
-from botocore.exceptions import BotoCoreError, ClientError
-
+from aws.circuit import Circuit
 from aws.configuration import OmniAccount
 from omni.client import OmniClient
 from omni.errors import AnswerError, MalformedAnswer, ServerError, TransportError
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
-from relay.ports import BreakerOpen, ConfigurationUnavailable, NoTimeLeft
+from relay.ports import ConfigurationUnavailable, NoTimeLeft
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-CIRCUIT = "circuit#omni"
 LEAST_SECONDS = 0.5  # less is not worth starting, and its end would be taken for OMNI's failure
 # An answer that refuses us (401, 429, 400) shows that OMNI is up: only its being down opens the circuit.
-_DOWN = (TransportError, ServerError, MalformedAnswer)
+DOWN = (TransportError, ServerError, MalformedAnswer)
 
 
 class AccountSource(Protocol):
@@ -37,49 +26,27 @@ class AccountSource(Protocol):
         ...
 
 
-class OmniBreaker:
-    """A client that follows the configured account, called through one circuit."""
+class GuardedOmni:
+    """`on_mistake` hears of an account that can't be used; `span` traces each call."""
 
     def __init__(
         self,
         configuration: AccountSource,
-        client: "DynamoDBClient",
-        table: str,
+        circuit: Circuit,
         *,
-        on_transition: Callable[[CircuitTransition], None],
         on_mistake: Callable[[str], None] = lambda _: None,
         span: Callable[[str], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        """`on_transition` hears when the circuit opens or closes, `on_mistake` of an account that can't be used;
-        `span` traces each call.
-        """
-        self._span = span
-        self._on_mistake = on_mistake
-        self._configuration = configuration
+        self._configuration, self._circuit = configuration, circuit
+        self._on_mistake, self._span = on_mistake, span
         self._account: OmniAccount | None = None
         self._client: OmniClient | None = None
-        self._guarded = circuit_breaker(
-            name=CIRCUIT,
-            persistence_store=CircuitBreakerDynamoDBPersistence(table_name=table, boto3_client=client),
-            on_transition=on_transition,
-            config=CircuitBreakerConfig(
-                failure_threshold=5,
-                recovery_timeout=15,
-                success_threshold=1,
-                handled_exceptions=_DOWN,
-                local_cache_max_age=2,
-            ),
-        )(self._call)
 
     def send(self, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
         """See `relay.ports.OmniGateway`."""
         until = time.monotonic() + deadline
         client = self._current_client()
-        try:
-            answer: OmniResponse | AnswerError = self._guarded(client, request, until)
-        except (CircuitBreakerOpenError, ClientError, BotoCoreError):
-            # OMNI's own failures are OmniErrors: botocore's mean that the right to probe can't be had from the table.
-            raise BreakerOpen from None
+        answer = self._circuit.call(partial(self._call, client, request, until))
         if isinstance(answer, AnswerError):
             raise answer
         return answer
@@ -102,7 +69,7 @@ class OmniBreaker:
                     return client.send_text(request, deadline=deadline)
                 return client.send_advanced(request, deadline=deadline)
         except AnswerError as refusal:
-            if isinstance(refusal, _DOWN):
+            if isinstance(refusal, DOWN):
                 raise
             return refusal
 
