@@ -1,7 +1,6 @@
-"""Keeps URLs that others choose (`notifyUrl`, SNS) from reaching into private networks: https to public hosts only."""
+"""Keeps a URL that others choose (`notifyUrl`) from reaching into private networks: https to public hosts only."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -21,8 +20,6 @@ _PRIVATE_DOMAINS = frozenset(
 _TUNNELS = tuple(IPv6Network(net) for net in ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"))
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 
-Resolver = Callable[[str], Iterable[str]]
-
 
 class UnsafeUrl(ValueError):
     """A URL that must not be called; `detail` says what was expected and doesn't repeat it."""
@@ -32,23 +29,16 @@ class UnsafeUrl(ValueError):
         self.detail = detail
 
 
-def check_public_url(url: str, *, allow: Collection[str] = ()) -> None:
+def check_public_url(url: str) -> None:
     """Accepts https URLs of public hosts on port 443 or an unprivileged port: below it live mail, SSH and the like.
 
-    Args:
-        url: as given.
-        allow: origins that are accepted as they are, such as "http://127.0.0.1:8025" of the local sandbox.
-
-    Raises:
-        UnsafeUrl: it is anything else.
+    A host's name is checked as a name: OMNI resolves it. Raises UnsafeUrl.
     """
     if len(url) > MAX_URL_CHARS or not _ALLOWED_CHARACTERS.fullmatch(url):
         raise UnsafeUrl(f"expected a URL of at most {MAX_URL_CHARS} ASCII characters without spaces")
     parts, port = _split(url)
     if "@" in parts.netloc:
         raise UnsafeUrl("expected a URL without user name and password")
-    if f"{parts.scheme}://{parts.netloc}".lower() in {origin.lower() for origin in allow}:
-        return
     if parts.scheme != "https":
         raise UnsafeUrl("expected https")
     if port not in {None, _HTTPS_PORT} and (port or 0) < _FIRST_UNPRIVILEGED_PORT:
@@ -68,19 +58,6 @@ def is_public_address(text: str) -> bool:
         return address.is_global and not address.is_multicast and not address.is_reserved
     tunnelled = any(address in net for net in _TUNNELS)
     return address in _GLOBAL_UNICAST and address.is_global and not tunnelled
-
-
-def resolves_publicly(host: str, resolver: Resolver) -> bool:
-    """Says whether every address of `host` is public; without one it isn't.
-
-    A name may change its addresses between this look and the connection: a caller that must exclude that connects to
-    an address that it has checked.
-    """
-    try:
-        addresses = list(resolver(host))
-    except (OSError, UnicodeError):
-        return False
-    return bool(addresses) and all(map(is_public_address, addresses))
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
