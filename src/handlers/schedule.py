@@ -15,7 +15,7 @@ _telemetry = composition.telemetry()
 
 
 class FiringFailed(Exception):
-    """Lambda prints what a function raises as it is, so what wasn't expected is logged here and goes no further."""
+    """Lambda prints what a function raises as it is, so only what quotes no data goes further."""
 
 
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
@@ -34,7 +34,7 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
     except InvalidBody as failure:
         errors = [f"{error.field}: {error.problem}" for error in failure.errors]
         _telemetry.log("error", "schedule_invalid", errors=errors)
-        raise
+        raise FiringFailed(f"{failure.title}: {'; '.join(errors)}") from None
     except (Problem, ConfigurationUnavailable):
         raise
     except Exception:  # the boundary

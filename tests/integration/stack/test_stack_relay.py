@@ -62,6 +62,13 @@ def test_a_schedule_sends_when_it_is_invoked(stack: Stack) -> None:
     assert [message["text"] for message in messages(stack)] == [events.load("schedule")["text"]]
 
 
+def test_a_schedule_whose_payload_is_wrong_says_which_field(stack: Stack) -> None:
+    outcome = stack.invoke("ScheduleFunction", {"to": [{"phone": "+41793026727"}], "text": "weekly"})
+    assert outcome.json()["errorType"] == "FiringFailed"
+    assert "scenario: " in outcome.json()["errorMessage"]
+    assert not messages(stack)
+
+
 def test_with_its_table_out_of_reach_the_relay_queues_instead_of_sending(stack: Stack, eventually: Wait) -> None:
     stack.set_reachability("dynamodb", Reachability.REFUSE)
     assert post(stack, fresh(stack, "github-release")).status == requests.codes.accepted
