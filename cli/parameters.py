@@ -10,7 +10,7 @@ from omni.authorization import InvalidAuthorization, check
 from relay.sources import SOURCE_NAME, ConfigurationMistake, parse_source
 
 VALUE_BYTES = 4_096  # of a standard parameter
-_NAME = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _SOURCE = re.compile(SOURCE_NAME)
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[^?#\s]*)?$")
 
@@ -124,6 +124,10 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
     if not isinstance(config, Mapping) or not isinstance(secrets, Mapping):
         yield "expected a mapping with scenarios and sources"
         return
+    unquoted = [*_unquoted(config, ""), *_unquoted(secrets, "secrets")]
+    if unquoted:  # all else takes names to be text
+        yield from unquoted
+        return
     unknown = set(config) - {"scenarios", "sources"}
     if unknown:
         yield f"unknown field {', '.join(sorted(map(str, unknown)))}; expected scenarios and sources"
@@ -136,11 +140,29 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
         return
     for name, scenario in scenarios.items():
         key = _key(scenario)
-        if not isinstance(key, str) or not _NAME.match(str(name)) or not key.strip():
-            yield f"scenario {name}: expected a name of letters, digits, '.', '_', '-', and a key in quotes"
+        if not isinstance(key, str) or not _NAME.fullmatch(name) or not key.strip():
+            yield f"scenario {_shown(name)}: expected a name of letters, digits, '.', '_', '-', and a key in quotes"
     for name, source in sources.items():
-        yield from _source_mistakes(str(name), source, scenarios)
+        yield from _source_mistakes(name, source, scenarios)
     yield from _secret_mistakes(secrets, sources)
+
+
+def _unquoted(value: Any, place: str) -> Iterator[str]:
+    """Names at any depth that YAML reads as a number, a date or (`on`) as true; JSON would change or refuse them."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            path = f"{place}.{name}" if place else str(name)
+            if not isinstance(name, str):
+                yield f"{path}: YAML reads this name as {type(name).__name__}, not as text; put it in quotes"
+            yield from _unquoted(inner, path)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unquoted(inner, f"{place}[{index}]")
+
+
+def _shown(name: str) -> str:
+    """A mistake is one line, whatever the name holds."""
+    return name if name.isprintable() else repr(name)
 
 
 def _secret_mistakes(secrets: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[str]:
@@ -150,22 +172,24 @@ def _secret_mistakes(secrets: Mapping[str, Any], sources: Mapping[str, Any]) -> 
         return
     for name, secret in given.items():
         if name not in sources:
-            yield f"secrets: there is no source {name}"
+            yield f"secrets: there is no source {_shown(name)}"
         several = secret if isinstance(secret, list) else [secret]
         if not several or not all(isinstance(one, str) and one.strip() for one in several):
-            yield f"secrets, source {name}: expected a text (in quotes, if it is a number), or a list of them"
+            yield f"secrets, source {_shown(name)}: expected a text (in quotes, if it is a number), or a list of them"
 
 
 def _source_mistakes(name: str, source: Any, scenarios: Mapping[str, Any]) -> Iterator[str]:
-    if not _SOURCE.match(name):
-        yield f"source {name}: expected a name of lower-case letters, digits and hyphens, 63 at most"
+    if not _SOURCE.fullmatch(name):
+        yield f"source {_shown(name)}: expected a name of lower-case letters, digits and hyphens, 63 at most"
         return
     if not isinstance(source, Mapping) or not isinstance(source.get("routes") or {}, Mapping):
         yield f"source {name}: expected a mapping with verify and routes"
         return
     settings = {key: value for key, value in source.items() if key != "routes"}
     routes = source.get("routes") or {}
-    yield from (f"source {name}, route {r}: expected another name" for r in routes if not _NAME.match(str(r)))
+    for route in routes:
+        if not _NAME.fullmatch(route):
+            yield f"source {name}, route {_shown(route)}: expected a name of letters, digits, '.', '_', '-'"
     try:
         parsed = parse_source(name, settings, routes, ())
     except ConfigurationMistake as mistake:

@@ -1,6 +1,7 @@
 """relay.yaml as parameters: whole, small enough, in a form that SSM takes, and with every mistake named at once."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,49 @@ def test_a_mistake_says_where_and_what(config, secrets, words):
     with pytest.raises(Mistakes) as mistakes:
         values_of(config, secrets)
     assert words in str(mistakes.value)
+
+
+BEARER = {"verify": "bearer"}
+
+
+@pytest.mark.parametrize(
+    ("config", "secrets", "line"),
+    [
+        ({"sources": {404: BEARER}}, {}, "sources.404: YAML reads this name as int"),
+        ({"sources": {date(2026, 1, 2): BEARER, "ci": BEARER}}, {}, "sources.2026-01-02: YAML reads this name as date"),
+        ({"scenarios": {7: "K"}, "sources": {"ci": BEARER}}, {}, "scenarios.7: YAML reads this name as int"),
+        (
+            {"scenarios": {"incident": "K"}, "sources": {"ci": BEARER | {"routes": {True: ROUTE}}}},
+            {},
+            "sources.ci.routes.True: YAML reads this name as bool",
+        ),
+        (
+            {"sources": {"ci": BEARER | {"schema": {"allOf": [{"properties": {404: {}}}]}}}},
+            {},
+            "sources.ci.schema.allOf[0].properties.404: YAML reads this name as int",
+        ),
+        ({"sources": {"ci": BEARER}}, {"sources": {None: "x"}}, "secrets.sources.None: YAML reads this name as None"),
+    ],
+)
+def test_a_name_that_yaml_does_not_read_as_text_is_to_be_put_in_quotes(config, secrets, line):
+    with pytest.raises(Mistakes) as mistakes:
+        values_of(config, secrets)
+    [said] = mistakes.value.lines
+    assert said.startswith(line)
+    assert said.endswith("put it in quotes")
+
+
+def test_a_name_with_a_line_break_is_refused_and_its_mistake_stays_one_line():
+    routes = {"a\n": ROUTE, "b": ROUTE}
+    config = {"scenarios": {"incident": "K", "c\n": "K"}, "sources": {"ci": BEARER | {"routes": routes}, "d\n": BEARER}}
+    with pytest.raises(Mistakes) as mistakes:
+        values_of(config, {"sources": {"ci\n": "x"}})
+    assert [line.split(": ")[0] for line in str(mistakes.value).splitlines()] == [
+        r"scenario 'c\n'",
+        r"source ci, route 'a\n'",
+        r"source 'd\n'",
+        "secrets",
+    ]
 
 
 @pytest.mark.parametrize(
