@@ -4,15 +4,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from omni.authorization import InvalidAuthorization, check
+from omni.outgoing import checked_base
 from relay.sources import SOURCE_NAME, ConfigurationMistake, parse_source
 
 VALUE_BYTES = 4_096  # of a standard parameter
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _SOURCE = re.compile(SOURCE_NAME)
-_BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[^?#\s]*)?$")
 
 
 class Mistakes(ValueError):
@@ -44,7 +46,7 @@ def parameters_of(
         config: relay.yaml as parsed.
         secrets: the secrets file as parsed: `{sources: {name: secret or list of secrets}}`.
         prefix: where the stage's parameters live.
-        omni_base_url: the API's address.
+        omni_base_url: the API's address: https, for the account's key goes there; http only on this machine.
         omni_authorization: the value of the `Authorization` header.
 
     Raises:
@@ -65,13 +67,32 @@ def parameters_of(
 
 
 def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterator[str]:
-    if base_url is not None and not _BASE_URL.match(base_url):
-        yield "OMNI's base URL: expected http(s)://host, such as https://api.infobip.com"
+    if base_url is not None:
+        try:
+            _checked_https(base_url)
+        except ValueError as mistake:
+            yield f"OMNI: {mistake} (such as https://api.infobip.com)"
     if authorization is not None:
         try:
             check(authorization)
         except InvalidAuthorization as mistake:
             yield f"OMNI's authorization: {mistake}"
+
+
+def _checked_https(base_url: str) -> str:
+    """As `omni.client` takes it. Raises ValueError, too, where the account's key would cross a network in clear."""
+    base = checked_base(base_url)
+    parts = urlsplit(base)
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        raise ValueError("the base URL must be https: by http the key would travel in clear")
+    return base
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _too_long(parameter: Parameter) -> bool:
@@ -80,9 +101,9 @@ def _too_long(parameter: Parameter) -> bool:
 
 def _account(base_url: str | None, authorization: str | None) -> Iterator[Parameter]:
     if base_url is not None:
-        yield Parameter("omni/base-url", "String", base_url)
+        yield Parameter("omni/base-url", "String", _checked_https(base_url))
     if authorization is not None:
-        yield Parameter("omni/authorization", "SecureString", authorization)
+        yield Parameter("omni/authorization", "SecureString", check(authorization))
 
 
 def _key(scenario: Any) -> Any:

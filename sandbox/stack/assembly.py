@@ -93,13 +93,10 @@ class Assembly:
         prefix = next(iter(prefixes - {None}), None)
         if prefix is None:
             return []
-        return parameters_of(
-            self._settings.config,
-            self._settings.secrets,
-            prefix,
-            omni_base_url=self.public_url("sandbox"),
-            omni_authorization=OMNI_AUTHORIZATION,
-        )
+        # By plain HTTP also where containers call it by another address than loopback, which no push would take.
+        sandbox = Parameter(f"{prefix}/omni/base-url", "String", self.public_url("sandbox"))
+        config, secrets = self._settings.config, self._settings.secrets
+        return [sandbox, *parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)]
 
     async def _start_sandbox(self, running: AsyncExitStack) -> ServerProcess | None:
         if not self._settings.with_sandbox:

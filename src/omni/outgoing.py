@@ -13,15 +13,26 @@ from omni.errors import InvalidRequest
 from omni.wire import WireModel, format_instant
 
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")  # RFC 3986
 
 
 def checked_base(url: str) -> str:
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    """Give the URL back without white space around it and slashes after it.
+
+    Raises:
+        ValueError: it is no http(s) URL, or holds credentials, a query or a fragment. The message never shows it.
+    """
+    base = url.strip().rstrip("/")
+    try:
+        parts = urlsplit(base if _URL.fullmatch(base) else "")
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        usable = False
+    if not usable:
         raise ValueError("the base URL must be http(s)://host")
-    if parts.username is not None or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in base or "#" in base:
         raise ValueError("the base URL can't hold credentials, a query or a fragment")
-    return url.strip().rstrip("/")
+    return base
 
 
 def checked_key(key: str) -> str:

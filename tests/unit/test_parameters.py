@@ -142,6 +142,8 @@ def test_a_name_with_a_line_break_is_refused_and_its_mistake_stays_one_line():
     [
         {"omni_base_url": "ftp://api.infobip.com"},
         {"omni_base_url": "api.infobip.com"},
+        {"omni_base_url": "https://a-key-without-its-scheme@api.infobip.com"},
+        {"omni_base_url": "https://api.infobip.com/{{ssm:a-key-without-its-scheme}}"},
         {"omni_authorization": "a-key-without-its-scheme"},
     ],
 )
@@ -149,6 +151,32 @@ def test_an_account_that_no_send_could_use_is_refused_and_not_repeated(account):
     with pytest.raises(Mistakes) as mistakes:
         values_of({"sources": {"ci": {"verify": "bearer"}}}, **account)
     assert "a-key-without-its-scheme" not in str(mistakes.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.infobip.com", "HTTP://127.0.0.1.infobip.com", "http://0.0.0.0", "http://localhost.infobip.com"]
+)
+def test_a_base_url_to_which_the_key_would_travel_in_clear_is_refused(url):
+    with pytest.raises(Mistakes, match="OMNI: the base URL must be https"):
+        values_of({"sources": {"ci": BEARER}}, omni_base_url=url)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (" https://abc.api.infobip.com/\n", "https://abc.api.infobip.com"),
+        ("http://127.0.0.1:8025", "http://127.0.0.1:8025"),
+        ("http://[::1]:8025", "http://[::1]:8025"),
+        ("http://localhost:8025/", "http://localhost:8025"),
+    ],
+)
+def test_a_base_url_is_written_as_the_client_takes_it_and_http_stays_on_this_machine(given, written):
+    assert values_of({"sources": {"ci": BEARER}}, omni_base_url=given)["omni/base-url"].value == written
+
+
+def test_the_authorization_is_written_without_the_line_break_of_the_file_that_it_came_from():
+    values = values_of({"sources": {"ci": BEARER}}, omni_authorization="App key\n")
+    assert values["omni/authorization"].value == "App key"
 
 
 @pytest.mark.parametrize(

@@ -138,11 +138,17 @@ def test_a_trailing_slash_and_a_path_of_the_base_url_are_fine(server: Server, ma
 
 
 @pytest.mark.parametrize(
-    "url", ["", "api.infobip.com", "ftp://host", "https://", "https://u:p@host", "https://host?x=1", "https://host#x"]
+    "url",
+    [
+        *("", "api.infobip.com", "ftp://host", "https://", "https://u:p@host", "https://host?x=1", "https://host#x"),
+        *("https://host?", "https://host#", "https://ho\nst", "https://ho st", "https://hôst", "https://host/{{x}}"),
+        *("https://host:port", "https://host:0", "https://host:65536", "https://[host", "https://:443"),
+    ],
 )
 def test_a_base_url_that_is_not_one_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="base URL"):
+    with pytest.raises(ValueError, match="base URL") as raised:
         OmniClient(url, "App key")
+    assert "host:" not in str(raised.value)
 
 
 def test_credentials_of_no_known_form_are_refused_without_being_shown() -> None:
