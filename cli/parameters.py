@@ -60,9 +60,9 @@ def parameters_of(
         *(Parameter(f"scenarios/{name}", "String", _key(it)) for name, it in (config.get("scenarios") or {}).items()),
         *_sources(config.get("sources") or {}, secrets.get("sources") or {}),
     ]
-    too_long = [f"{p.name}: {len(p.value.encode())} bytes; SSM holds {VALUE_BYTES}" for p in found if _too_long(p)]
-    if too_long:
-        raise Mistakes(too_long)
+    refused = [f"{p.name}: {why}" for p in found for why in _refusals(p.value)]
+    if refused:
+        raise Mistakes(refused)
     return [Parameter(f"{prefix}/{p.name}", p.type, p.value) for p in found]
 
 
@@ -95,8 +95,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _too_long(parameter: Parameter) -> bool:
-    return len(parameter.value.encode()) > VALUE_BYTES
+def _refusals(value: str) -> Iterator[str]:
+    """Why SSM wouldn't take it: a push must not stop halfway."""
+    if len(value.encode()) > VALUE_BYTES:
+        yield f"{len(value.encode())} bytes; SSM holds {VALUE_BYTES}"
+    if "{{" in value:
+        yield "expected a value without {{, which SSM takes for a reference of its own"
 
 
 def _account(base_url: str | None, authorization: str | None) -> Iterator[Parameter]:
@@ -118,11 +122,16 @@ def _sources(sources: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator
         for route, rule in (source.get("routes") or {}).items():
             yield Parameter(f"sources/{name}/routes/{route}", "String", _json(rule))
         if name in secrets:
-            secret = secrets[name]
-            value = secret if isinstance(secret, str) else _json(secret)
-            yield Parameter(f"sources/{name}/secrets", "SecureString", value)
+            yield Parameter(f"sources/{name}/secrets", "SecureString", _secret(secrets[name]))
     for number, page in enumerate(_pages(sorted(sources)), start=1):
         yield Parameter(f"source-names/{number}", "StringList", page)
+
+
+def _secret(secret: Any) -> str:
+    """As it is; but in a list of its own where SSM takes it for a reference, or functions would take it for a list."""
+    if isinstance(secret, str):
+        return _json([secret]) if "{{" in secret or secret.startswith("[") else secret
+    return _json(secret)
 
 
 def _pages(names: Iterable[str]) -> Iterator[str]:
@@ -197,6 +206,8 @@ def _secret_mistakes(secrets: Mapping[str, Any], sources: Mapping[str, Any]) -> 
         several = secret if isinstance(secret, list) else [secret]
         if not several or not all(isinstance(one, str) and one.strip() for one in several):
             yield f"secrets, source {_shown(name)}: expected a text (in quotes, if it is a number), or a list of them"
+        elif any(one != one.strip() for one in several):
+            yield f"secrets, source {_shown(name)}: expected no white space around a secret (after |, write |-)"
 
 
 def _source_mistakes(name: str, source: Any, scenarios: Mapping[str, Any]) -> Iterator[str]:

@@ -145,7 +145,10 @@ def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: t
 
 
 def parse_secrets(value: str) -> tuple[str, ...]:
-    """One secret, or a JSON array of them while rotating; an unreadable array is taken for one secret's text."""
+    """One secret, or a JSON array of them while rotating; an unreadable array is taken for one secret's text.
+
+    White space around a secret doesn't count, in a list or alone: it is a file's last line break.
+    """
     text = value.strip()
     if text.startswith("["):
         try:
@@ -153,7 +156,7 @@ def parse_secrets(value: str) -> tuple[str, ...]:
         except ValueError:
             return (text,)
         if isinstance(secrets, list):
-            return tuple(secret for secret in secrets if isinstance(secret, str) and secret)
+            return tuple(secret.strip() for secret in secrets if isinstance(secret, str) and secret.strip())
     return (text,) if text else ()
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from cli.files import Unreadable, read_yaml
 from cli.parameters import VALUE_BYTES, Mistakes, parameters_of
-from relay.sources import parse_source
+from relay.sources import parse_secrets, parse_source
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = yaml.safe_load((ROOT / "relay.yaml").read_text())
@@ -53,6 +53,13 @@ def test_secrets_and_the_account_are_secure_strings():
     assert json.loads(values["sources/ci/secrets"].value) == ["new", "old"]
 
 
+@pytest.mark.parametrize("secret", ["{{ssm:other}}", "a{{{b", "[1]", '["a", "b"]', "[not json", "plain"])
+def test_whatever_a_secret_looks_like_ssm_takes_it_and_functions_read_it(secret):
+    written = values_of({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": secret}})["sources/ci/secrets"]
+    assert "{{" not in written.value
+    assert parse_secrets(written.value) == (secret,)
+
+
 def test_many_sources_fill_further_pages_of_the_index():
     values = values_of({"sources": {f"source-{n:04}": {"verify": "bearer"} for n in range(1000)}})
     pages = [values[f"source-names/{n}"].value for n in (1, 2, 3)]
@@ -76,6 +83,8 @@ def test_many_sources_fill_further_pages_of_the_index():
         ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": 12345}}, "secrets, source ci: expected a text"),
         ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": ""}}, "secrets, source ci: expected a text"),
         ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": []}}, "secrets, source ci: expected a text"),
+        ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": "x\n"}}, "source ci: expected no white space"),
+        ({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": ["x", " y"]}}, "expected no white space"),
         ({"sources": {"ci": {"verify": "bearer"}}}, {"ci": "x"}, "secrets: expected sources"),
         (
             {
@@ -86,6 +95,7 @@ def test_many_sources_fill_further_pages_of_the_index():
             "source ci, route a, to",
         ),
         ({"scenarios": {"incident": "K" * 5000}, "sources": {"ci": {"verify": "bearer"}}}, {}, "SSM holds 4096"),
+        ({"scenarios": {"incident": "{{KEY}}"}, "sources": {"ci": {"verify": "bearer"}}}, {}, "incident: expected a"),
     ],
 )
 def test_a_mistake_says_where_and_what(config, secrets, words):
@@ -145,6 +155,7 @@ def test_a_name_with_a_line_break_is_refused_and_its_mistake_stays_one_line():
         {"omni_base_url": "https://a-key-without-its-scheme@api.infobip.com"},
         {"omni_base_url": "https://api.infobip.com/{{ssm:a-key-without-its-scheme}}"},
         {"omni_authorization": "a-key-without-its-scheme"},
+        {"omni_authorization": "App {{a-key-without-its-scheme}}"},
     ],
 )
 def test_an_account_that_no_send_could_use_is_refused_and_not_repeated(account):

@@ -73,6 +73,8 @@ def test_a_message_source_has_no_routes_and_the_schedules_name_is_taken():
         (' ["new", "old"] ', ("new", "old")),
         ("[not json", ("[not json",)),
         ('["new", "", 7]', ("new",)),
+        (" new\n", ("new",)),
+        ('[" new\\n", "\\told", " "]', ("new", "old")),
         ("", ()),
         ("  ", ()),
     ],
