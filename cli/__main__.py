@@ -51,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     pushing.add_argument("--config", type=Path, default=Path("relay.yaml"))
     pushing.add_argument("--secrets", type=Path, help="YAML: sources: {name: secret, or a list while rotating}")
     pushing.add_argument("--omni-base-url", help="such as https://api.infobip.com")
-    pushing.add_argument("--kms-key-id", help="your own key for the secrets, at each push (default: aws/ssm)")
+    pushing.add_argument(
+        "--kms-key-id",
+        help="your own key: all secrets of this push are written with it, changed or not; needed at each push"
+        " (default: aws/ssm)",
+    )
     pushing.add_argument("--dry-run", action="store_true", help="say what would change")
     pushing.epilog = "The account's Authorization header value is taken from the variable OMNI_AUTHORIZATION."
     pushing.set_defaults(command=_push)
@@ -78,7 +82,7 @@ def _push(options: argparse.Namespace) -> int:
         omni_authorization=os.environ.get("OMNI_AUTHORIZATION"),
     )
     client = boto3.client("ssm", config=_PATIENT)
-    planned = changes(client, prefix, wanted)
+    planned = changes(client, prefix, wanted, encrypts_anew=bool(options.kms_key_id))
     for parameter in planned.written:
         print(f"write   {parameter.name} ({parameter.type})")
     for name in planned.deleted:

@@ -30,11 +30,11 @@ class Changes:
     missing: tuple[str, ...]
 
 
-def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter]) -> Changes:
-    """What a push would do."""
+def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter], *, encrypts_anew: bool = False) -> Changes:
+    """What a push would do. `encrypts_anew` writes each secret, for its value doesn't say which key holds it."""
     current = _current(client, prefix)
     names = {parameter.name for parameter in wanted}
-    written = tuple(p for p in wanted if current.get(p.name) != p.value)
+    written = tuple(p for p in wanted if current.get(p.name) != p.value or (encrypts_anew and p.type == "SecureString"))
     return Changes(
         written=written,
         deleted=tuple(sorted(n for n in current if _is_stale(n.removeprefix(f"{prefix}/"), prefix, names, n))),

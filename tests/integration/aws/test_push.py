@@ -144,16 +144,19 @@ def test_a_mistake_is_named_and_nothing_is_written(ssm: Any, push: Push, capsys:
         assert words in said
 
 
-def test_secrets_are_encrypted_with_the_key_that_was_given(ssm: Any, push: Push) -> None:
+def test_all_secrets_of_a_push_are_encrypted_with_its_key_changed_or_not(
+    ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    push()
+    before = versions(ssm)
     push(CONFIG, SECRETS, "--kms-key-id", "alias/relay")
 
     described = ssm.get_paginator("describe_parameters").paginate()
     keys = {p["Name"].removeprefix(f"{PREFIX}/"): p.get("KeyId") for page in described for p in page["Parameters"]}
-    assert {name for name, key in keys.items() if key == "alias/relay"} == {
-        "omni/authorization",
-        "sources/ci/secrets",
-        "sources/github/secrets",
-    }
+    secrets = {"omni/authorization", "sources/ci/secrets", "sources/github/secrets"}
+    assert {name for name, key in keys.items() if key == "alias/relay"} == secrets
+    assert {name for name, version in versions(ssm).items() if version != before[name]} == secrets
+    assert "3 written, 0 deleted" in capsys.readouterr().out
 
 
 def test_where_aws_refuses_the_command_says_so(push: Push, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
