@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tqdm import tqdm
 
 from cli.files import Unreadable, read_yaml
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Mistakes, Unreadable) as problem:
         print(problem, file=sys.stderr)
         return 2
+    except NoRegionError as problem:
+        print(f"AWS: {problem} Set AWS_DEFAULT_REGION, such as eu-central-1.", file=sys.stderr)
+        return 1
     except (ClientError, BotoCoreError, QueueUnavailable) as problem:
         print(f"AWS: {problem}", file=sys.stderr)
         return 1
@@ -125,7 +128,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 class _Outputs:
-    """The stack's outputs, read when one is needed."""
+    """The stack's outputs, read when one is needed. One that isn't there raises Mistakes."""
 
     def __init__(self, stack: str) -> None:
         self._stack = stack
@@ -135,6 +138,9 @@ class _Outputs:
         if self._values is None:
             stack = boto3.client("cloudformation").describe_stacks(StackName=self._stack)["Stacks"][0]
             self._values = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+        if key not in self._values:
+            hint = "give --stack the relay's own, or its queues by --queue-url and --dead-letter-queue-url"
+            raise Mistakes([f"stack {self._stack} has no output {key}; {hint}"])
         return self._values[key]
 
 
