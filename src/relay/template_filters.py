@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
-from jinja2 import Undefined
+from jinja2 import StrictUndefined, Undefined
 from jinja2.filters import do_title
 
 from relay.template_budget import Refused, budget, checked_number, json_text, text_of
@@ -103,11 +103,19 @@ def _length(value: Any) -> int:
 
 
 def _first(value: Any) -> Any:
-    return look_up(value if isinstance(value, str) else entries(value), 0)
+    return _entry(value, 0, "first")
 
 
 def _last(value: Any) -> Any:
-    return look_up(value if isinstance(value, str) else entries(value), -1)
+    return _entry(value, -1, "last")
+
+
+def _entry(value: Any, place: int, name: str) -> Any:
+    """Undefined where there is none, as in Jinja2: `default` then has its say."""
+    try:
+        return look_up(value if isinstance(value, str) else entries(value), place)
+    except KeyError:
+        return StrictUndefined(f"'{name}' of an empty list or text is undefined")
 
 
 def _reverse(value: Any) -> Any:
@@ -145,11 +153,11 @@ def _unique(value: Any, case_sensitive: bool = False, attribute: Any = None) -> 
 
 
 def _minimum(value: Any, case_sensitive: bool = False, attribute: Any = None) -> Any:
-    return _first(_sort(value, False, case_sensitive, attribute))
+    return _entry(_sort(value, False, case_sensitive, attribute), 0, "min")
 
 
 def _maximum(value: Any, case_sensitive: bool = False, attribute: Any = None) -> Any:
-    return _last(_sort(value, False, case_sensitive, attribute))
+    return _entry(_sort(value, False, case_sensitive, attribute), -1, "max")
 
 
 def _attribute(entry: Any, path: Any, default: Any = None) -> Any:

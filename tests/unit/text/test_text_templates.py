@@ -23,6 +23,7 @@ EVENT: dict[str, Any] = {
         "labels": {"severity": "high", "team": "ops"},
         "sha": "0123456789abcdef",
         "numbers": [3, 1, 2, 3],
+        "alerts": [],
         "long": "x" * 400_000,
         "many": list(range(50_000)),
         "format": "%0999999999d",
@@ -52,6 +53,11 @@ def render(source: str, **limits: Any) -> str:
         ("{{ body.missing | default('none') }}", "none"),
         ("{{ body.missing.deeper | default('none') }}", "none"),
         ("{{ body.nothing | default('none', true) }}", "none"),
+        ("{{ body.alerts | first | default('none') }} {{ (body.alerts | last).name | default('none') }}", "none none"),
+        (
+            "{{ body.alerts | min | d('-') }}{{ body.alerts | max(attribute='x') | d('-') }}{{ '' | first | d('-') }}",
+            "---",
+        ),
         ("{% if body.missing is defined %}a{% else %}b{% endif %}", "b"),
         ("{{ 'urgent: ' if body.count > 5 }}{{ body.name }}", "relay"),
         ("{{ body.name ~ '-' ~ body.count ~ body.nothing }}", "relay-3"),
@@ -170,7 +176,12 @@ def test_a_wrong_template_is_refused_when_compiled(source: str, line: int, words
         ("{{ body.endless }}", 1, "not finite"),
         ("{{ body.items | map(attribute='owner') | join }}", 1, "no 'owner'"),
         ("{{ body.items | map('missing') | join }}", 1, "name of a filter"),
-        ("{{ [] | first }}", 1, "doesn't fit"),
+        ("{{ body.alerts | first }}", 1, "'first' of an empty list or text is undefined"),
+        ("{{ (body.alerts | last).name }}", 1, "'last' of an empty list or text is undefined"),
+        ("{{ body.alerts | min | upper }}", 1, "'min' of an empty list or text is undefined"),
+        ("{% if body.alerts | max %}x{% endif %}", 1, "'max' of an empty list or text is undefined"),
+        ("{{ [body.alerts] | map('first') | join }}", 1, "'first' of an empty list or text is undefined"),
+        ("{{ '' | last }}", 1, "'last' of an empty list or text is undefined"),
     ],
 )
 def test_what_cannot_be_rendered_says_why_and_on_which_line(source: str, line: int, words: str) -> None:
