@@ -2,7 +2,8 @@
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from relay.template_operators import defined, entries, join_texts, look_up, repl
 P = ParamSpec("P")
 T = TypeVar("T")
 _LARGEST_PRECISION = 12
+_PLACEHOLDER = re.compile(r"%(?P<kind>[%sd]|(?:\.(?P<places>[0-9]{1,2}))?f)?")
+_PLACES = 6  # of a bare %f, as in C
 _ROUNDING: dict[str, Callable[[float], int]] = {"ceil": math.ceil, "floor": math.floor}
 
 
@@ -92,6 +95,31 @@ def _round(value: Any, precision: int = 0, method: str = "common") -> float:
         raise Refused("round expects 'common', 'ceil' or 'floor'")
     scale: int = 10**precision
     return _ROUNDING[method](number * scale) / scale
+
+
+def _format(value: Any, *args: Any) -> str:
+    """Of printf's placeholders those for texts and numbers; a width could make megabytes."""
+    waiting = iter(args)
+    text = _PLACEHOLDER.sub(lambda found: _placed(found, waiting), text_of(value))
+    if next(waiting, _MISSING) is not _MISSING:
+        raise Refused("format was given more values than placeholders")
+    return text
+
+
+def _placed(found: re.Match[str], waiting: Iterator[Any]) -> str:
+    kind = found["kind"]
+    if kind == "%":
+        return "%"
+    places = int(found["places"] or _PLACES)
+    if not kind or places > _LARGEST_PRECISION:
+        raise Refused(f"format expects %s, %d, %% or %.2f (to {_LARGEST_PRECISION} places)")
+    value = next(waiting, _MISSING)
+    if value is _MISSING:
+        raise Refused("format was given fewer values than placeholders")
+    if kind == "s":
+        return text_of(value)
+    number = checked_number(defined(value))
+    return str(int(number)) if kind == "d" else f"{number:.{places}f}"
 
 
 def _sum(value: Any, attribute: Any = None, start: float = 0) -> Any:
@@ -234,6 +262,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "dictsort": _dictsort,
     "first": _first,
     "float": _float,
+    "format": _format,
     "int": _int,
     "items": _items,
     "join": _join,
