@@ -33,13 +33,13 @@ _COUNTS = (
 )
 
 
-def _source(delivery: str) -> dict[str, Any]:
+def _source(delivery: str, scenario: str = "incident") -> dict[str, Any]:
     """One route to the phones that the event names, and one that fails for events that say so."""
     return {
         "verify": "github",
         "delivery": delivery,
         "routes": {
-            "all": {"scenario": "incident", "to": "body.to", "text": "{{ body.text }}"},
+            "all": {"scenario": scenario, "to": "body.to", "text": "{{ body.text }}"},
             "broken": {
                 "when": "body.broken",
                 "scenario": "incident",
@@ -56,11 +56,12 @@ def _a_dispatch_each() -> dict[str, Any]:
 
 
 CONFIG: Mapping[str, Any] = {
-    "scenarios": {"incident": "AD9E01A5DC7BEE2C2B828D208182A611"},
+    "scenarios": dict.fromkeys(("incident", "retired"), "AD9E01A5DC7BEE2C2B828D208182A611"),
     "sources": {
         "direct": _source("direct"),
         "queued": _source("queued"),
         "changing": _source("direct"),
+        "retired": _source("direct", scenario="retired"),
         "many": _a_dispatch_each(),
     },
 }
@@ -184,10 +185,12 @@ class Relay:
 
     def configure(self, name: str, value: str) -> None:
         """Writes a parameter, such as `omni/base-url`; functions read it when `ConfigTtlSeconds` are over."""
-        prefix = self.stack.template.functions["WebhookFunction"].environment["PARAMETER_PREFIX"]
         self.stack.client("ssm").put_parameter(
-            Name=f"{prefix}/{name}", Value=value, Type="SecureString", Overwrite=True
+            Name=self._parameter(name), Value=value, Type="SecureString", Overwrite=True
         )
+
+    def unconfigure(self, name: str) -> None:
+        self.stack.client("ssm").delete_parameters(Names=[self._parameter(name)])
 
     def change_source(self, name: str, delivery: str) -> None:
         self.configure(f"sources/{name}/settings", json.dumps({"verify": "github", "delivery": delivery}))
@@ -248,6 +251,9 @@ class Relay:
             if time.monotonic() > deadline:
                 raise TimeoutError("a former test's messages don't leave the queue")
             time.sleep(0.05)
+
+    def _parameter(self, name: str) -> str:
+        return f"{self.stack.template.functions['WebhookFunction'].environment['PARAMETER_PREFIX']}/{name}"
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         with requests.Session() as session:

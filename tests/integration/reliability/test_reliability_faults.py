@@ -1,4 +1,4 @@
-"""Each way in which OMNI can fail, alone: the sender's answer, the calls that it takes, what is logged, the end."""
+"""Each fault of OMNI's and of the configuration, alone: the sender's answer, the calls, what is logged, the end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relay.parking import Reason
-from tests.support.relay_stack import BLOCKLISTED, NO_CREDIT, PHONE, Relay
+from tests.support.relay_stack import BLOCKLISTED, NO_CREDIT, PHONE, Relay, Sent
 
 Wait = Callable[..., Any]
 DRIP = {"kind": "drip", "delayMs": 400}
@@ -126,6 +126,25 @@ def test_a_recipient_for_whom_the_account_lacks_credit_is_tried_again_alone(rela
     again = [line for line in relay.lines() if line["attempt"] > 1]
     assert {line["status"]["name"] for line in again} == {"REJECTED_NOT_ENOUGH_CREDITS"}
     assert "AccountBlocked" in relay.metrics()
+
+
+def test_a_wrong_number_parks_the_event(relay: Relay) -> None:
+    _parks(relay, relay.event("417930267270000"), Reason.ROUTE_INVALID, "to[0].phone: ")
+
+
+def test_a_scenario_without_a_key_parks_the_event(relay: Relay) -> None:
+    relay.unconfigure("scenarios/retired")
+    _parks(relay, relay.event(source="retired"), Reason.UNKNOWN_SCENARIO, "no key is configured for retired")
+
+
+def _parks(relay: Relay, event: Sent, reason: Reason, detail: str) -> None:
+    answer = relay.post(event)
+    assert (answer.status, answer.outcome) == (202, "parked")
+    [parked] = relay.parked()
+    assert parked.event
+    assert (parked.event.id, parked.reason) == (event.id, reason)
+    assert detail in parked.detail
+    assert relay.sends == relay.waiting() == 0
 
 
 def test_omni_out_of_reach_is_waited_for(relay: Relay, eventually: Wait) -> None:
