@@ -1,4 +1,4 @@
-"""docs/security.md says what is true: the tests that it names exist, and the limits that it gives are the code's."""
+"""The docs say what is true: the tests that they name exist, and the limits in docs/security.md are the code's."""
 
 import re
 from inspect import signature
@@ -9,7 +9,9 @@ from relay import accepting, decoding, notifications, routing
 from relay.templates import TemplateLimits
 from sandbox.stack.settings import PROJECT
 
-NOTES = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in (PROJECT / "docs").glob("*.md")}
+TEST = re.compile(r"test_\w+\.py")
+NAMED = sorted({(page, name) for page, text in PAGES.items() for name in TEST.findall(text)})
 DECODING = signature(decoding.decode).parameters
 LIMITS = (
     f"Headers: {accepting.MAX_HEADER_BYTES // 1024} KiB",
@@ -22,14 +24,21 @@ LIMITS = (
 )
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"test_\w+\.py", NOTES))))
-def test_a_test_that_the_notes_name_exists(name: str) -> None:
+@pytest.mark.parametrize(("page", "name"), NAMED)
+def test_a_test_that_the_docs_name_exists(page: str, name: str) -> None:
     assert list((PROJECT / "tests").rglob(name))
 
 
+def test_each_fault_alone_names_its_tests() -> None:
+    section = PAGES["reliability.md"].partition("## Each fault, alone\n")[2].partition("\n## ")[0]
+    _, *rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert rows
+    assert [row for row in rows if not TEST.search(row)] == []
+
+
 @pytest.mark.parametrize("limit", LIMITS)
-def test_a_limit_that_the_notes_give_is_the_code_s(limit: str) -> None:
-    assert limit in NOTES
+def test_a_limit_that_the_docs_give_is_the_code_s(limit: str) -> None:
+    assert limit in PAGES["security.md"]
 
 
 def test_a_notification_may_have_as_many_recipients_as_an_event() -> None:
