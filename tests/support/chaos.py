@@ -147,39 +147,45 @@ class Chaos:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """By event and phone (`event 7 → 4179…`); `twins` lie in the dead-letter queue twice under the same id."""
+    """By event and phone (`event 7 → 4179…`); `twins` lie in the dead-letter queue twice under the same ids, which a
+    replay sends once; `unlike` ones under different ids, which it would send twice.
+    """
 
     lost: list[str]
     twice: list[str]
     both: list[str]
+    unlike: list[str]
     twins: int
     sent: int
     parked: int
 
     def __str__(self) -> str:
         counts = f"{self.sent} sent, {self.parked} parked ({self.twins} of them again)"
-        return f"{counts}, lost: {self.lost}, twice: {self.twice}, both: {self.both}"
+        return f"{counts}, lost: {self.lost}, twice: {self.twice}, both: {self.both}, unlike: {self.unlike}"
 
 
 def judge(acknowledged: list[Sent], messages: list[dict[str, Any]], parked: list[Parked]) -> Verdict:
-    """Compares what was acknowledged with what there is, by what the texts say and not by ids of ours."""
+    """Compares what was acknowledged with what there is, by what the texts say; ids of ours only tell twins apart."""
     sent = Counter(f"{message['text']} → {message['to']['phoneNumber']}" for message in messages)
-    kept = Counter(name for item in parked for name in _names(item))
+    items = Counter(named for item in parked for named in _names(item))
+    kept = Counter(name for name, _ in items)
     wanted = [f"{event.text} → {phone}" for event in acknowledged for phone in event.phones]
     wanted += [f"{event.text} is broken" for event in acknowledged if event.broken]
     return Verdict(
         lost=[name for name in wanted if not sent[name] and not kept[name]],
         twice=[name for name, count in sent.items() if count > 1],
         both=[name for name in wanted if sent[name] and kept[name]],
-        twins=sum(count - 1 for count in kept.values()),
+        unlike=[name for name, ids in kept.items() if ids > 1],
+        twins=sum(count - 1 for count in items.values()),
         sent=len(sent),
         parked=len(kept),
     )
 
 
-def _names(parked: Parked) -> Iterator[str]:
+def _names(parked: Parked) -> Iterator[tuple[str, str]]:
+    """What it holds, each with the ids by which a replay recognises it."""
     if parked.dispatch:
         for message in parked.dispatch.messages:
-            yield f"{parked.dispatch.content.text} → {message.phone}"
+            yield f"{parked.dispatch.content.text} → {message.phone}", f"{parked.dispatch.id} {message.message_id}"
     if parked.event:
-        yield f"{parked.event.body['text']} is broken"
+        yield f"{parked.event.body['text']} is broken", f"{parked.event.id} {parked.event.nonce}"

@@ -36,6 +36,7 @@ def survive(relay: Relay, plan: Plan) -> None:
     assert not verdict.lost, report
     assert not verdict.twice, report
     assert not verdict.both, report
+    assert not verdict.unlike, report
     assert not course.given_up, report
     assert not unexpected(relay), report
 
