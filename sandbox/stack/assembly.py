@@ -120,6 +120,7 @@ class Assembly:
 
     async def _start_functions(self, running: AsyncExitStack, trail: Trail) -> None:
         environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self._urls["aws"], "AWS_EC2_METADATA_DISABLED": "true"}
+        environment["AWS_XRAY_DAEMON_ADDRESS"] = self._settings.xray_daemon
         environment["HTTPS_PROXY"] = NOWHERE
         environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
         environment |= await self._start_proxies(running)

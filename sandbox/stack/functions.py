@@ -56,7 +56,7 @@ class LambdaFunction:
         if self.spec.reserved is not None and self._in_flight >= self.spec.reserved:
             raise Throttled
         loop = asyncio.get_running_loop()
-        invocation = Invocation(payload, trace_id or new_trace_id(), loop.create_future())
+        invocation = Invocation(payload, trace_id or new_trace_id(sampled=self.spec.traced), loop.create_future())
         self._in_flight += 1
         invocation.outcome.add_done_callback(self._settled)
         self._dispatch(invocation)

@@ -106,7 +106,7 @@ class Gateway:
         route, parameters = self._route(request.method, request.scope["path"])
         if not self._bucket.take():
             raise Refused(429, "Too Many Requests")
-        received = await _receive(request, request_id)
+        received = await _receive(request, request_id, sampled=route.function.spec.traced)
         event = http_event(received, route_key=route.key, parameters=parameters, domain=self._domain)
         payload = await self._invoke(route.function, event, received.trace_id)
         try:
@@ -158,7 +158,7 @@ def _head_bytes(request: Request) -> int:
     return line + sum(len(name) + len(value) + 4 for name, value in request.scope["headers"])
 
 
-async def _receive(request: Request, request_id: str) -> Received:
+async def _receive(request: Request, request_id: str, *, sampled: bool) -> Received:
     """Stops reading a body that is too large."""
     body = bytearray()
     async for chunk in request.stream():
@@ -175,5 +175,5 @@ async def _receive(request: Request, request_id: str) -> Received:
         protocol=f"HTTP/{request.scope['http_version']}",
         at=datetime.now(UTC),
         request_id=request_id,
-        trace_id=new_trace_id(),
+        trace_id=new_trace_id(sampled=sampled),
     )

@@ -33,10 +33,10 @@ def failure(kind: str, message: str) -> Outcome:
     return Outcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error="Unhandled")
 
 
-def new_trace_id() -> str:
-    """An X-Ray trace header, not sampled."""
+def new_trace_id(*, sampled: bool) -> str:
+    """An X-Ray trace header."""
     identifier = uuid4().hex
-    return f"Root=1-{int(time.time()):08x}-{identifier[:24]};Parent={identifier[16:]};Sampled=0"
+    return f"Root=1-{int(time.time()):08x}-{identifier[:24]};Parent={identifier[16:]};Sampled={sampled:d}"
 
 
 @dataclass(slots=True, eq=False)

@@ -21,7 +21,8 @@ class StackSettings:
 
     `template_parameters` override the template's defaults. `queue_attributes` and `timeouts` (seconds), by logical id,
     shorten what tests can't wait for; `faults` puts a proxy before each AWS service. `processes` is per function.
-    `public_host` is the name by which containers reach this machine, where that is another one.
+    `public_host` is the name by which containers reach this machine, where that is another one. `xray_daemon` hears the
+    segments of functions that the template traces, by UDP; nobody has to listen.
     """
 
     template: Path = PROJECT / "template.yaml"
@@ -33,6 +34,7 @@ class StackSettings:
     ports: Ports = field(default_factory=Ports)
     bind_host: str = "127.0.0.1"
     public_host: str | None = None
+    xray_daemon: str = "127.0.0.1:2000"
     logs: Path = PROJECT / ".local" / "logs"
     processes: int = 4
     integration_timeout: float = 30

@@ -12,7 +12,10 @@ Json = Any
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """`timeout` in seconds, `memory` in MB; `reserved` is the reserved concurrency, where the template sets one."""
+    """`timeout` in seconds, `memory` in MB; `reserved` is the reserved concurrency, where the template sets one.
+
+    `traced` is whether X-Ray samples its invocations: at AWS some of them, here all.
+    """
 
     logical_id: str
     name: str
@@ -25,6 +28,7 @@ class FunctionSpec:
     reserved: int | None
     log_group: str
     log_format: str
+    traced: bool
 
     @property
     def arn(self) -> str:

@@ -168,6 +168,7 @@ class _Reader:
             reserved=None if reserved is None else int(reserved),
             log_group=logging.get("LogGroup", f"/aws/lambda/{name}"),
             log_format=logging.get("LogFormat", "Text"),
+            traced=self._property(logical_id, "Tracing") == "Active",
         )
 
     def _number(self, logical_id: str, name: str, default: float) -> float:

@@ -170,7 +170,7 @@ class Relay:
             protocol="HTTP/1.1",
             at=datetime.now(UTC),
             request_id=f"request-{next(self._ids)}",
-            trace_id=new_trace_id(),
+            trace_id=new_trace_id(sampled=False),
         )
         event = http_event(received, route_key="POST /webhooks/{source}", parameters={"source": source}, domain="local")
         return self.invoke(handler, json.loads(json.dumps(event)))

@@ -31,6 +31,19 @@ def test_an_invocation_sees_its_deadline_and_the_environment_of_the_template(tin
     assert environment["_X_AMZN_TRACE_ID"].startswith("Root=1-")
 
 
+@pytest.mark.parametrize(
+    ("function", "path", "sampled"), [("SlowFunction", "/slow", "Sampled=1"), ("WebFunction", "/any/x", "Sampled=0")]
+)
+def test_an_invocation_is_traced_where_the_template_says_so(
+    tiny: Stack, function: str, path: str, sampled: str
+) -> None:
+    directly = tiny.invoke(function, {"environment": True}).json()
+    by_http = post(tiny, path, {"environment": True}).json()
+    for environment in (directly, by_http):
+        assert environment["_X_AMZN_TRACE_ID"].endswith(f";{sampled}")
+        assert environment["AWS_XRAY_DAEMON_ADDRESS"] == tiny.settings.xray_daemon
+
+
 def test_nothing_of_the_users_environment_reaches_a_function(
     tiny_settings: Callable[..., StackSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ Globals:
   Function:
     CodeUri: code
     Timeout: !Ref Seconds
+    Tracing: !If [HasExtra, Active, Disabled]
     Environment:
       Variables: {STAGE: !Ref Stage, SHARED: common, FLAG: true}
 Resources:
@@ -117,6 +118,7 @@ def test_parameters_override_and_conditions_follow_them(read: Read) -> None:
     assert (environment["CHOSEN"], environment["GONE"]) == ("more", "there")
     assert (environment["EITHER"], environment["BOTH"]) == ("yes", "yes")
     assert template.functions["Reader"].memory == 1024
+    assert (template.functions["Reader"].traced, read().functions["Reader"].traced) == (True, False)
     assert "OnlyInProduction" in template.functions
     assert "OnlyInProduction" not in read().functions
 
