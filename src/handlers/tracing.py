@@ -13,7 +13,7 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 def traced(handler: _Handler) -> _Handler:
-    """A subsegment for the handler, and one for each call of AWS; neither answers nor exceptions are kept in it."""
+    """A subsegment for the handler, and one for each call of AWS; they keep no answer, and no exception's text."""
     tracer = _tracer()
     if tracer is None:
         return handler
@@ -22,24 +22,28 @@ def traced(handler: _Handler) -> _Handler:
 
 @contextmanager
 def span(name: str) -> Iterator[None]:
-    """A subsegment of that name around a piece of work. It says whether that failed, but not the exception's text,
-    which the library's own context manager would keep.
-    """
+    """A subsegment of that name around a piece of work. It says whether that failed."""
     tracer = _tracer()
     if tracer is None:
         yield
         return
-    recorder: Any = tracer.provider
-    subsegment = recorder.begin_subsegment(name)  # None where the invocation itself isn't traced
-    try:
+    with tracer.provider.in_subsegment(name):
         yield
-    except Exception:
-        if subsegment:
-            subsegment.add_fault_flag()
-        raise
-    finally:
-        if subsegment:
-            recorder.end_subsegment()
+
+
+class _Emitter:
+    """The one gate through which every segment passes. The library keeps the texts of exceptions, which may quote
+    anything: of what our code raises, and of AWS's refusals. Their types and places go on.
+    """
+
+    def __init__(self, emitter: Any) -> None:
+        self._emitter = emitter
+
+    def send_entity(self, entity: Any) -> None:
+        if isinstance(entity.cause, dict):  # else it is the id of an exception that an inner segment has told
+            for error in entity.cause.get("exceptions", ()):
+                error.message = None
+        self._emitter.send_entity(entity)
 
 
 @cache
@@ -49,4 +53,7 @@ def _tracer() -> "Tracer | None":
     from aws_lambda_powertools.tracing import Tracer
 
     # Not requests: its patch would send our trace ids to OMNI.
-    return Tracer(patch_modules=("boto3",))
+    tracer = Tracer(patch_modules=("boto3",))
+    recorder: Any = tracer.provider
+    recorder.emitter = _Emitter(recorder.emitter)
+    return tracer

@@ -12,6 +12,7 @@ from sandbox.stack.ports import Ports
 from sandbox.stack.proxies import Reachability
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
+from tests.support.xray import XrayDaemon
 
 T = TypeVar("T")
 # Days in seconds: the same number of steps as in template.yaml, each as short as SQS can count.
@@ -31,6 +32,12 @@ def eventually() -> Callable[..., Any]:
         return result
 
     return wait
+
+
+@pytest.fixture
+def xray_daemon() -> Iterator[XrayDaemon]:
+    with XrayDaemon() as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")

@@ -1,29 +1,40 @@
-"""X-Ray over its real socket: handler and OMNI are segments, answers are not in them; off, nothing is imported."""
+"""X-Ray over its real socket: handler, OMNI and AWS are segments without content; off, nothing is imported."""
 
 import os
-import socket
 import subprocess
 import sys
 from types import MappingProxyType
 
-import pytest
-
 PROGRAM = """
 import sys
+from contextlib import suppress
 from types import SimpleNamespace
+
+import boto3
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from handlers.tracing import span, traced
+
+sqs = boto3.client("sqs", region_name="eu-central-1", aws_access_key_id="local", aws_secret_access_key="local")
 
 @traced
 def handler(event, context):
-    try:
-        with span("omni"):
-            raise ValueError("exception-canary")
-    except ValueError:
-        return {"answer": "answer-canary"}
+    with suppress(ClientError), Stubber(sqs) as aws:
+        aws.add_client_error("list_queues", "Refused", "refusal-canary", http_status_code=400)
+        sqs.list_queues()
+    with span("omni"):
+        if event["fails"] == "at OMNI":
+            raise ValueError("span-canary")
+    if event["fails"] == "by itself":
+        raise RuntimeError("handler-canary")
+    return {"answer": "answer-canary"}
 
-handler({"body": "body-canary"}, SimpleNamespace(function_name="f"))
+for fails in ("not", "at OMNI", "by itself"):
+    with suppress(ValueError, RuntimeError):
+        handler({"body": "body-canary", "fails": fails}, SimpleNamespace(function_name="f"))
 print("aws_xray_sdk" in sys.modules)
 """
+SEGMENTS = 9  # of three invocations: omni, sqs and the handler itself
 LAMBDA = MappingProxyType(
     {
         "LAMBDA_TASK_ROOT": "/var/task",
@@ -41,23 +52,24 @@ def run(tmp_path, **variables):
     return done.stdout.strip()
 
 
-@pytest.fixture
-def daemon():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.settimeout(5)
-        yield listener
+def test_with_tracing_on_the_daemon_hears_what_failed_and_where_but_no_content(tmp_path, xray_daemon, eventually):
+    assert run(tmp_path, POWERTOOLS_TRACE_DISABLED="false", AWS_XRAY_DAEMON_ADDRESS=xray_daemon.address) == "True"
+    eventually(lambda: len(xray_daemon.datagrams) == SEGMENTS)
+    assert "canary" not in "".join(xray_daemon.datagrams)
+    failed = [(segment["name"], error_of(segment)) for segment in xray_daemon.segments if segment.get("fault")]
+    assert failed == [
+        ("sqs", "ClientError"),
+        ("sqs", "ClientError"),
+        ("omni", "ValueError"),
+        ("## handler", "told by omni"),
+        ("sqs", "ClientError"),
+        ("## handler", "RuntimeError"),
+    ]
 
 
-def test_with_tracing_on_the_daemon_hears_of_handler_and_omni_but_of_no_content(tmp_path, daemon):
-    address = f"127.0.0.1:{daemon.getsockname()[1]}"
-    assert run(tmp_path, POWERTOOLS_TRACE_DISABLED="false", AWS_XRAY_DAEMON_ADDRESS=address) == "True"
-    heard = ""
-    while '"## handler"' not in heard:
-        heard += daemon.recv(65_535).decode()
-    assert '"name": "omni"' in heard
-    assert '"fault": true' in heard
-    assert "canary" not in heard
+def error_of(segment):
+    cause = segment["cause"]
+    return "told by omni" if isinstance(cause, str) else cause["exceptions"][0]["type"]
 
 
 def test_with_tracing_off_its_library_is_not_imported(tmp_path):
