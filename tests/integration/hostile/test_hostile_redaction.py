@@ -1,30 +1,24 @@
 """The canary: secrets, signatures, addresses and texts are planted in every flow and failure; none of them may be said.
 
-First in this process, where failures can be made that no request brings about; then in the logs of a whole stack.
+In this process, where failures can be made that no request brings about; test_hostile_traces.py has a whole stack.
 """
 
-import base64
 import json
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
-import requests
 from pydantic import BaseModel
 
 from omni.errors import BadRequest, Problem, ServerError, Throttled
 from relay.ports import LedgerUnavailable
 from relay.sources import ConfigurationMistake
-from sandbox import events
-from sandbox.renewal import Sources, body_of
-from sandbox.stack.proxies import Reachability
-from sandbox.stack.settings import OMNI_AUTHORIZATION
-from sandbox.stack.stack import Stack
 from tests.support.adversary import Adversary
-from tests.support.hostility import FORM, WEBHOOKS
+from tests.support.canaries import forms_of, found, signatures
+from tests.support.hostility import FORM
 from tests.support.inprocess import AUTHORIZATION, Answer, Context, Relay
 
 PHONE, PHONE_AS_WRITTEN, EMAIL = "41791234567", "+41 79 123 45 67", "canary.person@example.org"
@@ -117,17 +111,11 @@ def canaries(inprocess: Relay) -> Iterator[set[str]]:
     planted = {TEXT, PHONE, PHONE_AS_WRITTEN, EMAIL, "canary", "planted"}
     for secret in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
         if secret:
-            planted |= {secret, base64.b64encode(secret.encode()).decode(), secret.removeprefix("whsec_")}
+            planted |= forms_of(secret)
     yield planted
     said = inprocess.output.getvalue()
     assert said, "nothing was logged, so nothing is proved"
     assert found(planted, said) == []
-
-
-def found(planted: set[str], text: str) -> list[str]:
-    """In any escaping that JSON may have put on it."""
-    shown = text + json.dumps(text) + text.encode().decode("unicode_escape", "replace")
-    return sorted(canary for canary in planted if canary and canary in shown)
 
 
 def each_way(inprocess: Relay, adversary: Adversary, canaries: set[str], body: Any) -> Iterator[Answer]:
@@ -142,7 +130,7 @@ def each_way(inprocess: Relay, adversary: Adversary, canaries: set[str], body: A
         headers = [*signed.headers, (b"cookie", b"session=planted-cookie"), (b"x-note", TEXT.encode())]
         if b"authorization" not in dict(headers):
             headers.append((b"authorization", b"Bearer planted-elsewhere"))
-        canaries |= {value.decode("latin-1") for name, value in headers if b"sign" in name or name == b"authorization"}
+        canaries |= signatures({name.decode(): value.decode("latin-1") for name, value in headers})
         yield inprocess.post(source, signed.body, headers, signed.query)
         yield inprocess.post(source, signed.body + b" ", headers, signed.query)
         yield inprocess.post(source, signed.body[:-9], headers, signed.query)
@@ -255,43 +243,3 @@ def _sqs_event(body: str) -> dict[str, Any]:
         "eventSource": "aws:sqs",
     }
     return {"Records": [record]}
-
-
-def test_the_whole_stack_s_logs_hold_none_of_it(stack: Stack, eventually: Callable[..., Any]) -> None:
-    sources = Sources(stack.settings.config, stack.settings.secrets)
-    port = urlsplit(stack.relay_url).port or 0
-    faults: list[dict[str, Any] | None] = [None, {"kind": "status", "status": 400}, {"kind": "status", "status": 503}]
-    faults += [{"kind": "garbage"}, {"kind": "reset"}]
-    planted = {value for value in stack.settings.secrets["sources"].values() if value}
-    planted |= {
-        OMNI_AUTHORIZATION.split()[1],
-        "41793026727",
-        "+41 79 302 67 27",
-        "ops@example.com",
-        "billing@example.com",
-    }
-    for fault in faults:
-        if fault:
-            requests.post(
-                f"{stack.sandbox_url}/sandbox/faults", json=fault | {"count": 40}, timeout=5
-            ).raise_for_status()
-        for name in WEBHOOKS:
-            event = events.fresh(name, sources)
-            answer = events.post(event, port)
-            planted |= {
-                value for header, value in event["headers"].items() if "sign" in header or header == "authorization"
-            }
-            assert found(planted, answer.body.decode()) == []
-            cut = base64.b64encode(body_of(event)[:-3]).decode()
-            assert events.post(event | {"body": cut, "isBase64Encoded": True}, port).status in {200, 202, 400, 401}
-    requests.delete(f"{stack.sandbox_url}/sandbox/faults", timeout=5)
-    for service in ("ssm", "dynamodb", "sqs"):
-        stack.set_reachability(service, Reachability.REFUSE)
-        events.post(events.fresh("github-release", sources), port)
-        stack.set_reachability(service, Reachability.NORMAL)
-    stack.invoke("ScheduleFunction", events.load("schedule"))
-    eventually(lambda: any(line.get("message") == "message_status" for line in stack.log_records("DeliveryFunction")))
-    for function in stack.template.functions:
-        said = stack.log_path(function).read_text(encoding="utf-8")
-        assert said
-        assert found(planted, said) == []

@@ -1,0 +1,143 @@
+"""The canary in a whole stack that is traced: planted in each sender's event, each flow and each failure, then looked
+for in every segment, log line, metric and answer.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sandbox import events
+from sandbox.renewal import Sources, body_of, resigned
+from sandbox.stack.settings import OMNI_AUTHORIZATION, StackSettings
+from sandbox.stack.stack import Stack
+from tests.support.canaries import forms_of, found, signatures
+from tests.support.hostility import WEBHOOKS
+from tests.support.relay_stack import BLOCKLISTED, CONFIG, PHONE, SECRETS, Relay
+from tests.support.xray import XrayDaemon
+
+Wait = Callable[..., Any]
+EMAIL, TEXT = "canary.person@example.org", "the canary sings in the body"
+ADDRESSES = {PHONE, "+41 79 302 67 27", BLOCKLISTED, EMAIL, "ops@example.com", "billing@example.com"}
+# By what the log names as the cause.
+FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "BadRequest": {"kind": "status", "status": 400},
+    "Unauthorized": {"kind": "status", "status": 401},
+    "ServerError": {"kind": "status", "status": 503},
+    "MalformedAnswer": {"kind": "garbage"},
+    "connection closed": {"kind": "reset"},
+    "deadline": {"kind": "timeout"},
+}
+
+
+def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
+    """With the sources of relay.yaml and, beside them, those of `relay_stack`."""
+    return replace(
+        settings,
+        config={**settings.config, "sources": {**settings.config["sources"], **CONFIG["sources"]}},
+        secrets={"sources": {**settings.secrets["sources"], **SECRETS["sources"]}},
+        template_parameters={**settings.template_parameters, "Tracing": "Active", "OmniTimeoutSeconds": "1"},
+        xray_daemon=daemon.address,
+    )
+
+
+@dataclass
+class Course:
+    """What was planted on the way, and what was answered: each answer's status and text."""
+
+    stack: Stack
+    relay: Relay
+    planted: set[str] = field(default_factory=set)
+    answers: list[tuple[int, str]] = field(default_factory=list)
+
+    def send(self, *phones: str, **fields: Any) -> None:
+        event = self.relay.event(*phones, **fields)
+        self.planted |= signatures(event.headers()) | {event.text}
+        answer = self.relay.post(event)
+        self.answers.append((answer.status, json.dumps(answer.content)))
+
+    def post(self, event: dict[str, Any]) -> None:
+        self.planted |= signatures(event["headers"])
+        answer = events.post(event, int(self.stack.relay_url.rpartition(":")[2]))
+        self.answers.append((answer.status, answer.body.decode()))
+
+    def fire(self, payload: Any) -> None:
+        outcome = self.stack.invoke("ScheduleFunction", payload)
+        self.answers.append((500 if outcome.error else 200, outcome.payload.decode()))
+
+
+def every_sender(course: Course) -> None:
+    """Its event as it should be, and cut, so that another body was signed; then what no source or no schema knows."""
+    sources = Sources(course.stack.settings.config, course.stack.settings.secrets)
+    for name in WEBHOOKS:
+        event = events.fresh(name, sources)
+        cut = base64.b64encode(body_of(event)[:-3]).decode()
+        course.post(event)
+        course.post(event | {"body": cut, "isBase64Encoded": True})
+    order = events.fresh("orders-message", sources)
+    course.post(order | {"rawPath": f"/webhooks/{PHONE}"})
+    wrong = {"id": "e-1", "text": {TEXT: EMAIL}, "to": [{PHONE: EMAIL}], "scenario": TEXT}
+    course.post(resigned(order | {"body": json.dumps(wrong)}, sources))
+
+
+def every_failure_of_omni(course: Course) -> None:
+    for fault in FAULTS.values():
+        course.relay.omni_fails(fault)
+        course.send()
+        course.send()  # is sent, so that failures in a row don't open the breaker
+    course.relay.omni_recovers()
+    course.send(PHONE, BLOCKLISTED)
+
+
+def every_failure_of_aws(course: Course) -> None:
+    for services in (("sqs",), ("dynamodb",), ("dynamodb", "sqs"), ("ssm",)):
+        course.relay.unreachable(*services)
+        if "ssm" in services:
+            course.stack.replace_processes("WebhookFunction")  # or they would remember what SSM said
+        course.send()
+        course.relay.reachable()
+
+
+def every_other_flow(course: Course) -> None:
+    course.send(source="queued")
+    course.send(broken=True)
+    schedule = events.load("schedule")
+    course.fire(schedule)
+    course.fire(schedule | {"to": [{PHONE: EMAIL}], TEXT: TEXT})
+
+
+def test_what_was_planted_is_in_no_segment_log_line_metric_or_answer(
+    stack_settings: Callable[..., StackSettings], eventually: Wait
+) -> None:
+    with XrayDaemon() as daemon, Stack(traced(stack_settings(processes=1), daemon)) as stack:
+        course = Course(stack, Relay(stack))
+        for walk in (every_sender, every_failure_of_omni, every_failure_of_aws, every_other_flow):
+            walk(course)
+        eventually(lambda: course.relay.waiting() == 0, 30)
+        planted = course.planted | ADDRESSES | {TEXT} | texts(course.relay.messages())
+    planted |= {form for secret in stack.settings.secrets["sources"].values() for form in forms_of(secret)}
+    planted.add(OMNI_AUTHORIZATION.split()[1])
+
+    assert {200, 202, 400, 401, 404, 422, 500, 503} <= {status for status, _ in course.answers}
+    causes = " ".join(str(line.get("cause")) for line in course.relay.lines())
+    assert [cause for cause in FAULTS if cause not in causes] == []
+    assert found(planted, "\n".join(text for _, text in course.answers)) == []
+    assert found(planted, "\n".join(daemon.datagrams)) == []
+    for function in stack.template.functions:
+        assert found(planted, stack.log_path(function).read_text(encoding="utf-8")) == []
+        assert heard_of(function, stack, daemon) >= {"## handler", "omni", "dynamodb", "ssm"}
+
+
+def texts(messages: list[dict[str, Any]]) -> set[str]:
+    """All that OMNI was given to say, and to whom."""
+    given = [(message["text"], message["subject"], *message["to"].values()) for message in messages]
+    return {text for parts in given for text in parts if text}
+
+
+def heard_of(function: str, stack: Stack, daemon: XrayDaemon) -> set[str]:
+    """The names of its segments; each invocation that has logged has some."""
+    logged = {line["xray_trace_id"] for line in stack.log_records(function) if "xray_trace_id" in line}
+    heard = [segment for segment in daemon.segments if segment["trace_id"] in logged]
+    assert logged == {segment["trace_id"] for segment in heard}
+    return {segment["name"] for segment in heard}
