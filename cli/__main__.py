@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from cli.files import Unreadable, read_yaml
 from cli.parameters import Mistakes, parameters_of
 from cli.push import apply, changes
 from cli.replay import DeadLetters, Entry, Selection, replay
-from relay.parking import Reason
+from relay.parking import Parked, Reason
 from relay.ports import QueueUnavailable
 
 _PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 10})  # SSM takes few writes a second
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cli", description="The operator's command of the OMNI relay.")
     commands = parser.add_subparsers(required=True)
     pushing = commands.add_parser("push", help="write relay.yaml and secrets into SSM Parameter Store")
-    pushing.add_argument("--stage", default="dev", help="the Stage parameter of the deployed stack (default: dev)")
+    pushing.add_argument("--stage", type=_stage, default="dev", help="the deployed stack's Stage (default: dev)")
     pushing.add_argument("--config", type=Path, default=Path("relay.yaml"))
     pushing.add_argument("--secrets", type=Path, help="YAML: sources: {name: secret, or a list while rotating}")
     pushing.add_argument("--omni-base-url", help="such as https://api.infobip.com")
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     replaying.add_argument("--dry-run", action="store_true", help="list it, and leave it where it is")
     replaying.set_defaults(command=_replay)
     return parser
+
+
+def _stage(text: str) -> str:
+    """As template.yaml's parameter allows it."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", text):
+        raise argparse.ArgumentTypeError("expected lower-case letters, digits and hyphens, 20 at most")
+    return text
 
 
 def _push(options: argparse.Namespace) -> int:
@@ -116,7 +124,7 @@ def _replay(options: argparse.Namespace) -> int:
             bar.update()
             parked = entry.parked
             bar.write(
-                f"{verb if goes else 'stays'}: {parked.source or '(unknown source)'} {parked.reason}"
+                f"{verb if goes else 'stays'}: {_origin(parked)}: {parked.reason}"
                 f" ({parked.attempts} attempts, {parked.first_attempt_at:%Y-%m-%d %H:%M} to"
                 f" {parked.last_attempt_at:%Y-%m-%d %H:%M} UTC): {parked.detail}",
                 file=sys.stdout,
@@ -125,6 +133,13 @@ def _replay(options: argparse.Namespace) -> int:
         tally = replay(letters, Selection(options.source, options.reason), dry_run=options.dry_run, show=show)
     print(f"{tally.replayed} {'would be ' if options.dry_run else ''}replayed, {tally.left} left")
     return 0
+
+
+def _origin(parked: Parked) -> str:
+    """By what its log lines are found."""
+    if parked.dispatch:
+        return f"{parked.source} {parked.dispatch.event_id}, route {parked.dispatch.route}"
+    return f"{parked.source} {parked.event.id}" if parked.event else "(unknown source)"
 
 
 class _Outputs:

@@ -144,6 +144,13 @@ def test_a_mistake_is_named_and_nothing_is_written(ssm: Any, push: Push, capsys:
         assert words in said
 
 
+@pytest.mark.parametrize("stage", ["", "a b", "../x", "prod/", "Prod", "x" * 21, "a\n"])
+def test_a_stage_that_no_stack_can_have_is_refused(push: Push, capsys: pytest.CaptureFixture[str], stage: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        push(CONFIG, SECRETS, "--stage", stage)
+    assert "lower-case letters" in capsys.readouterr().err
+
+
 def test_all_secrets_of_a_push_are_encrypted_with_its_key_changed_or_not(
     ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,11 +102,12 @@ def test_a_replay_of_what_is_still_broken_ends_and_leaves_it_parked(relay: Relay
 
 
 def test_a_dry_run_changes_nothing(relay: Relay) -> None:
-    a_broken_event(relay)
+    event = a_broken_event(relay)
     before = relay.parked()
     run = replay(relay, "--dry-run")
     assert tally(run) == (1, 0)
     assert "route broken: text" in run.stdout
+    assert f"direct {event.id}: route_invalid" in run.stdout
     assert relay.parked() == before
     assert relay.waiting() == 0
 
