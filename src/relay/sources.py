@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -14,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from relay.destinations import DestinationProblem, parse_destination
 from relay.expressions import Expression, ExpressionProblem, compile_expression
 from relay.schemas import BodySchema, SchemaProblem, compile_schema
-from relay.templates import Template, TemplateProblem, compile_template
+from relay.templates import VARIABLES, Template, TemplateProblem, compile_template
 from relay.verification import Verification, parse
 from relay.wording import expected
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_EVENT = VARIABLES - {"item"}
 _FIELD = re.compile(r"[A-Za-z][A-Za-z_-]*$")
 _T = TypeVar("_T")
 
@@ -139,7 +141,7 @@ def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: t
         format=parsed.format,
         secrets=secrets,
         routes=tuple(_route_or_mistake(name, route, raw) for route, raw in routes.items()),
-        id=_compiled(compile_expression, parsed.id, name, None, "id"),
+        id=_expression(parsed.id, _EVENT - {"id"}, name, None, "id"),
         schema=_compiled(compile_schema, parsed.schema_, name, None, "schema"),
     )
 
@@ -174,10 +176,8 @@ def _parse_route(source: str, name: str, raw: Any) -> Route:
     if settings.item_id and not settings.for_each:
         raise ConfigurationMistake(source, name, "item_id", "expected for_each beside it")
 
-    def expression(field: str) -> Expression | None:
-        return _compiled(compile_expression, getattr(settings, field), source, name, field)
-
-    to = _recipients(settings.to, source, name)
+    beside = VARIABLES if settings.for_each else _EVENT
+    to = _recipients(settings.to, beside, source, name)
     fields = {
         field: _templates(value, source, name, field)
         for field in ("text", "subject", "channels", "send_at", "callback_data", "notify_url")
@@ -190,9 +190,9 @@ def _parse_route(source: str, name: str, raw: Any) -> Route:
         scenario=settings.scenario,
         to=to,
         fields=fields,
-        when=expression("when"),
-        for_each=expression("for_each"),
-        item_id=expression("item_id"),
+        when=_expression(settings.when, _EVENT, source, name, "when"),
+        for_each=_expression(settings.for_each, _EVENT, source, name, "for_each"),
+        item_id=_expression(settings.item_id, VARIABLES, source, name, "item_id"),
     )
 
 
@@ -204,9 +204,11 @@ def _refuse_item(value: Any, source: str, route: str, field: str = "") -> None:
         _refuse_item(part, source, route, f"{field}.{key}".lstrip("."))
 
 
-def _recipients(to: list[_Recipient] | str, source: str, route: str) -> Expression | tuple[Mapping[str, Template], ...]:
+def _recipients(
+    to: list[_Recipient] | str, variables: frozenset[str], source: str, route: str
+) -> Expression | tuple[Mapping[str, Template], ...]:
     if isinstance(to, str):
-        return _compile(compile_expression, to, source, route, "to")
+        return _compile(partial(compile_expression, variables=variables), to, source, route, "to")
     recipients = []
     for index, recipient in enumerate(to):
         given = {key: str(value) for key, value in recipient.model_dump(exclude_none=True).items()}
@@ -250,6 +252,12 @@ def _compile(compiler: Callable[[Any], _T], value: Any, source: str, route: str 
 
 def _compiled(compiler: Callable[[Any], _T], value: Any, source: str, route: str | None, field: str) -> _T | None:
     return None if value is None else _compile(compiler, value, source, route, field)
+
+
+def _expression(
+    value: str | None, variables: frozenset[str], source: str, route: str | None, field: str
+) -> Expression | None:
+    return _compiled(partial(compile_expression, variables=variables), value, source, route, field)
 
 
 _M = TypeVar("_M", bound=BaseModel)

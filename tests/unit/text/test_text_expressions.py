@@ -68,3 +68,63 @@ def test_data_nested_as_deep_as_can_be_is_no_exception_of_another_kind() -> None
 
     with pytest.raises(ExpressionProblem, match="nested too deeply"):
         compile_expression("to_string(@)").search(data)
+
+
+EVENT = frozenset({"headers", "body", "source", "id"})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "headers.\"x-github-event\" == 'release' && body.action == 'published'",
+        "body.alerts[?status=='firing' && labels.X == `1`].{name: labels.name, item: @} | [0]",
+        'body."X-Name" == body."Y-Name"',
+        "sort_by(body.alerts || `[]`, &rank)[0].rank",
+        "map(&contains(labels, 'x'), body.alerts)",
+        "body | action == 'published' && kind",
+        "[body, source][].name",
+        "{a: body.a, b: headers}.b",
+        "(body || source).action.*.name",
+        "*.action",
+        "@.body.action",
+        "not_null(body.alerts[0:2], body.items[*].name)",
+        "!contains(keys(@), 'x')",
+        'body.alerts[?"status" == \'firing\' || \'firing\' == "status" || a == "b-c" || a == "b".c]',
+        "headers.* | [?X == 'Y']",
+        "'a' == `b`",
+        "source == id",
+    ],
+)
+def test_what_an_event_may_have_is_not_refused(source: str) -> None:
+    compile_expression(source, EVENT)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("items", "'items' is undefined: expected one of body, headers, id, source"),
+        ("boddy.action", "'boddy' is undefined"),
+        ("boddy == 'published'", "'boddy' is undefined: expected one of body, headers, id, source,"),
+        ("true", "'true' is undefined"),
+        ("body.a || !boddy", "'boddy' is undefined"),
+        ("starts_with(kind, 'a')", "'kind' is undefined"),
+        ("[?status=='firing']", "'[' comes after a list, as in body.alerts[0]"),
+        ("headers[0]", "'[' comes after a list"),
+        ("alerts[?status=='firing']", "'alerts' is undefined"),
+        ("[source, {a: boddy}]", "'boddy' is undefined"),
+        ("@ | boddy", "'boddy' is undefined"),
+        ("item.kind", "'item' is undefined: expected one of body, headers, id, source; it exists beside for_each"),
+        ("headers.\"X-GitHub-Event\" == 'push'", 'lower case here: headers."x-github-event"'),
+        ('headers | "X-A"', 'headers."x-a"'),
+        ('body.action == "published"', "write 'published' in single quotes for a text"),
+        ('body.alerts[?status == "firing"]', "write 'firing' in single quotes for a text"),
+        ('body.kind == "workflow-run"', "write 'workflow-run' in single quotes for a text"),
+        ("source == shop", "write 'shop' in single quotes for a text"),
+        ('body.kind == "source"', "write 'source' in single quotes for a text"),
+    ],
+)
+def test_what_no_event_can_have_is_refused(source: str, words: str) -> None:
+    with pytest.raises(ExpressionProblem) as problem:
+        compile_expression(source, EVENT)
+
+    assert words in str(problem.value)
