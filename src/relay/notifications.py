@@ -4,6 +4,7 @@ It is what a route makes of an event, the body of a `format: message` source, an
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from omni.contents import CONTENT_FIELDS
 from omni.models import AdvancedRequest
 from relay.destinations import Destination, DestinationProblem, parse_destination
 from relay.urls import UnsafeUrl, check_public_url
-from relay.wording import expected
+from relay.wording import expected, misplaced, place_of
 
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
 TEXT_CHARS = 20_000
@@ -35,6 +36,11 @@ _OTHER_FIELDS = {
     if info.alias not in CONTENT_FIELDS.values()
     for name in (field, info.alias)
 }
+# A channel of these says its text; the others may show a picture or fill in a template instead.
+_TEXT_ONLY = frozenset({"sms", "email", "voice"})
+_NO_CONTENT = frozenset(
+    {"text", "validityPeriod", "validityPeriodTimeUnit", "language", "isPromotional", "buttonText", "buttonURL"}
+)
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
@@ -86,9 +92,8 @@ class Notification(BaseModel):
             AdvancedRequest.model_validate({"destinations": (), **(value or {})})
         except ValidationError as problem:
             first = problem.errors(include_url=False, include_input=False)[0]
-            path = ".".join(str(part) for part in first["loc"][:2])
-            raise ValueError(f"{path}: {expected(first)}") from None
-        return value
+            raise misplaced(place_of(first), expected(first)) from None
+        return value and {name: _without_nulls(body) for name, body in value.items()}
 
     @field_validator("notify_url")
     @classmethod
@@ -102,18 +107,33 @@ class Notification(BaseModel):
 
     @model_validator(mode="after")
     def _has_something_to_say(self) -> "Notification":
-        if not (self.text and self.text.strip()) and not self.channels:
-            raise ValueError("expected a text, or channels with their own")
+        """On each channel that it names; without these, everywhere."""
+        if not self.channels and _is_blank(self.text):
+            raise misplaced(("text",), "expected a text, or channels with their own")
+        for name, body in (self.channels or {}).items():
+            if _is_blank(body.get("text", self.text)) and (name in _TEXT_ONLY or body.keys() <= _NO_CONTENT):
+                raise misplaced(
+                    ("channels", name, "text"), "expected a text that isn't blank, here or for all channels"
+                )
         return self
+
+
+def _is_blank(text: Any) -> bool:
+    return text is None or not str(text).strip()
+
+
+def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A null is an absent value: it must not hide what holds for all channels."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _destination(index: int, entry: Any) -> Destination:
     if isinstance(entry, Destination):
         return entry
     if not isinstance(entry, dict):
-        raise ValueError(f"[{index}]: expected an object with phone, email or both")  # noqa: TRY004 - as above
+        raise misplaced((index,), "expected an object with phone, email or both")
     try:
         return parse_destination(entry)
     except DestinationProblem as problem:
-        place = f"[{index}]" if problem.field == "destination" else f"[{index}].{problem.field}"
-        raise ValueError(f"{place}: {problem.detail}") from None
+        place = (index,) if problem.field == "destination" else (index, problem.field)
+        raise misplaced(place, problem.detail) from None

@@ -18,7 +18,7 @@ from relay.ports import UnknownScenario
 from relay.problems import FieldError, InvalidBody, field_path
 from relay.sources import BrokenRoute, Route, Source
 from relay.templates import Template, TemplateProblem
-from relay.wording import expected
+from relay.wording import expected, place_of
 
 MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
 MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
@@ -140,14 +140,7 @@ def parse_notification(body: Any) -> Notification:
 def field_errors(problem: ValidationError) -> list[FieldError]:
     """Pydantic's errors as paths in the body and what was expected there."""
     errors = problem.errors(include_url=False, include_input=False)
-    return [_field_error(error["loc"], expected(error)) for error in errors[:MAX_ERRORS]]
-
-
-def _field_error(location: tuple[int | str, ...], message: str) -> FieldError:
-    if message.startswith("["):  # a destination's error names its own place
-        inner, _, message = message.partition(": ")
-        return FieldError(field_path(location) + inner, message)
-    return FieldError(field_path(location), message)
+    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[:MAX_ERRORS]]
 
 
 def _holds(value: Any) -> bool:

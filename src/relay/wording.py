@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pydantic_core import PydanticCustomError
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -21,6 +23,15 @@ _EXPECTED: Mapping[str, str] = {
     "string_too_long": "expected {max_length} characters or fewer",
     "string_pattern_mismatch": "expected a text that matches {pattern}",
 }
+
+
+def misplaced(place: tuple[int | str, ...], problem: str) -> PydanticCustomError:
+    """What a validator raises of a part of its value: `place` is the way from there."""
+    return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "place": place})
+
+
+def place_of(error: "ErrorDetails") -> tuple[int | str, ...]:
+    return (*error["loc"], *error.get("ctx", {}).get("place", ()))
 
 
 def expected(error: "ErrorDetails") -> str:

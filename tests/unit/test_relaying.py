@@ -219,6 +219,17 @@ def test_a_route_that_fails_parks_the_event_and_the_others_are_sent(world):
     assert "route bad: text" in parked.detail
 
 
+def test_a_channel_that_would_say_nothing_parks_the_event(world):
+    channels = {"sms": {"text": "{{ body.t | default('') }}"}}
+    outcome = world.relayer.relay(
+        an_event(), world.add_source("ci", {"all": a_route(ONE, text=None, channels=channels)})
+    )
+    assert outcome.parked == [
+        "route_invalid: route all: channels.sms.text: expected a text that isn't blank, here or for all channels"
+    ]
+    assert not world.omni.requests
+
+
 def test_a_parked_event_is_parked_once(world):
     source = world.add_source("ci", {"bad": a_route(TWO, text="{{ body.missing }}")})
     world.relayer.relay(an_event(), source)
