@@ -5,19 +5,22 @@ Everything is checked when it is loaded; a mistake names the source, the route, 
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from relay.destinations import DestinationProblem, parse_destination
+from relay.channels import CHANNELS, channel_meant
+from relay.destinations import Destination, DestinationProblem, parse_destination
 from relay.expressions import Expression, ExpressionProblem, compile_expression
+from relay.notifications import Notification
+from relay.problems import field_path
 from relay.schemas import BodySchema, SchemaProblem, compile_schema
 from relay.templates import VARIABLES, Template, TemplateProblem, compile_template
 from relay.verification import Verification, parse
-from relay.wording import expected
+from relay.wording import expected, place_of
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _EVENT = VARIABLES - {"item"}
@@ -67,11 +70,23 @@ class _RouteSettings(BaseModel):
     notify_url: Annotated[str | None, Field(alias="notifyUrl")] = None
 
 
+_FIELDS = {"text", "subject", "channels", "send_at", "callback_data", "notify_url"}
+_ANYBODY = Destination(phone=None, email="anybody@example.com")
+# What a template could give where not every text will do.
+_STAND_INS = {
+    "sendAt": "2031-05-24T10:45:38.000+0000",
+    "notifyUrl": "https://example.com",
+    "validityPeriodTimeUnit": "MINUTES",
+}
+_STAND_IN = "1"  # a text, a number and a flag
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A compiled rule: *when* it applies, *who* gets the message, *what* it says, by *which scenario*.
 
-    `fields` holds the notification's other fields: values, nested in lists and dicts, of which each text is a template.
+    `fields` holds the notification's other fields by the names that people write: values, nested in lists and dicts, of
+    which each text is a template.
     """
 
     name: str
@@ -171,8 +186,6 @@ def _route_or_mistake(source: str, name: str, raw: Any) -> Route | BrokenRoute:
 
 def _parse_route(source: str, name: str, raw: Any) -> Route:
     settings = _validated(_RouteSettings, raw, source, name)
-    if not settings.text and not settings.channels:
-        raise ConfigurationMistake(source, name, "text", "expected a text, or channels with their own")
     if settings.item_id and not settings.for_each:
         raise ConfigurationMistake(source, name, "item_id", "expected for_each beside it")
 
@@ -180,11 +193,13 @@ def _parse_route(source: str, name: str, raw: Any) -> Route:
     to = _recipients(settings.to, beside, source, name)
     fields = {
         field: _templates(value, source, name, field)
-        for field in ("text", "subject", "channels", "send_at", "callback_data", "notify_url")
-        if (value := getattr(settings, field)) is not None
+        for field, value in settings.model_dump(by_alias=True, include=_FIELDS).items()
+        if value is not None
     }
     if not settings.for_each:
         _refuse_item({"to": to} | fields, source, name)
+    _check_channels(settings.channels or {}, source, name)
+    _check_constants(settings.scenario, fields, source, name)
     return Route(
         name=name,
         scenario=settings.scenario,
@@ -202,6 +217,42 @@ def _refuse_item(value: Any, source: str, route: str, field: str = "") -> None:
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
     for key, part in inner:
         _refuse_item(part, source, route, f"{field}.{key}".lstrip("."))
+
+
+def _check_channels(names: Iterable[str], source: str, route: str) -> None:
+    """Of a message an unknown channel may be next year's; a route is written by hand, where it is a slip."""
+    for name in names:
+        if name not in CHANNELS:
+            right = channel_meant(name)
+            words = (
+                f"expected it as {right}"
+                if right
+                else f"there is no such channel: expected one of {', '.join(CHANNELS)}"
+            )
+            raise ConfigurationMistake(source, route, field_path(("channels", name)), words)
+
+
+def _check_constants(scenario: str, fields: Mapping[str, Any], source: str, route: str) -> None:
+    """What is no template is the same for every event: it is checked now as each event's notification will be."""
+    constants = {field: _constant(value, source, route, field) for field, value in fields.items()}
+    try:
+        Notification.model_validate({"scenario": scenario, "to": (_ANYBODY,), **constants})
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        raise ConfigurationMistake(source, route, field_path(place_of(first)), expected(first)) from None
+
+
+def _constant(value: Any, source: str, route: str, field: str) -> Any:
+    """The value with each template rendered that reads nothing of an event, and something fitting for the others."""
+    if isinstance(value, Template):
+        if value.variables:
+            return _STAND_INS.get(field.rpartition(".")[2], _STAND_IN)
+        return _compile(value.render, {}, source, route, field)
+    if isinstance(value, dict):
+        return {key: _constant(inner, source, route, f"{field}.{key}") for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_constant(inner, source, route, f"{field}[{index}]") for index, inner in enumerate(value)]
+    return value
 
 
 def _recipients(

@@ -53,3 +53,18 @@ def test_a_null_does_not_hide_what_holds_for_all_channels():
     channels = {"sms": {"text": None}, "email": {"subject": None, "text": "longer"}}
     notification = parse_notification(NOTE | {"text": "x", "channels": channels})
     assert notification.channels == {"sms": {}, "email": {"text": "longer"}}
+
+
+def test_a_known_channel_in_other_letters_is_refused_and_an_unknown_one_passes():
+    assert problems(text="x", channels={"whatsapp": {}}) == {"channels.whatsapp": "expected it as whatsApp"}
+    assert parse_notification(NOTE | {"text": "x", "channels": {"nextYears": {}}}).channels == {"nextYears": {}}
+
+
+@pytest.mark.parametrize("period", [30, "30", "30.0", " ", None])
+def test_a_validity_period_is_a_whole_number_in_any_form(period):
+    parse_notification(NOTE | {"text": "x", "channels": {"sms": {"validityPeriod": period}}})
+    for wrong in (0, "-1", "30s", 1.5):
+        channels = {"sms": {"validityPeriod": wrong}}
+        assert problems(text="x", channels=channels)["channels.sms.validityPeriod"].startswith(
+            "expected a whole number"
+        )

@@ -54,7 +54,18 @@ def test_wrong_settings_are_refused_by_field(settings, field):
         ({"for_each": "body.items", "item_id": "fingerprint"}, "item_id"),
         ({"when": "boddy.action"}, "when"),
         ({"to": "item.recipients"}, "to"),
+        ({"text": "  "}, "text"),
+        ({"text": "{{ 1 / 0 }}"}, "text"),
         ({"channels": {"sms": {"text": "{% for %}"}}}, "channels.sms.text"),
+        ({"channels": {"sms": {"text": "{{ ' ' }}"}}}, "channels.sms.text"),
+        ({"channels": {"sms": {"validityPeriod": "30s"}}}, "channels.sms.validityPeriod"),
+        ({"channels": {"sms": {"validityPeriod": -1}}}, "channels.sms.validityPeriod"),
+        ({"channels": {"sms": {"validityPeriodTimeUnit": "FORTNIGHT"}}}, "channels.sms.validityPeriodTimeUnit"),
+        ({"channels": {"viber": {"isPromotional": "perhaps"}}}, "channels.viber.isPromotional"),
+        ({"sendAt": "tomorrow"}, "sendAt"),
+        ({"notifyUrl": "http://example.com"}, "notifyUrl"),
+        ({"callbackData": "x" * 4_001}, "callbackData"),
+        ({"subject": "x" * 1_001}, "subject"),
         ({"wen": "body.a"}, "wen"),
     ],
 )
@@ -65,6 +76,32 @@ def test_a_wrong_route_is_named_and_leaves_the_others_standing(change, field):
     assert mistake.field.startswith(field)
     assert str(mistake).startswith("source ci, route bad, ")
     assert [route.name for route in source.routes] == ["good", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SMS", "expected it as sms"),
+        ("whatsapp", "expected it as whatsApp"),
+        ("WhatsApp", "expected it as whatsApp"),
+        ("KAKAO_ALIM", "expected it as kakaoAlim"),
+        ("fax", "there is no such channel: expected one of sms, email, voice, push, viber"),
+    ],
+)
+def test_a_channels_name_that_is_mistaken_is_told_with_the_right_ones(name, words):
+    source = parse_source("ci", {"verify": "bearer"}, {"bad": ROUTE | {"channels": {name: {}}}}, ())
+    assert [f"source ci, route bad, channels.{name}: {words}" in str(mistake) for mistake in source.mistakes] == [True]
+
+
+def test_what_templates_will_give_is_not_judged_before():
+    channels = {
+        "sms": {"text": "{{ body.text }}", "validityPeriod": "{{ body.minutes }}"},
+        "viber": {"validityPeriodTimeUnit": "{{ body.unit }}", "isPromotional": "{{ body.ad }}"},
+        "whatsApp": {"text": None, "templateName": "{{ body.template }}", "templateData": ["{{ body.name }}", "x"]},
+    }
+    times = {"sendAt": "{{ body.at }}", "notifyUrl": "{{ body.url }}", "callbackData": "{{ body }}"}
+    source = parse_source("ci", {"verify": "bearer"}, {"good": ROUTE | times | {"channels": channels}}, ())
+    assert not source.mistakes
 
 
 def test_a_message_source_has_no_routes_and_the_schedules_name_is_taken():

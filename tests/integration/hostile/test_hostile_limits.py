@@ -69,7 +69,7 @@ def message(**fields: Any) -> dict[str, Any]:
         ({"channels": {"bulk_id": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
         (
             {"channels": {"sms": {"validityPeriod": "long"}}},
-            "channels.sms.validityPeriod: expected a valid integer",
+            "channels.sms.validityPeriod: expected a whole number",
         ),
         ({"notifyUrl": "http://169.254.169.254/"}, "notifyUrl: expected https"),
         ({"notifyUrl": "https://localhost/"}, "notifyUrl: expected the name or address of a public host"),
