@@ -8,10 +8,13 @@ from pydantic import ValidationError
 
 from omni.contents import CONTENT_FIELDS, Content
 from omni.models import AdvancedRequest
+from relay.template_budget import message_line, message_text
 from relay.wording import expected, misplaced, place_of
 
 Channels = dict[str, dict[str, Any]]
 CHANNELS = tuple(CONTENT_FIELDS.values())
+TEXT_CHARS = 20_000
+SUBJECT_CHARS = 1_000
 _CHANNEL = re.compile(r"[a-z][A-Za-z]{0,31}")  # a channel of next year's is welcome, another field of the request isn't
 _BY_LETTERS = {name.lower(): name for name in CHANNELS}
 _OTHER_FIELDS = {
@@ -34,10 +37,10 @@ def channel_meant(name: str) -> str | None:
 
 
 def checked_channels(channels: Channels) -> Channels:
-    """The bodies without their nulls, which mustn't hide what holds for all channels.
+    """The bodies with their texts fit for a message, and without nulls, which mustn't hide what holds for all channels.
 
     Raises:
-        ValueError, PydanticCustomError: a name is no channel's, or a field isn't what the API takes.
+        ValueError, PydanticCustomError: a name is no channel's, a field isn't what the API takes, a text is too long.
     """
     for name in channels:
         meant = channel_meant(name)
@@ -45,7 +48,7 @@ def checked_channels(channels: Channels) -> Channels:
             raise misplaced((name,), f"expected it as {meant}")
         if not _CHANNEL.fullmatch(name) or name in _OTHER_FIELDS:
             raise ValueError("expected names of channels, such as sms, email or whatsApp")
-    bodies = {name: {key: value for key, value in body.items() if value is not None} for name, body in channels.items()}
+    bodies = {name: _cleaned(body, (name,)) for name, body in channels.items()}
     try:
         AdvancedRequest.model_validate({"destinations": (), **bodies})
     except ValidationError as problem:
@@ -54,6 +57,23 @@ def checked_channels(channels: Channels) -> Channels:
     for name, body in bodies.items():
         _check_validity(name, body)
     return bodies
+
+
+def _cleaned(body: Mapping[str, Any], place: tuple[int | str, ...]) -> dict[str, Any]:
+    return {key: _fit(value, (*place, key)) for key, value in body.items() if value is not None}
+
+
+def _fit(value: Any, place: tuple[int | str, ...]) -> Any:
+    if isinstance(value, str):
+        most, clean = (SUBJECT_CHARS, message_line) if place[-1] == "subject" else (TEXT_CHARS, message_text)
+        if len(value) > most:
+            raise misplaced(place, f"expected {most} characters or fewer")
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {key: _fit(inner, (*place, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_fit(inner, (*place, index)) for index, inner in enumerate(value)]
+    return value
 
 
 def _check_validity(name: str, body: Mapping[str, Any]) -> None:

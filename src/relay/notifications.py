@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
@@ -16,13 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from relay.channels import Channels, check_speaks, checked_channels, is_blank
+from relay.channels import SUBJECT_CHARS, TEXT_CHARS, Channels, check_speaks, checked_channels, is_blank
 from relay.destinations import Destination, DestinationProblem, parse_destination
+from relay.template_budget import message_line, message_text
 from relay.urls import UnsafeUrl, check_public_url
 from relay.wording import misplaced
 
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
-TEXT_CHARS = 20_000
 MAX_DESTINATIONS = 5_000
 MAX_FIELDS = 30  # and channels: twice what there is
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
@@ -30,7 +31,8 @@ _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 class Notification(BaseModel):
     """Fields as a sender writes them: `{id, to: [{phone, email}], scenario, text, subject}` and, for the API's
-    advanced form, `channels` (a body per OMNI channel), `sendAt`, `callbackData` and `notifyUrl`.
+    advanced form, `channels` (a body per OMNI channel), `sendAt`, `callbackData` and `notifyUrl`. All texts
+    come out fit for a message, whichever way they came.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -38,13 +40,13 @@ class Notification(BaseModel):
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
     to: Annotated[tuple[Destination, ...], Field(min_length=1, max_length=MAX_DESTINATIONS)]
     scenario: _Name
-    text: Annotated[str, StringConstraints(max_length=TEXT_CHARS)] | None = None
-    subject: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+    text: Annotated[str, StringConstraints(max_length=TEXT_CHARS), AfterValidator(message_text)] | None = None
+    subject: Annotated[str, StringConstraints(max_length=SUBJECT_CHARS), AfterValidator(message_line)] | None = None
     channels: Channels | None = None
     send_at: Annotated[datetime | None, Field(validation_alias=AliasChoices("sendAt", "send_at"))] = None
     callback_data: Annotated[
-        str | None,
-        Field(validation_alias=AliasChoices("callbackData", "callback_data"), max_length=CALLBACK_DATA_CHARS),
+        Annotated[str, StringConstraints(max_length=CALLBACK_DATA_CHARS), AfterValidator(message_text)] | None,
+        Field(validation_alias=AliasChoices("callbackData", "callback_data")),
     ] = None
     notify_url: Annotated[str | None, Field(validation_alias=AliasChoices("notifyUrl", "notify_url"))] = None
 

@@ -107,6 +107,11 @@ def message_text(text: str) -> str:
     return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _UNPRINTABLE.sub("", lines)).strip()
 
 
+def message_line(text: str) -> str:
+    """The same for what must stay one line, as a mail's subject: a header's value ends at a line's end."""
+    return " ".join(filter(None, (line.strip() for line in message_text(text).splitlines())))
+
+
 def _not_data(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)

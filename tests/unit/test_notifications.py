@@ -68,3 +68,51 @@ def test_a_validity_period_is_a_whole_number_in_any_form(period):
         assert problems(text="x", channels=channels)["channels.sms.validityPeriod"].startswith(
             "expected a whole number"
         )
+
+
+LONG = "x" * 20_001
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"text": LONG}, "text"),
+        ({"channels": {"sms": {"text": LONG}}}, "channels.sms.text"),
+        (
+            {"channels": {"whatsApp": {"templateName": "a", "templateData": ["x", LONG]}}},
+            "channels.whatsApp.templateData[1]",
+        ),
+        ({"channels": {"push": {"customPayload": {"a": {"b": LONG}}}}}, "channels.push.customPayload.a.b"),
+    ],
+)
+def test_no_text_is_longer_than_the_limit_whichever_way_it_comes(fields, field):
+    assert problems(**fields) == {field: "expected 20000 characters or fewer"}
+
+
+def test_a_mails_own_subject_is_as_short_as_any():
+    subject = {"channels": {"email": {"text": "x", "subject": "x" * 1_001}}}
+    assert problems(**subject) == {"channels.email.subject": "expected 1000 characters or fewer"}
+
+
+def test_all_texts_come_out_clean_and_subjects_in_one_line():
+    dirty, injected = " a\x00\r\nb\x1b ", "Hello\r\nBcc: all@example.com\n\u2028 there"
+    channels = {
+        "sms": {"text": dirty},
+        "email": {"text": dirty, "subject": injected},
+        "push": {"text": dirty, "customPayload": {"a": [dirty, 1, None, "\ud800"]}},
+    }
+    notification = parse_notification(
+        NOTE | {"text": dirty, "subject": injected, "callbackData": dirty, "channels": channels}
+    )
+    clean, line = "a\nb", "Hello Bcc: all@example.com there"
+    assert (notification.text, notification.subject, notification.callback_data) == (clean, line, clean)
+    assert notification.channels == {
+        "sms": {"text": clean},
+        "email": {"text": clean, "subject": line},
+        "push": {"text": clean, "customPayload": {"a": [clean, 1, None, "\ufffd"]}},
+    }
+
+
+def test_a_text_that_is_blank_once_it_is_clean_says_nothing():
+    assert list(problems(text="\x00")) == ["text"]
+    assert list(problems(channels={"sms": {"text": "\x00 "}})) == ["channels.sms.text"]
