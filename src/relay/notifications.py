@@ -3,13 +3,16 @@
 It is what a route makes of an event, the body of a `format: message` source, and the payload of a schedule.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -21,12 +24,24 @@ from relay.channels import SUBJECT_CHARS, TEXT_CHARS, Channels, check_speaks, ch
 from relay.destinations import Destination, DestinationProblem, parse_destination
 from relay.template_budget import message_line, message_text
 from relay.urls import UnsafeUrl, check_public_url
-from relay.wording import misplaced
+from relay.wording import AN_INSTANT, misplaced
 
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
 MAX_DESTINATIONS = 5_000
 MAX_FIELDS = 30  # and channels: twice what there is
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:", re.ASCII)  # ISO 8601; what follows is Pydantic's to check
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+
+
+def _instant(value: Any) -> Any:
+    """Lets date-times pass, as text or not, but no number: Pydantic would count its seconds from 1970."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not text or _DATE_TIME.match(text):
+            return text or None
+    elif value is None or isinstance(value, datetime):
+        return value
+    raise ValueError(AN_INSTANT)
 
 
 class Notification(BaseModel):
@@ -43,7 +58,9 @@ class Notification(BaseModel):
     text: Annotated[str, StringConstraints(max_length=TEXT_CHARS), AfterValidator(message_text)] | None = None
     subject: Annotated[str, StringConstraints(max_length=SUBJECT_CHARS), AfterValidator(message_line)] | None = None
     channels: Channels | None = None
-    send_at: Annotated[datetime | None, Field(validation_alias=AliasChoices("sendAt", "send_at"))] = None
+    send_at: Annotated[
+        AwareDatetime | None, BeforeValidator(_instant), Field(validation_alias=AliasChoices("sendAt", "send_at"))
+    ] = None
     callback_data: Annotated[
         Annotated[str, StringConstraints(max_length=CALLBACK_DATA_CHARS), AfterValidator(message_text)] | None,
         Field(validation_alias=AliasChoices("callbackData", "callback_data")),
@@ -76,11 +93,12 @@ class Notification(BaseModel):
     @field_validator("notify_url")
     @classmethod
     def _public(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                check_public_url(value)
-            except UnsafeUrl as problem:
-                raise ValueError(str(problem)) from None
+        if is_blank(value):
+            return None
+        try:
+            check_public_url(value or "")
+        except UnsafeUrl as problem:
+            raise ValueError(str(problem)) from None
         return value
 
     @model_validator(mode="after")

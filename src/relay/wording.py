@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+AN_INSTANT = "expected a date and time with its zone, such as 2026-03-01T12:00:00Z"
 # By Pydantic's names of errors; what is not here keeps its own words.
 _EXPECTED: Mapping[str, str] = {
     "missing": "expected a value",
@@ -22,6 +23,10 @@ _EXPECTED: Mapping[str, str] = {
     "int_from_float": "expected a whole number",
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
+    "datetime_parsing": AN_INSTANT,
+    "datetime_from_date_parsing": AN_INSTANT,
+    "datetime_object_invalid": AN_INSTANT,
+    "timezone_aware": AN_INSTANT,
     "too_short": "expected {min_length} or more",
     "too_long": "expected {max_length} or fewer",
     "string_too_short": "expected {min_length} characters or more",

@@ -1,5 +1,7 @@
 """What a notification must say, on each channel, and in which words its mistakes are told."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from relay.problems import InvalidBody
@@ -116,3 +118,36 @@ def test_all_texts_come_out_clean_and_subjects_in_one_line():
 def test_a_text_that_is_blank_once_it_is_clean_says_nothing():
     assert list(problems(text="\x00")) == ["text"]
     assert list(problems(channels={"sms": {"text": "\x00 "}})) == ["channels.sms.text"]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        *(42, "42", -1, "-1", 4.2, True, [], "tomorrow", "2026-03-01", "2026-03-01T12:00:00", "20260301"),
+        *(datetime(2026, 3, 1, 12), "2026-13-01T12:00:00Z", "2026-03-01T25:00Z", "2026-03-01T12:00:00+99:00"),  # noqa: DTZ001
+    ],
+)
+def test_a_time_is_a_date_time_with_its_zone(at):
+    words = "expected a date and time with its zone, such as 2026-03-01T12:00:00Z"
+    assert problems(text="x", sendAt=at) == {"sendAt": words}
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        *(
+            "2026-03-01T12:00:00Z",
+            "2026-03-01T12:00:00.000+0000",
+            " 2026-03-01T13:00+01:00 ",
+            "2026-03-01 12:00:00+00:00",
+        ),
+        datetime(2026, 3, 1, 12, tzinfo=UTC),
+    ],
+)
+def test_a_time_may_be_written_in_the_forms_of_iso_8601(at):
+    assert parse_notification(NOTE | {"text": "x", "sendAt": at}).send_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_an_empty_time_or_address_of_reports_counts_as_absent():
+    notification = parse_notification(NOTE | {"text": "x", "sendAt": " ", "notifyUrl": ""})
+    assert (notification.send_at, notification.notify_url) == (None, None)

@@ -230,6 +230,27 @@ def test_a_channel_that_would_say_nothing_parks_the_event(world):
     assert not world.omni.requests
 
 
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ("sendAt", "expected a date and time with its zone, such as 2026-03-01T12:00:00Z"),
+        ("notifyUrl", "expected https"),
+        ("callbackData", "expected 4000 characters or fewer"),
+        ("text", "expected a text, or channels with their own"),
+    ],
+)
+def test_a_reason_names_the_field_as_people_write_it(world, field, problem):
+    body = {"sendAt": "soon", "notifyUrl": "http://example.com", "callbackData": "x" * 4_001, "text": ""}
+    source = world.add_source("ci", {"all": a_route(ONE, **{field: f"{{{{ body.{field} }}}}"})})
+    assert world.relayer.relay(an_event(body=body), source).parked == [f"route_invalid: route all: {field}: {problem}"]
+
+
+def test_a_time_that_a_template_leaves_empty_counts_as_absent(world):
+    source = world.add_source("ci", {"all": a_route(ONE, sendAt="{{ body.at | default('') }}")})
+    assert world.relayer.relay(an_event(), source).name == "sent"
+    assert world.sent_texts == ["hello"]
+
+
 def test_a_parked_event_is_parked_once(world):
     source = world.add_source("ci", {"bad": a_route(TWO, text="{{ body.missing }}")})
     world.relayer.relay(an_event(), source)

@@ -1,5 +1,7 @@
 """A mistake in the configuration names the source, the route, the field and what was expected."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 
 from relay.sources import ConfigurationMistake, parse_secrets, parse_source
@@ -63,6 +65,7 @@ def test_wrong_settings_are_refused_by_field(settings, field):
         ({"channels": {"sms": {"validityPeriodTimeUnit": "FORTNIGHT"}}}, "channels.sms.validityPeriodTimeUnit"),
         ({"channels": {"viber": {"isPromotional": "perhaps"}}}, "channels.viber.isPromotional"),
         ({"sendAt": "tomorrow"}, "sendAt"),
+        ({"sendAt": date(2026, 3, 1)}, "sendAt"),
         ({"notifyUrl": "http://example.com"}, "notifyUrl"),
         ({"callbackData": "x" * 4_001}, "callbackData"),
         ({"subject": "x" * 1_001}, "subject"),
@@ -101,6 +104,12 @@ def test_what_templates_will_give_is_not_judged_before():
     }
     times = {"sendAt": "{{ body.at }}", "notifyUrl": "{{ body.url }}", "callbackData": "{{ body }}"}
     source = parse_source("ci", {"verify": "bearer"}, {"good": ROUTE | times | {"channels": channels}}, ())
+    assert not source.mistakes
+
+
+def test_a_time_that_yaml_has_read_is_one():
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    source = parse_source("ci", {"verify": "bearer"}, {"good": ROUTE | {"sendAt": at}}, ())
     assert not source.mistakes
 
 
