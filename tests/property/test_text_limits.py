@@ -203,7 +203,7 @@ def test_any_template_over_any_data_gives_a_short_text_soon_or_a_problem(source:
 
     assert len(text) <= limits.output_chars
     text.encode()
-    assert time.thread_time() - began < 2
+    assert time.thread_time() - began < 5
 
 
 @RELAXED

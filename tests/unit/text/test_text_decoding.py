@@ -103,4 +103,4 @@ def test_the_largest_hostile_bodies_cost_little(body: bytes) -> None:
         except Undecodable:
             continue
 
-    assert time.thread_time() - began < 1
+    assert time.thread_time() - began < 5  # in proportion to its length it takes a tenth of a second; squared, minutes

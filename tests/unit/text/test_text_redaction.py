@@ -175,4 +175,4 @@ def test_cleaning_takes_time_in_proportion_to_the_text(piece: str) -> None:
     began = time.thread_time()
     redactor.clean(piece * (200_000 // len(piece)))
 
-    assert time.thread_time() - began < 1
+    assert time.thread_time() - began < 5  # it takes a fraction of a second; in proportion to the square, minutes

@@ -348,7 +348,7 @@ def test_a_template_neither_works_for_long_nor_builds_megabytes(source: str) -> 
     finally:
         tracemalloc.stop()
 
-    assert time.thread_time() - began < 2
+    assert time.thread_time() - began < 5
     assert peak < 12 * MEGABYTE
 
 
