@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import thread_time
 from typing import Any
@@ -23,13 +23,17 @@ from relay.wording import expected, place_of
 MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
 MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
 MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
+MAX_ITEMS_TOLD = 3  # of a route's failed ones
 MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
 @dataclass(frozen=True, slots=True)
 class Misrouted:
-    """A route that wanted the event and can't serve it until a person acts; `detail` names route and field."""
+    """A route that wanted the event and can't serve it, or not all items, until a person acts.
+
+    `detail` names route, item and field.
+    """
 
     reason: Reason
     detail: str
@@ -46,11 +50,19 @@ class Routed:
 class _RouteFailed(Exception):
     def __init__(self, route: str, detail: str, reason: Reason = Reason.ROUTE_INVALID) -> None:
         super().__init__(detail)
+        self.detail = detail
         self.misrouted = Misrouted(reason, f"route {route}: {detail}")
 
 
+@dataclass(frozen=True, slots=True)
+class _ItemFailed:
+    """An item of `for_each` that its route can't serve; the others are served, and recognised in a replay."""
+
+    detail: str
+
+
 def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str], installation: str) -> Routed:
-    """Runs all routes of the source; one route's failure leaves the others' dispatches standing.
+    """Runs all routes of the source; a failure of one, or of one of its items, leaves the others' dispatches standing.
 
     Args:
         event: the verified event.
@@ -70,9 +82,10 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
     misrouted: list[Misrouted] = []
     for rule in rules:
         try:
-            made = {dispatch.id: dispatch for dispatch in run.dispatches(rule, left)}
-            left -= sum(len(dispatch.messages) for dispatch in made.values())
-            dispatches |= made
+            made, failed = run.serve(rule, left)
+            left -= sum(len(dispatch.messages) for dispatch in made)
+            dispatches |= {dispatch.id: dispatch for dispatch in made}
+            misrouted += failed
         except _RouteFailed as failure:
             misrouted.append(failure.misrouted)
     return Routed(tuple(dispatches.values()), tuple(misrouted))
@@ -87,31 +100,43 @@ class _Run:
     scenario_key: Callable[[str], str]
     until: float
 
-    def dispatches(self, rule: Route | BrokenRoute | None, left: int) -> Iterator[Dispatch]:
-        """Of one rule, with at most `left` destinations; None stands for a body that is the notification."""
+    def serve(self, rule: Route | BrokenRoute | None, left: int) -> tuple[list[Dispatch], list[Misrouted]]:
+        """The dispatches of one rule, with at most `left` destinations, and what its failed items come to.
+
+        None stands for a body that is the notification. Raises _RouteFailed where nothing of the rule may be sent.
+        """
         name = rule.name if rule else MESSAGE_ROUTE
+        made: list[Dispatch] = []
+        failures: list[_ItemFailed] = []
         for item, notification in self._notifications(rule):
+            if thread_time() > self.until:
+                raise _RouteFailed(name, f"takes more than {MAX_SECONDS} s")
+            if isinstance(notification, _ItemFailed):
+                failures.append(notification)
+                continue
             left -= len(notification.to)
             if left < 0:
                 raise _RouteFailed(name, f"to: more than {MAX_DESTINATIONS} destinations of one event")
-            if thread_time() > self.until:
-                raise _RouteFailed(name, f"takes more than {MAX_SECONDS} s")
-            try:
-                self.scenario_key(notification.scenario)
-            except UnknownScenario:
-                detail = f"scenario: no key is configured for {notification.scenario}"
-                raise _RouteFailed(name, detail, Reason.UNKNOWN_SCENARIO) from None
-            yield from dispatches_of(
-                notification,
-                event_id=self.event.id,
-                source=self.source.name,
-                route=name,
-                item=item,
-                limit=self.limit,
-                installation=self.installation,
-            )
+            made += self._dispatches(name, item, notification)
+        return made, [_misrouted(name, failures)] if failures else []
 
-    def _notifications(self, rule: Route | BrokenRoute | None) -> Iterator[tuple[str, Notification]]:
+    def _dispatches(self, route_name: str, item: str, notification: Notification) -> Iterator[Dispatch]:
+        try:
+            self.scenario_key(notification.scenario)
+        except UnknownScenario:
+            detail = f"scenario: no key is configured for {notification.scenario}"
+            raise _RouteFailed(route_name, detail, Reason.UNKNOWN_SCENARIO) from None
+        yield from dispatches_of(
+            notification,
+            event_id=self.event.id,
+            source=self.source.name,
+            route=route_name,
+            item=item,
+            limit=self.limit,
+            installation=self.installation,
+        )
+
+    def _notifications(self, rule: Route | BrokenRoute | None) -> Iterator[tuple[str, Notification | _ItemFailed]]:
         """Each with the key of its item."""
         if rule is None:
             yield "", parse_notification(self.event.body)
@@ -121,8 +146,23 @@ class _Run:
         variables = self.event.variables()
         if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
             return
-        for key, item in _items(rule, variables, self.source.verification.preset.item_id):
-            yield key, _notification(rule, variables | {"item": item})
+        if rule.for_each is None:
+            yield "", _notification(rule, variables | {"item": None})
+            return
+        # All keys come first: with a wrong `item_id` none is sent, for its mending would give the sent ones other ids.
+        items = list(_items(rule, rule.for_each, variables, self.source.verification.preset.item_id))
+        for place, (key, item) in enumerate(items, start=1):
+            try:
+                yield key, _notification(rule, variables | {"item": item})
+            except _RouteFailed as failure:
+                yield key, _ItemFailed(f"item {place} of {len(items)}: {failure.detail}")
+
+
+def _misrouted(route_name: str, failures: Sequence[_ItemFailed]) -> Misrouted:
+    """What a person needs to know of a route's failed items: there may be hundreds."""
+    more = len(failures) - MAX_ITEMS_TOLD
+    told = [failure.detail for failure in failures[:MAX_ITEMS_TOLD]] + [f"and {more} more"] * (more > 0)
+    return Misrouted(Reason.ROUTE_INVALID, f"route {route_name}: {'; '.join(told)}")
 
 
 def parse_notification(body: Any) -> Notification:
@@ -148,12 +188,11 @@ def _holds(value: Any) -> bool:
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _items(rule: Route, variables: Mapping[str, Any], named_by: str | None) -> Iterator[tuple[str, Any]]:
+def _items(
+    rule: Route, for_each: Expression, variables: Mapping[str, Any], named_by: str | None
+) -> Iterator[tuple[str, Any]]:
     """Each item with a key that stays the same when a sender repeats an event in another order."""
-    if rule.for_each is None:
-        yield "", None
-        return
-    items = _search(rule, "for_each", rule.for_each, variables)
+    items = _search(rule, "for_each", for_each, variables)
     if items is None:
         return
     if not isinstance(items, list):

@@ -251,6 +251,55 @@ def test_a_time_that_a_template_leaves_empty_counts_as_absent(world):
     assert world.sent_texts == ["hello"]
 
 
+def each_item(**fields):
+    return {
+        "for_each": "body.items",
+        "scenario": "incident",
+        "to": [{"phone": "{{ item.phone }}"}],
+        "text": "{{ item.text }}",
+        **fields,
+    }
+
+
+GOOD = [{"phone": f"+4179302670{n}", "text": f"{n}"} for n in range(5)]
+
+
+def test_an_item_that_fails_parks_the_event_and_says_which_and_the_others_are_sent(world):
+    items = [GOOD[0], {"phone": "079"}, *GOOD[2:]]
+    outcome = world.relayer.relay(an_event(body={"items": items}), world.add_source("ci", {"each": each_item()}))
+    assert outcome.parked == ["route_invalid: route each: item 2 of 5: text: line 1: 'text' is undefined"]
+    assert world.sent_texts == ["0", "2", "3", "4"]
+    assert len(world.outbox.parked) == 1
+
+
+def test_of_hundreds_of_failed_items_a_few_are_told(world):
+    source = world.add_source("ci", {"each": each_item()})
+    [reason] = world.relayer.relay(an_event(body={"items": [GOOD[0], *[{"phone": "079"}] * 300]}), source).parked
+    assert reason.count("'text' is undefined") == 3
+    assert reason.endswith("item 4 of 301: text: line 1: 'text' is undefined; and 297 more")
+
+
+def test_a_replay_through_the_mended_route_sends_the_failed_items_alone(world):
+    items = [GOOD[0], {"phone": GOOD[1]["phone"]}, *GOOD[2:], GOOD[2]]
+    world.relayer.relay(an_event(body={"items": items}), world.add_source("ci", {"each": each_item()}))
+    world.add_source("ci", {"each": each_item(text="{{ item.text | default('no text') }}")})
+    [parked] = world.outbox.parked
+    world.outbox.queue.append((parked.replayed(world.clock.now()), 0))
+    while world.outbox.queue:
+        item, _ = world.outbox.queue.pop(0)
+        assert Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1) is None
+    assert world.sent_texts == ["0", "2", "3", "4", "2", "no text"]
+    assert len(world.omni.requests) == len(world.omni.accepted) == 6
+
+
+def test_a_wrong_item_id_withholds_all_items_for_its_mending_renames_them(world):
+    source = world.add_source("ci", {"each": each_item(item_id="join('-', item.names)")})
+    items = [GOOD[0] | {"names": ["a"]}, GOOD[1] | {"names": [1]}]
+    outcome = world.relayer.relay(an_event(body={"items": items}), source)
+    assert outcome.parked[0].startswith("route_invalid: route each: item_id: join()")
+    assert not world.omni.requests
+
+
 def test_a_parked_event_is_parked_once(world):
     source = world.add_source("ci", {"bad": a_route(TWO, text="{{ body.missing }}")})
     world.relayer.relay(an_event(), source)
