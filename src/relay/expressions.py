@@ -197,7 +197,7 @@ def _detail(fault: Exception, source: str = "") -> str:
             return _position(fault, source)
         case RecursionError() | MemoryError():
             return "it is nested too deeply"
-    return "a function can't take a value that it was given"
+    return "a function or a comparison can't take a value that it was given"
 
 
 def _position(fault: Any, source: str) -> str:

@@ -61,6 +61,11 @@ def test_a_function_that_cannot_take_the_data_names_the_expression_only(source: 
     assert "canary" not in str(problem.value)
 
 
+def test_a_comparison_that_cannot_take_the_data_is_called_one() -> None:
+    with pytest.raises(ExpressionProblem, match="a function or a comparison can't take a value"):
+        compile_expression("body.x > '5'").search({"body": {"x": 7}})
+
+
 def test_data_nested_as_deep_as_can_be_is_no_exception_of_another_kind() -> None:
     data: list[object] = []
     for _ in range(50_000):
