@@ -4,6 +4,7 @@ It is what a route makes of an event, the body of a `format: message` source, an
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -83,7 +84,7 @@ class Notification(BaseModel):
             raise ValueError("expected a list of {phone, email}")  # noqa: TRY004 - Pydantic turns a ValueError into a field's error
         if len(value) > MAX_DESTINATIONS:  # before the work of reading them
             raise ValueError(f"expected at most {MAX_DESTINATIONS} destinations")
-        return tuple(dict.fromkeys(_destination(index, entry) for index, entry in enumerate(value)))
+        return _without_repetitions([_destination(index, entry) for index, entry in enumerate(value)])
 
     @field_validator("channels")
     @classmethod
@@ -108,6 +109,17 @@ class Notification(BaseModel):
             raise misplaced(("text",), "expected a text, or channels with their own")
         check_speaks(self.channels or {}, self.text)
         return self
+
+
+def _without_repetitions(destinations: Iterable[Destination]) -> tuple[Destination, ...]:
+    """Merges pairs that are equal but for the letter case of an email, which no mail host tells apart.
+
+    `{phone}` beside `{phone, email}` stays: which of them the scenario's channels will reach only OMNI knows.
+    """
+    first: dict[tuple[str | None, str], Destination] = {}
+    for destination in destinations:
+        first.setdefault((destination.phone, (destination.email or "").lower()), destination)
+    return tuple(first.values())
 
 
 def _destination(index: int, entry: Any) -> Destination:

@@ -151,3 +151,11 @@ def test_a_time_may_be_written_in_the_forms_of_iso_8601(at):
 def test_an_empty_time_or_address_of_reports_counts_as_absent():
     notification = parse_notification(NOTE | {"text": "x", "sendAt": " ", "notifyUrl": ""})
     assert (notification.send_at, notification.notify_url) == (None, None)
+
+
+def test_a_pair_of_addresses_that_comes_again_is_one_recipient_in_whatever_letter_case():
+    phone = "+41793026727"
+    to = [{"email": "OPS@example.com"}, {"phone": phone}, {"email": "ops@Example.com"}, {"phone": phone}]
+    to += [{"phone": phone, "email": "ops@example.com"}]
+    recipients = [(each.phone, each.email) for each in parse_notification(NOTE | {"text": "x", "to": to}).to]
+    assert recipients == [(None, "OPS@example.com"), (phone[1:], None), (phone[1:], "ops@example.com")]
