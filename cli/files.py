@@ -1,28 +1,75 @@
 """Reads the YAML files that people write: relay.yaml and its secrets."""
 
-from collections.abc import Hashable
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+from yaml.reader import ReaderError
+
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+# What a plain text (one without quotes) may stand for, by its first letters. It is YAML 1.2's core schema, with numbers
+# as JSON writes them. All else is text as it is written: a phone with its zeros or its plus (YAML 1.1 makes octals of
+# them, 1.2 drops the zeros), a time (to 1.1, a number to the base of 60), a date, and yes, no, on, off.
+_PLAIN = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"-?(?:0|[1-9][0-9]*)", list("-0123456789")),
+    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?", list("-0123456789")),
+    ("merge", r"<<", ["<"]),  # 1.2 has dropped it, but people share settings by it
+)
+_TYPES = {f"{_TAG}{name}" for name in ("map", "seq", "str", "null", "bool", "int", "float")}  # those that JSON has, too
+
+_QUOTED = re.compile(r"""(['"])((?:\\.|(?!\1).)*)\1""")
+_OF_YAML = re.compile(r"<[a-z ]+>|[][{},:?-]")  # its parser's own words, as against those of the file
+_QUOTE_IT = "put a text that begins with {{ in quotes"
+_TEMPLATE = re.compile(r"[:-]\s+\{[{%]")
 
 
 class Unreadable(ValueError):
-    """The file can't be used; the text names it, and says why."""
+    """The file can't be used; the text names it, and says where and why. It repeats none of it: it may be a secret."""
+
+
+class _Misplaced(yaml.MarkedYAMLError):
+    """What is wrong with one node."""
+
+    def __init__(self, problem: str, node: yaml.Node) -> None:
+        super().__init__(problem=problem, problem_mark=node.start_mark)
 
 
 class _Strict(yaml.SafeLoader):
-    """A key that stands twice is a mistake: YAML's usual readers let the second wipe the first out."""
+    """Takes nothing for what it wasn't meant to be, and lets nothing get lost without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                line = key_node.start_mark.line + 1
-                raise Unreadable(f"line {line}: {key} stands here for the second time; put both under one")
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+    yaml_constructors: ClassVar[dict[str | None, Any]] = {
+        tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _TYPES
+    }
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Checked as it is written: once another one is merged into it (`<<`), what it overrides stands in it twice."""
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for name, _ in node.value:
+            if isinstance(name, yaml.MappingNode):
+                raise _Misplaced(_QUOTE_IT, name)
+            if not isinstance(name, yaml.ScalarNode):
+                raise _Misplaced("what stands before a colon is a text", name)
+            if name.value in lines and name.tag != _MERGE:
+                first = lines[name.value]
+                raise _Misplaced(f"this name stands here for the second time (line {first}); put both under one", name)
+            lines[name.value] = name.start_mark.line + 1
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError):  # an integer of 5,000 digits, `!!int ""`
+            raise _Misplaced("this is a number that is too long, or not what its tag says", node) from None
+
+
+_Strict.yaml_implicit_resolvers = {}  # none of YAML 1.1's
+for _name, _pattern, _first in _PLAIN:
+    _Strict.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"(?:{_pattern})$"), _first)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -32,13 +79,48 @@ def read_yaml(path: Path) -> dict[str, Any]:
         Unreadable: it is not there, not YAML, not a mapping, or says something twice.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Strict) or {}  # noqa: S506 - a safe loader
+        content = _content(path.read_bytes())
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
     except Unreadable as problem:
         raise Unreadable(f"{path}: {problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{path} is not YAML: {error}") from None
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise Unreadable(f"{path}: expected a mapping")
     return content
+
+
+def _content(raw: bytes) -> Any:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"line {line} is not UTF-8") from None
+    try:
+        loader = _Strict(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise Unreadable(f"line {line} is not YAML: it holds a control character") from None
+    try:
+        root = loader.get_single_node()
+        # Deep: a list or mapping that contains itself is refused, which no JSON could hold.
+        return loader.construct_object(root, deep=True) if root else None
+    except _Misplaced as misplaced:
+        raise Unreadable(f"{_where(misplaced.problem_mark)}: {misplaced.problem}") from None
+    except yaml.MarkedYAMLError as error:
+        raise Unreadable(f"{_where(error.problem_mark)} is not YAML: {_words(error, text.splitlines())}") from None
+    except RecursionError:
+        raise Unreadable(f"line {loader.line + 1}: nested too deeply") from None
+
+
+def _where(mark: yaml.Mark | None) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "it"
+
+
+def _words(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
+    """The problem without the parser's snippet, nor anything else that it quotes of the file."""
+    begun = f"{error.context} (line {error.context_mark.line + 1}): " if error.context_mark else ""
+    said = _QUOTED.sub(lambda quoted: quoted[0] if _OF_YAML.fullmatch(quoted[2]) else "…", f"{begun}{error.problem}")
+    line = "".join(lines[error.problem_mark.line :][:1]) if error.problem_mark else ""
+    return f"{said}; {_QUOTE_IT}" if _TEMPLATE.search(line) else said

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.files import Unreadable, read_yaml
 from cli.parameters import VALUE_BYTES, Mistakes, parameters_of
 from relay.sources import parse_secrets, parse_source
 
@@ -188,20 +187,3 @@ def test_a_base_url_is_written_as_the_client_takes_it_and_http_stays_on_this_mac
 def test_the_authorization_is_written_without_the_line_break_of_the_file_that_it_came_from():
     values = values_of({"sources": {"ci": BEARER}}, omni_authorization="App key\n")
     assert values["omni/authorization"].value == "App key"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("sources: {ci: 1}\nscenarios: {}\nsources: {cd: 2}\n", "line 3: sources stands here for the second time"),
-        ("- a list", "expected a mapping"),
-        ("a: [", "is not YAML"),
-        ("a: \x00", "is not YAML"),
-    ],
-)
-def test_a_file_that_can_not_be_used_is_named_with_the_reason(tmp_path, text, words):
-    file = tmp_path / "relay.yaml"
-    file.write_text(text)
-    with pytest.raises(Unreadable, match=words) as unreadable:
-        read_yaml(file)
-    assert str(file) in str(unreadable.value)
