@@ -9,6 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
+	@test ! -L .venv || { echo ".venv is a link, and what it leads to would be emptied: remove the link (rm .venv), and try again" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
 .venv/dev: requirements/dev.txt .venv/run
 	$(BIN)/pip install -q --require-hashes -r $< && touch $@
