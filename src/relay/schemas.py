@@ -16,6 +16,8 @@ MAX_LOOKS = 20  # parts of a body that are looked at by themselves: each costs a
 _HOMES = ("definitions", "$defs")
 _LOCAL = tuple(f"#/{home}/" for home in _HOMES)
 _SHARED = ("$schema", *_HOMES)  # what a part needs of the whole
+_ALL_AT_ONCE = ("allOf", "anyOf", "oneOf")
+_ONE_AT_ONCE = ("not", "if", "then", "else")
 _Path = tuple[int | str, ...]
 
 
@@ -112,18 +114,58 @@ def compile_schema(definition: Mapping[str, Any]) -> BodySchema:
     """
     from aws_lambda_powertools.utilities.validation import InvalidSchemaFormatError
 
-    if any(not reference.startswith("#") for reference in _references(definition)):
-        raise SchemaProblem("expected every $ref to begin with #")
     schema = BodySchema(definition)
     try:
+        _check_references(definition)
         schema.check({})
     except re.error as problem:
         raise SchemaProblem(f"not a regular expression: {problem}") from None
     except InvalidSchemaFormatError as problem:
         raise SchemaProblem(f"can't be used: {str(problem).rpartition('Error: ')[2].splitlines()[0][:200]}") from None
+    except (
+        RecursionError,
+        SyntaxError,
+    ):  # the validator is generated code, and Python indents a hundred levels at most
+        raise SchemaProblem("is nested too deeply") from None
+    except LookupError:
+        raise SchemaProblem("expected every $ref to lead to a part of the schema") from None
     except InvalidBody:
         pass
     return schema
+
+
+def _check_references(definition: Mapping[str, Any]) -> None:
+    """Raises SchemaProblem for those that lead elsewhere, and for those that a validator would follow for ever."""
+    from graphlib import CycleError, TopologicalSorter
+
+    references = sorted(set(_references(definition)))
+    if any(not reference.startswith("#") for reference in references):
+        raise SchemaProblem("expected every $ref to begin with #")
+    try:
+        TopologicalSorter({one: set(_followed(_target(definition, one))) for one in references}).prepare()
+    except CycleError as circle:
+        raise SchemaProblem(f"this $ref leads back to itself: {circle.args[1][0]}") from None
+
+
+def _target(definition: Any, reference: str) -> Any:
+    """What the reference points at; None where it isn't a path through mappings: then the validator judges it."""
+    found = definition
+    for name in reference.removeprefix("#").split("/")[1:]:
+        found = found.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None
+    return found if reference.startswith("#/") or reference == "#" else None
+
+
+def _followed(schema: Any) -> Iterator[str]:
+    """The references that a value is checked against as a whole; those of its parts end where it ends."""
+    if not isinstance(schema, Mapping):
+        return
+    if "$ref" in schema:
+        yield str(schema["$ref"])
+    for name in _ALL_AT_ONCE:
+        for part in schema[name] if isinstance(schema.get(name), list) else ():
+            yield from _followed(part)
+    for name in _ONE_AT_ONCE:
+        yield from _followed(schema.get(name))
 
 
 def _references(schema: Any) -> Iterator[str]:
