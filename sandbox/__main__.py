@@ -13,7 +13,7 @@ from cli.files import Unreadable, read_yaml
 from cli.parameters import Mistakes
 from sandbox.samples import relayed_samples
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.ports import PortInUse, Ports
+from sandbox.stack.ports import CannotListen, Ports
 from sandbox.stack.settings import PROJECT, StackError, StackSettings
 from sandbox.stack.stack import Stack, StackStopped
 
@@ -159,7 +159,7 @@ def main() -> int:
     except Mistakes as mistakes:
         print("The configuration has mistakes:", *mistakes.lines, sep="\n  ", file=sys.stderr)
         return MISTAKE
-    except (Unusable, PortInUse, TemplateError, StackError) as problem:
+    except (Unusable, CannotListen, TemplateError, StackError) as problem:
         print(problem, file=sys.stderr)
         return MISTAKE
     return 0

@@ -5,7 +5,11 @@ import socket
 from dataclasses import dataclass
 
 
-class PortInUse(Exception):
+class CannotListen(Exception):
+    """The text says where, and which environment variable to change."""
+
+
+class PortInUse(CannotListen):
     """`variable` is the environment variable that chooses another port."""
 
     def __init__(self, port: int, variable: str) -> None:
@@ -29,18 +33,19 @@ class Ports:
 
 
 def listen(host: str, port: int = 0, variable: str = "") -> socket.socket:
-    """Raises PortInUse."""
+    """Raises PortInUse, or CannotListen for another reason."""
     # asyncio turns Nagle's delay off only where the protocol is spelled out.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host with an empty label, such as a..b
         listener.close()
-        if error.errno == errno.EADDRINUSE:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise PortInUse(port, variable) from None
-        raise
+        why = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise CannotListen(f"can't listen on {host}:{port}: {why}; check BIND_HOST and {variable}") from None
     listener.setblocking(False)
     return listener
 

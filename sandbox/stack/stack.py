@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
 from sandbox.stack.cloud import client
 from sandbox.stack.invocations import Outcome
-from sandbox.stack.ports import PortInUse, listen, port_of
+from sandbox.stack.ports import CannotListen, listen, port_of
 from sandbox.stack.proxies import Reachability
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.specs import Template
@@ -32,7 +32,7 @@ class StackStopped(Exception):
 class Stack:
     """A context manager; what it starts lives in a thread of its own, so that tests and terminals use it alike.
 
-    Raises PortInUse when made; TemplateError, cli.parameters.Mistakes, StackError and StackStopped when entered.
+    Raises CannotListen when made; TemplateError, cli.parameters.Mistakes, StackError and StackStopped when entered.
     """
 
     def __init__(self, settings: StackSettings) -> None:
@@ -155,14 +155,14 @@ class Stack:
 
 
 def _bound(settings: StackSettings) -> dict[str, socket.socket]:
-    """All of them or none. Raises PortInUse."""
+    """All of them or none. Raises CannotListen."""
     ports = settings.ports
     wanted = {"relay": ports.relay, "sandbox": ports.sandbox, "aws": ports.aws, "lambda": ports.lambda_}
     bound: dict[str, socket.socket] = {}
     try:
         for name, port in wanted.items():
             bound[name] = listen(settings.bind_host, port, f"{name.upper()}_PORT")
-    except (OSError, PortInUse):
+    except CannotListen:
         for listener in bound.values():
             listener.close()
         raise

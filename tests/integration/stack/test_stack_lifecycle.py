@@ -144,6 +144,17 @@ def test_a_port_in_use_ends_it_with_the_variable_that_changes_it(run: Run, ports
     assert errors == f"port {ports['AWS_PORT']} is in use; free it, or choose another one with AWS_PORT=…\n"
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b"])
+def test_a_host_that_is_not_this_machine_ends_it_with_the_variable_that_changes_it(
+    run: Run, ports: dict[str, str], host: str
+) -> None:
+    process = run(ports | {"BIND_HOST": host})
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert errors.startswith(f"can't listen on {host}:{ports['RELAY_PORT']}: ")
+    assert errors.endswith("; check BIND_HOST and RELAY_PORT\n")
+
+
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_each_port_in_use_is_named_with_its_variable(
     tiny_settings: Callable[..., StackSettings],
