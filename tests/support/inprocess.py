@@ -225,7 +225,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
             patch.object(clients, "ssm", lambda: made.ssm),
             patch.object(composition, "ledger", lambda: made.ledger),
             patch.object(composition, "outbox", lambda: outbox),
-            patch.object(composition, "gateway", lambda: made.omni),
+            patch.object(composition, "omni", lambda: made.omni),
             patch.object(webhook, "SnsHttp", Sns),
         ):
             yield made
