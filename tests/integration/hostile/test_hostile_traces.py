@@ -32,10 +32,10 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
-    """With the sources of relay.yaml and, beside them, those of `relay_stack`."""
+    """With the scenarios and sources of relay.yaml and, beside them, those of `relay_stack`."""
     return replace(
         settings,
-        config={**settings.config, "sources": {**settings.config["sources"], **CONFIG["sources"]}},
+        config={name: {**settings.config[name], **CONFIG[name]} for name in ("scenarios", "sources")},
         secrets={"sources": {**settings.secrets["sources"], **SECRETS["sources"]}},
         template_parameters={**settings.template_parameters, "Tracing": "Active", "OmniTimeoutSeconds": "1"},
         xray_daemon=daemon.address,
