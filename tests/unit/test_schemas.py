@@ -7,11 +7,13 @@ import pytest
 from relay.problems import InvalidBody
 from relay.schemas import SchemaProblem, compile_schema
 
-TO_B, TO_C = {"$ref": "#/definitions/b"}, {"$ref": "#/definitions/c"}
+TO_B: dict[str, object] = {"$ref": "#/definitions/b"}
+TO_C: dict[str, object] = {"$ref": "#/definitions/c"}
 
 
 def nested(levels):
-    return reduce(lambda inner, _: {"properties": {"a": inner}}, range(levels), {"type": "string"})
+    leaf: dict[str, object] = {"type": "string"}
+    return reduce(lambda inner, _: {"properties": {"a": inner}}, range(levels), leaf)
 
 
 @pytest.mark.parametrize(
