@@ -4,66 +4,18 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
-from cli.files import Unreadable, read_yaml
 from cli.parameters import Mistakes
+from sandbox.environment import Unusable, settings_from_environment
 from sandbox.samples import relayed_samples
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.ports import CannotListen, Ports
-from sandbox.stack.settings import PROJECT, StackError, StackSettings
+from sandbox.stack.ports import CannotListen
+from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.stack import Stack, StackStopped
 
 MISTAKE = 2
-
-
-class Unusable(Exception):
-    """A file or variable that can't be used; the text says which, and why."""
-
-
-def port(variable: str, default: int) -> int:
-    """Raises Unusable."""
-    value = os.environ.get(variable) or str(default)
-    if not value.isascii() or not value.isdigit() or not 0 <= int(value) <= 65_535:  # noqa: PLR2004 - TCP's
-        raise Unusable(f"{variable}: expected a port number, not {value!r}")
-    return int(value)
-
-
-def named_file(variable: str, default: str) -> dict[str, Any]:
-    """The mapping in the file that the variable names. Raises Unusable."""
-    try:
-        return read_yaml(Path(os.environ.get(variable) or PROJECT / default))
-    except Unreadable as problem:
-        raise Unusable(f"{variable}: {problem}") from None
-
-
-def secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Of our own fake secrets, those of sources that another relay.yaml lacks are no mistake. Raises Unusable."""
-    secrets = named_file("SECRETS", "secrets.local.yaml")
-    known = config.get("sources")
-    if os.environ.get("SECRETS") or not isinstance(known, Mapping):
-        return secrets
-    return {"sources": {name: secret for name, secret in (secrets.get("sources") or {}).items() if name in known}}
-
-
-def settings_from_environment() -> StackSettings:
-    """Raises Unusable."""
-    config = named_file("CONFIG", "relay.yaml")
-    return StackSettings(
-        config=config,
-        secrets=secrets_for(config),
-        ports=Ports(
-            relay=port("RELAY_PORT", 3000),
-            sandbox=port("SANDBOX_PORT", 8025),
-            aws=port("AWS_PORT", 4566),
-            lambda_=port("LAMBDA_PORT", 3001),
-        ),
-        bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
-        public_host=os.environ.get("PUBLIC_HOST") or None,
-    )
 
 
 def guide(stack: Stack) -> str:

@@ -1,17 +1,21 @@
-"""The files of events/: finds, signs, and posts them. `python -m sandbox.events` says how."""
+"""The files of events/: finds, signs, and sends them. `python -m sandbox.events` says how."""
 
 import argparse
 import http.client
 import json
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from cli.files import Unreadable, read_yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from cli.parameters import Mistakes
+from sandbox.environment import Unusable, lambda_port, relay_port, sources
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
 
@@ -31,15 +35,62 @@ class NoSuchEvent(LookupError):
         self.name = name
 
 
+class NotAnEvent(ValueError):
+    """What `find` found can't be used; the text names the file, and says why."""
+
+
 class NotAWebhook(ValueError):
     """The file holds another function's event."""
 
 
+class NoAnswer(Exception):
+    """Nothing answers on `port`, or not by HTTP."""
+
+    def __init__(self, port: int, problem: Exception) -> None:
+        super().__init__(f"nothing answers on {HOST}:{port} ({problem}); start it with: make run")
+
+
+class _Shape(BaseModel):
+    """Of a webhook's event, what is used here."""
+
+    model_config = ConfigDict(strict=True, alias_generator=to_camel)
+
+
+class _PathParameters(_Shape):
+    source: str
+
+
+class _Http(_Shape):
+    method: str
+
+
+class _RequestContext(_Shape):
+    http: _Http
+    time_epoch: Annotated[int, Field(ge=0, lt=10**14)]
+
+
+class _Webhook(_Shape):
+    raw_path: str
+    raw_query_string: str
+    path_parameters: _PathParameters
+    request_context: _RequestContext
+    headers: dict[str, str]
+    body: str | None = None
+    is_base64_encoded: Annotated[bool, Field(alias="isBase64Encoded")] = False
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`error` is the kind of a function's own failure, which Lambda reports with the status 200."""
+
     status: int
     reason: str
     body: bytes
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.status >= _FIRST_ERROR_STATUS or self.error is not None
 
     def __str__(self) -> str:
         try:
@@ -64,8 +115,23 @@ def find(name: str) -> Path:
 
 
 def load(name: str) -> dict[str, Any]:
-    """Raises NoSuchEvent."""
-    event: dict[str, Any] = json.loads(find(name).read_text())
+    """Raises NoSuchEvent and NotAnEvent."""
+    return _read(find(name))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Raises NotAnEvent."""
+    try:
+        event: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if is_webhook(event):
+            _Webhook.model_validate(event)
+            body_of(event)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise NotAnEvent(f"{path} is not API Gateway's event: {field}: {first['msg']}; compare events/") from None
+    except (OSError, ValueError, RecursionError) as problem:
+        raise NotAnEvent(f"{path} is no event: {problem}; expected JSON as in events/") from None
     return event
 
 
@@ -73,11 +139,9 @@ def is_webhook(event: Any) -> bool:
     return isinstance(event, dict) and "rawPath" in event
 
 
-def sources(config: Path | None = None, secrets: Path | None = None) -> Sources:
-    """What the two YAML files say, by default those of CONFIG and SECRETS. Raises Unreadable."""
-    config = config or Path(os.environ.get("CONFIG") or ROOT / "relay.yaml")
-    secrets = secrets or Path(os.environ.get("SECRETS") or ROOT / "secrets.local.yaml")
-    return Sources(read_yaml(config), read_yaml(secrets))
+def function_of(name: str) -> str:
+    """The function whose event a file of events/ is, by its name: `webhook-github-release` is WebhookFunction's."""
+    return f"{find(name).stem.partition('-')[0].title()}Function"
 
 
 def fresh(name: str, known: Sources) -> dict[str, Any]:
@@ -87,16 +151,30 @@ def fresh(name: str, known: Sources) -> dict[str, Any]:
 
 
 def post(event: dict[str, Any], port: int) -> Answer:
-    """Sends the event as the HTTP request that it was. Raises NotAWebhook or OSError."""
+    """Sends the event as the HTTP request that it was. Raises NotAWebhook, NotAnEvent and NoAnswer."""
     if not is_webhook(event):
         raise NotAWebhook("only webhooks are posted; make invoke FUNCTION=… EVENT=… runs the other functions")
     target = event["rawPath"] + (f"?{event['rawQueryString']}" if event["rawQueryString"] else "")
     headers = {name: value for name, value in event["headers"].items() if _travels(name)}
+    return _exchange(port, event["requestContext"]["http"]["method"], target, body_of(event), headers)
+
+
+def invoke(function: str, event: Any, port: int) -> Answer:
+    """Has the local stack's function handle the event, by Lambda's Invoke API. Raises NotAnEvent and NoAnswer."""
+    target = f"/2015-03-31/functions/{quote(function)}/invocations"
+    return _exchange(port, "POST", target, json.dumps(event).encode(), {"content-type": "application/json"})
+
+
+def _exchange(port: int, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT)
     try:
-        connection.request(event["requestContext"]["http"]["method"], target, body_of(event), headers)
+        connection.request(method, target, body, headers)
         response = connection.getresponse()
-        return Answer(response.status, response.reason, response.read())
+        return Answer(response.status, response.reason, response.read(), response.getheader("X-Amz-Function-Error"))
+    except (ValueError, http.client.InvalidURL) as problem:  # a method, path or header that HTTP has no room for
+        raise NotAnEvent(f"the event can't be sent: {problem}") from None
+    except (OSError, http.client.HTTPException) as problem:
+        raise NoAnswer(port, problem) from None
     finally:
         connection.close()
 
@@ -107,13 +185,13 @@ def _travels(header: str) -> bool:
 
 
 def _post(options: argparse.Namespace) -> int:
-    try:
-        answer = post(fresh(options.event, sources()), options.port)
-    except OSError as problem:
-        print(f"nothing answers on {HOST}:{options.port} ({problem}); start it with: make run", file=sys.stderr)
-        return 2
+    event = fresh(options.event, sources())
+    if is_webhook(event):
+        answer = post(event, relay_port() if options.port is None else options.port)
+    else:
+        answer = invoke(function_of(options.event), event, lambda_port() if options.port is None else options.port)
     print(answer)
-    return int(answer.status >= _FIRST_ERROR_STATUS)
+    return int(answer.failed)
 
 
 def _fresh(options: argparse.Namespace) -> int:
@@ -128,7 +206,7 @@ def _fresh(options: argparse.Namespace) -> int:
 def _sign(options: argparse.Namespace) -> int:
     known = sources()
     for path in _webhook_files(options.files):
-        path.write_text(_text(resigned(json.loads(path.read_text()), known)))
+        path.write_text(_text(resigned(_read(path), known)))
         print(f"signed {path.name}")
     return 0
 
@@ -140,7 +218,7 @@ def _list(_options: argparse.Namespace) -> int:
 
 def _webhook_files(given: Sequence[str]) -> Iterator[Path]:
     for path in map(find, given) if given else sorted(EVENTS.glob("webhook-*.json")):
-        if not is_webhook(json.loads(path.read_text())):
+        if not is_webhook(_read(path)):
             raise NotAWebhook(f"{path.name} is no webhook: nothing to sign")
         yield path
 
@@ -152,9 +230,9 @@ def _text(event: dict[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.events", description="The sample events of events/.")
     commands = parser.add_subparsers(required=True)
-    posting = commands.add_parser("post", help="sign a fresh copy, post it to the local relay, print the answer")
+    posting = commands.add_parser("post", help="sign a fresh copy, send it to the local stack, print the answer")
     posting.add_argument("event", nargs="?", default="")
-    posting.add_argument("--port", type=int, default=int(os.environ.get("RELAY_PORT") or 3000))
+    posting.add_argument("--port", type=int, help="by default RELAY_PORT, or for other functions' events LAMBDA_PORT")
     posting.set_defaults(run=_post)
     renewing = commands.add_parser("fresh", help="write a freshly signed copy, for sam local invoke")
     renewing.add_argument("event")
@@ -171,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (NoSuchEvent, NotAWebhook, CannotSign, Unreadable) as problem:
+    except (NoSuchEvent, NotAnEvent, NotAWebhook, NoAnswer, CannotSign, Unusable, Mistakes) as problem:
         print(problem, file=sys.stderr)
         return 2
     return code

@@ -17,10 +17,11 @@ from typing import Any
 
 import requests
 
+from cli.parameters import Mistakes
 from sandbox import events
-from sandbox.renewal import Sources
+from sandbox.environment import Unusable, sources
 from sandbox.signing import CannotSign
-from sandbox.stack.ports import Ports
+from sandbox.stack.ports import CannotListen, Ports
 from sandbox.stack.sandbox_server import SNS_PATH
 from sandbox.stack.settings import PROJECT, StackError, StackSettings
 from sandbox.stack.stack import Stack
@@ -34,6 +35,18 @@ _FROM_STACK = ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
 
 class CannotInvoke(Exception):
     """The text says what is missing."""
+
+
+_PROBLEMS = (
+    events.NoSuchEvent,
+    events.NotAnEvent,
+    CannotSign,
+    Unusable,
+    Mistakes,
+    CannotInvoke,
+    CannotListen,
+    StackError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +133,15 @@ def sam_local(settings: StackSettings) -> Iterator[SamLocal]:
             yield SamLocal(stack, Path(folder))
 
 
-def function_of(event: str) -> str:
-    """The function whose event a file of events/ is, by its name: `webhook-github-release` is WebhookFunction's."""
-    return f"{events.find(event).stem.partition('-')[0].title()}Function"
-
-
 def main(arguments: Sequence[str]) -> int:
     name, function = (*arguments, "", "")[:2]
-    known: Sources = events.sources()
     try:
-        event, function = events.fresh(name, known), function or function_of(name)
+        known = sources()
+        event, function = events.fresh(name, known), function or events.function_of(name)
         with sam_local(StackSettings(config=known.config, secrets=known.secrets, processes=1)) as sam:
             invocation = sam.invoke(function, event)
             messages = requests.get(f"{sam.stack.sandbox_url}/sandbox/messages", timeout=5).json()["messages"]
-    except (events.NoSuchEvent, CannotSign, CannotInvoke, StackError) as problem:
+    except _PROBLEMS as problem:
         print(problem, file=sys.stderr)
         return 2
     print(invocation.log)

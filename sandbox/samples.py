@@ -1,6 +1,5 @@
 """The sample events, relayed when the local stack starts: one line each, with OMNI's statuses."""
 
-import http.client
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +37,7 @@ def _posted(stack: Stack, name: str, known: Sources) -> events.Answer | str:
     """The relay's answer, or why there is none."""
     try:
         return events.post(events.fresh(name, known), int(stack.relay_url.rpartition(":")[2]))
-    except (CannotSign, OSError, http.client.HTTPException) as problem:
+    except (CannotSign, events.NotAnEvent, events.NoAnswer) as problem:
         return f"not sent: {problem}"
 
 

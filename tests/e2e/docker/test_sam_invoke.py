@@ -9,7 +9,7 @@ import requests
 
 from sandbox import events
 from sandbox.renewal import Sources
-from sandbox.sam_local import SamLocal, function_of
+from sandbox.sam_local import SamLocal
 from sandbox.stack.settings import PROJECT
 
 pytestmark = pytest.mark.e2e
@@ -38,7 +38,7 @@ def wait_for_messages(sam: SamLocal, known: int) -> list[dict[str, Any]]:
 def test_a_webhook_becomes_a_message(sam: SamLocal, senders: Sources, name: str) -> None:
     before = len(messages(sam))
 
-    invocation = sam.invoke(function_of(name), events.fresh(name, senders))
+    invocation = sam.invoke(events.function_of(name), events.fresh(name, senders))
 
     assert invocation.answer.get("statusCode") in {200, 202}, f"{invocation.answer}\n{invocation.log}"
     if name not in WITHOUT_MESSAGE:
@@ -50,7 +50,7 @@ def test_a_webhook_becomes_a_message(sam: SamLocal, senders: Sources, name: str)
 def test_the_other_triggers_send_too(sam: SamLocal, name: str) -> None:
     before = len(messages(sam))
 
-    invocation = sam.invoke(function_of(name), events.load(name))
+    invocation = sam.invoke(events.function_of(name), events.load(name))
 
     assert not invocation.failed, invocation.log
     assert len(messages(sam)) == before + 1

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from cli.files import read_yaml
 from handlers.http import inbound_request
 from relay.decoding import decode
 from relay.events import Event
@@ -28,7 +29,7 @@ PROJECT = Path(__file__).parents[3]
 WEBHOOKS = sorted(path.stem.removeprefix("webhook-") for path in (PROJECT / "events").glob("webhook-*.json"))
 HANDSHAKES = {"slack-url-verification", "sns-subscription"}
 NEVER_STALE = {"github", "gitlab", "shopify", "pagerduty", "twilio", "alertmanager", "sns", "ci", "legacy", "monitor"}
-KNOWN = events.sources(PROJECT / "relay.yaml", PROJECT / "secrets.local.yaml")
+KNOWN = Sources(read_yaml(PROJECT / "relay.yaml"), read_yaml(PROJECT / "secrets.local.yaml"))
 each_webhook = pytest.mark.parametrize("name", WEBHOOKS)
 
 
@@ -186,16 +187,109 @@ def test_an_unknown_event_is_answered_with_the_list(capsys: pytest.CaptureFixtur
     assert "github-release" in error
 
 
-def test_another_function_s_event_is_not_posted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert events.main(["post", "schedule"]) == 2
-    assert "make invoke" in capsys.readouterr().err
+def test_another_function_s_event_is_not_posted() -> None:
+    with pytest.raises(events.NotAWebhook):
+        events.post(events.load("schedule"), 0)
+
+
+def test_make_event_invokes_another_function_with_its_event(echo: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert events.main(["post", "schedule", "--port", str(echo)]) == 0
+    seen = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert seen["path"] == "/2015-03-31/functions/ScheduleFunction/invocations"
+    assert json.loads(bytes.fromhex(seen["body"])) == events.load("schedule")
+
+
+def test_make_event_tells_the_outcome_of_a_schedule(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAMBDA_PORT", str(urlsplit(stack.lambda_url).port))
+    assert events.main(["post", "schedule"]) == 0
+    assert '"outcome": "sent"' in capsys.readouterr().out
+
+
+WEBHOOK = events.load("ci-build-failed")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("# Not JSON", "is no event: Expecting value: line 1 column 1"),
+        ("[" * 100_000, "is no event"),
+        (json.dumps({k: v for k, v in WEBHOOK.items() if k != "pathParameters"}), "pathParameters: Field required"),
+        (json.dumps(WEBHOOK | {"pathParameters": None}), "pathParameters: "),
+        (json.dumps(WEBHOOK | {"requestContext": {"http": {}}}), "requestContext.http.method: Field required"),
+        (json.dumps(WEBHOOK | {"headers": {"x": 1}}), "headers.x: "),
+        (json.dumps(WEBHOOK | {"body": "a", "isBase64Encoded": True}), "is no event"),
+        (json.dumps(WEBHOOK | {"rawPath": "/webhooks/c i"}), "the event can't be sent"),
+        (json.dumps(WEBHOOK | {"headers": {"x-a": "a\nb"}}), "the event can't be sent"),
+    ],
+)
+def test_a_file_that_is_no_event_is_refused_in_a_line(
+    tmp_path: Path, echo: int, capsys: pytest.CaptureFixture[str], content: str, words: str
+) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(content)
+    assert events.main(["post", str(file), "--port", str(echo)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("body", ["not JSON", "[]", '{"event": 7, "alerts": [7], "MessageSid": 7}'])
+@each_webhook
+def test_a_body_that_its_sender_would_not_send_goes_as_it_is(name: str, body: str) -> None:
+    event = events.load(name) | {"body": body, "isBase64Encoded": False}
+    now = datetime.now(UTC)
+    fresh = renewed(event, KNOWN, now)
+    if source_of(fresh).name != "sns":  # it signs in its own body
+        check(fresh, now)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("sources: {github: {}}", ""), "source github, verify"),
+        (("sources: {github: {verify: gihtub}}", ""), "source github, verify"),
+        (("sources: {github: bearer}", ""), "source github: expected a mapping"),
+        (("sources: {github: {verify: github}}", "sources: [x]"), "secrets: expected sources"),
+        (
+            ("sources: {github: {verify: github}}", "sources: {github: 12345}"),
+            "secrets, source github: expected a text",
+        ),
+        (("sources: {github: {verify: github}}", "- x"), "SECRETS: "),
+        (("sources: {github: {verify: github}}", ""), "source github: it has no secret"),
+    ],
+)
+def test_make_event_says_what_is_wrong_with_the_configuration(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    files: tuple[str, str],
+    words: str,
+) -> None:
+    for variable, content in zip(("CONFIG", "SECRETS"), files, strict=True):
+        (tmp_path / variable).write_text(content)
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    assert events.main(["post", "github-release"]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "variable"), [("github-release", "RELAY_PORT"), ("schedule", "LAMBDA_PORT")])
+def test_make_event_names_the_variable_that_is_no_port(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "abc")
+    assert events.main(["post", name]) == 2
+    assert capsys.readouterr().err == f"{variable}: expected a port number, not 'abc'\n"
 
 
 def test_a_source_that_the_configuration_lacks_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     empty = tmp_path / "relay.yaml"
-    empty.write_text("sources: {}\n")
+    empty.write_text("sources: {ci: {verify: bearer}}\n")
     monkeypatch.setenv("CONFIG", str(empty))
     assert events.main(["post", "github-release"]) == 2
     assert "source github: the configuration has no such source" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.__main__ import Unusable, settings_from_environment
+from sandbox.environment import Unusable, settings_from_environment
 from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
