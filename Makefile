@@ -19,10 +19,10 @@ export SAM_CLI_TELEMETRY := 0
 .venv-lock/done:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv==0.13.9 && touch $@
 
-# Everything, here; RELAY_PORT, SANDBOX_PORT, AWS_PORT, LAMBDA_PORT, CONFIG and SECRETS change what their names say.
+# Everything, here; RELAY_PORT, SANDBOX_PORT, AWS_PORT, LAMBDA_PORT, CONFIG, SECRETS and LOGS change what their names say.
 run: .venv/run
 	@$(BIN)/python -m sandbox
-# A file of events/, signed afresh, to the relay that runs: make event EVENT=github-release
+# A file of events/, signed afresh, to the stack that runs: make event EVENT=github-release, make event EVENT=schedule
 event: .venv/run
 	@$(BIN)/python -m sandbox.events post $(EVENT)
 # The same to the built function in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]

@@ -56,6 +56,7 @@ def settings_from_environment() -> StackSettings:
         ),
         bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
         public_host=os.environ.get("PUBLIC_HOST") or None,
+        logs=Path(os.environ.get("LOGS") or PROJECT / ".local" / "logs"),
     )
 
 

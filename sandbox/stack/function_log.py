@@ -1,13 +1,38 @@
 """A function's log file: JSON lines only, each written by one call, so that no two get mixed."""
 
+import fcntl
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandbox.stack.settings import StackError
+
 Listener = Callable[[dict[str, Any]], None]
+
+
+class LogsInUse(StackError):
+    """Another stack that is alive writes its logs there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"another stack writes its logs to {folder}; stop it, or choose another folder with LOGS=…")
+
+
+def hold(folder: Path, held: ExitStack) -> None:
+    """Keeps other stacks from this folder's logs until `held` is closed, or the process has ended, however it ends.
+
+    Raises:
+        LogsInUse: one is there already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = held.enter_context((folder / "lock").open("w"))  # the kernel's lock: nothing is left to clean up
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LogsInUse(folder) from None
 
 
 class FunctionLog:

@@ -9,15 +9,16 @@ import threading
 from asyncio import FIRST_COMPLETED
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
 from sandbox.stack.cloud import client
+from sandbox.stack.function_log import hold
 from sandbox.stack.invocations import Outcome
-from sandbox.stack.ports import CannotListen, listen, port_of
+from sandbox.stack.ports import listen, port_of
 from sandbox.stack.proxies import Reachability
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.specs import Template
@@ -32,13 +33,17 @@ class StackStopped(Exception):
 class Stack:
     """A context manager; what it starts lives in a thread of its own, so that tests and terminals use it alike.
 
-    Raises CannotListen when made; TemplateError, cli.parameters.Mistakes, StackError and StackStopped when entered.
+    Raises CannotListen and LogsInUse when made; TemplateError, cli.parameters.Mistakes, StackError and StackStopped
+    when entered.
     """
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
         self.stopping = False
-        self._listeners = _bound(settings)
+        with ExitStack() as held:
+            self._listeners = _bound(settings, held)
+            hold(settings.logs, held)
+            self._held = held.pop_all()
         urls = {name: f"http://{settings.local_host}:{port_of(bound)}" for name, bound in self._listeners.items()}
         self.relay_url, self.sandbox_url = urls["relay"], urls["sandbox"]
         self.aws_url, self.lambda_url = urls["aws"], urls["lambda"]
@@ -69,8 +74,7 @@ class Stack:
             self.stop()
             self._thread.join()
         self._loop.close()
-        for listener in self._listeners.values():
-            listener.close()
+        self._held.close()
 
     def stop(self) -> None:
         """Asks for the end, from any thread or signal handler, and doesn't wait for it."""
@@ -154,16 +158,11 @@ class Stack:
                 self._ended.set_exception(StackError(f"{ended.pop().result()}, so the stack stops"))
 
 
-def _bound(settings: StackSettings) -> dict[str, socket.socket]:
-    """All of them or none. Raises CannotListen."""
+def _bound(settings: StackSettings, held: ExitStack) -> dict[str, socket.socket]:
+    """By their names; `held` closes them. Raises CannotListen."""
     ports = settings.ports
     wanted = {"relay": ports.relay, "sandbox": ports.sandbox, "aws": ports.aws, "lambda": ports.lambda_}
-    bound: dict[str, socket.socket] = {}
-    try:
-        for name, port in wanted.items():
-            bound[name] = listen(settings.bind_host, port, f"{name.upper()}_PORT")
-    except CannotListen:
-        for listener in bound.values():
-            listener.close()
-        raise
-    return bound
+    return {
+        name: held.enter_context(listen(settings.bind_host, port, f"{name.upper()}_PORT"))
+        for name, port in wanted.items()
+    }

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from sandbox.environment import Unusable, settings_from_environment
+from sandbox.stack.function_log import hold
 from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
@@ -30,12 +32,12 @@ def ports() -> dict[str, str]:
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
-    """Starts what `make run` runs."""
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Starts what `make run` runs, with its logs apart: tests run beside each other."""
     started: list[subprocess.Popen[str]] = []
 
     def start(variables: Mapping[str, str]) -> "subprocess.Popen[str]":
-        environment = os.environ | {"PYTHONPATH": f"src{os.pathsep}."} | dict(variables)
+        environment = os.environ | {"PYTHONPATH": f"src{os.pathsep}.", "LOGS": str(tmp_path)} | dict(variables)
         process = subprocess.Popen(
             [sys.executable, "-m", "sandbox"],
             cwd=PROJECT,
@@ -128,12 +130,16 @@ def test_a_server_that_dies_ends_the_whole_with_its_name(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to the life of its parent")
-def test_even_sigkill_leaves_no_process_behind(run: Run, ports: dict[str, str], eventually: Callable[..., Any]) -> None:
+def test_even_sigkill_leaves_no_process_behind(
+    run: Run, ports: dict[str, str], eventually: Callable[..., Any], tmp_path: Path
+) -> None:
     process = run(ports)
     eventually(lambda: ready(process, ports), 60)
     servants = children(process.pid)
     process.kill()
     eventually(lambda: not alive(servants))
+    with ExitStack() as held:
+        hold(tmp_path, held)  # nor its claim on the logs
 
 
 def test_a_port_in_use_ends_it_with_the_variable_that_changes_it(run: Run, ports: dict[str, str]) -> None:
@@ -142,6 +148,17 @@ def test_a_port_in_use_ends_it_with_the_variable_that_changes_it(run: Run, ports
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
     assert errors == f"port {ports['AWS_PORT']} is in use; free it, or choose another one with AWS_PORT=…\n"
+
+
+def test_a_second_stack_that_would_empty_the_first_one_s_logs_is_refused(
+    run: Run, ports: dict[str, str], tmp_path: Path
+) -> None:
+    with ExitStack() as held:
+        hold(tmp_path, held)
+        second = run(ports)
+        _, errors = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert errors == f"another stack writes its logs to {tmp_path}; stop it, or choose another folder with LOGS=…\n"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b"])
