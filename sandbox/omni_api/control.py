@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.omni_api.clock import MAX_TIME_SCALE
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import order_model
+from sandbox.omni_api.faults import KINDS, order_model
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
 from sandbox.omni_api.state import State
@@ -74,6 +74,8 @@ def show_faults(state: State, _: Request, __: bytes) -> Response:
 
 def order_fault(state: State, _: Request, body: bytes) -> Response:
     content = parse_json(body)
+    if isinstance(content, dict) and content.get("kind", KINDS[0]) not in KINDS:
+        raise ApiError(400, f"kind: expected {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}")
     state.faults.add(_validated(order_model(content), content))
     return JSONResponse(state.faults.view(), 201)
 

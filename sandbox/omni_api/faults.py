@@ -3,12 +3,13 @@
 import hashlib
 from collections import deque
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 Kind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
+KINDS: Final = (*get_args(Kind), "random")
 _LONGEST_MS: Final = 600_000
 
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]

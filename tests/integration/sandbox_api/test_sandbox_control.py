@@ -165,6 +165,8 @@ def test_a_trail_is_merged_whether_it_comes_before_or_after_the_message(sandbox:
         ("/sandbox/faults", b"{", ""),
         ("/sandbox/faults", b"[]", "body: "),
         ("/sandbox/faults", b'{"kind":"explode"}', "kind: expected 'status', 'timeout'"),
+        ("/sandbox/faults", b'{"kind":"explode"}', "'drip' or 'random'"),
+        ("/sandbox/faults", b'{"kind":["status"]}', "'drip' or 'random'"),
         ("/sandbox/faults", b'{"kind":"status","status":9}', "status: expected greater than or equal to 200"),
         ("/sandbox/faults", b'{"kind":"random","rate":2}', "rate: expected less than or equal to 1"),
         ("/sandbox/clock", b'{"timeScale":0}', "timeScale: expected greater than 0"),
