@@ -9,13 +9,14 @@ from itertools import chain
 
 from cli.parameters import Mistakes
 from sandbox.environment import Unusable, settings_from_environment
-from sandbox.samples import relayed_samples
+from sandbox.samples import relayed_samples, sample_names
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.ports import CannotListen
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.stack import Stack, StackStopped
 
 MISTAKE = 2
+_EXAMPLE = "github-release"  # as README has it
 
 
 def guide(stack: Stack) -> str:
@@ -30,19 +31,25 @@ def guide(stack: Stack) -> str:
             f"  logs      {os.path.relpath(stack.settings.logs)}/",
             "",
             "Send the next one:",
-            f"  make event EVENT=github-release{_changed_variables()}",
+            *_events(stack),
             *_curl(stack),
-            f"  curl -d @events/schedule.json {stack.lambda_url}/2015-03-31/functions/ScheduleFunction/invocations",
             "",
             "Ctrl-C stops everything.",
         )
     )
 
 
-def _changed_variables() -> str:
-    return "".join(
-        f" {name}={os.environ[name]}" for name in ("RELAY_PORT", "CONFIG", "SECRETS") if os.environ.get(name)
-    )
+def _events(stack: Stack) -> Iterator[str]:
+    """A sample whose source is configured, if there is one, and the schedule's."""
+    names = sample_names(stack.settings.config)
+    if names:
+        name = _EXAMPLE if _EXAMPLE in names else names[0]
+        yield f"  make event EVENT={name}{_changed('RELAY_PORT', 'CONFIG', 'SECRETS')}"
+    yield f"  make event EVENT=schedule{_changed('LAMBDA_PORT', 'CONFIG', 'SECRETS')}"
+
+
+def _changed(*variables: str) -> str:
+    return "".join(f" {name}={os.environ[name]}" for name in variables if os.environ.get(name))
 
 
 def _curl(stack: Stack) -> Iterator[str]:
@@ -115,7 +122,3 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return MISTAKE
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

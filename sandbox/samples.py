@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sandbox import events
 from sandbox.renewal import Sources
@@ -18,19 +19,21 @@ _LONGEST_ANSWER = 60
 def relayed_samples(stack: Stack) -> Iterator[str]:
     """Posts the sample of each configured source; the queued ones' statuses come from the delivery's log."""
     known = Sources(stack.settings.config, stack.settings.secrets)
-    answers = {name: _posted(stack, name, known) for name in _names(known)}
+    answers = {name: _posted(stack, name, known) for name in sample_names(known.config)}
     deadline = time.monotonic() + _DELIVERED_WITHIN
     for name, answer in answers.items():
         yield f"  {name:<28} {answer if isinstance(answer, str) else _line(stack, answer, deadline)}"
 
 
-def _names(known: Sources) -> Iterator[str]:
+def sample_names(config: Mapping[str, Any]) -> list[str]:
     """Of the samples whose source is configured."""
-    configured = known.config.get("sources") or {}
-    for name in events.names():
-        event = events.load(name)
-        if events.is_webhook(event) and event["pathParameters"]["source"] in configured:
-            yield name
+    configured = config.get("sources") or {}
+    loaded = {name: events.load(name) for name in events.names()}
+    return [
+        name
+        for name, event in loaded.items()
+        if events.is_webhook(event) and event["pathParameters"]["source"] in configured
+    ]
 
 
 def _posted(stack: Stack, name: str, known: Sources) -> events.Answer | str:

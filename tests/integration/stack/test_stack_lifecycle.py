@@ -1,6 +1,7 @@
 """`make run` starts whole or not at all, says what is wrong, and leaves nothing behind."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import requests
 
 from sandbox.environment import Unusable, settings_from_environment
+from sandbox.running import guide
 from sandbox.stack.function_log import hold
 from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
@@ -115,6 +117,33 @@ def test_a_signal_while_it_starts_ends_it_then_and_there(run: Run, ports: dict[s
     assert alive(servants) == set()
 
 
+def test_a_signal_while_it_imports_ends_it_without_a_traceback(run: Run, ports: dict[str, str]) -> None:
+    process = run(ports | {"PYTHONPROFILEIMPORTTIME": "1"})
+    assert process.stderr
+    next(line for line in process.stderr if line.endswith(" yaml\n"))
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (-signal.SIGINT, "")
+    assert all(line.startswith("import time:") for line in errors.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("sources", "suggested"),
+    [
+        (("ci", "github"), ["github-release", "schedule"]),
+        (("ci",), ["ci-build-failed", "schedule"]),
+        (("unheard-of",), ["schedule"]),
+    ],
+)
+def test_the_guide_suggests_events_of_configured_sources(
+    tiny_settings: Callable[..., StackSettings], sources: tuple[str, ...], suggested: list[str]
+) -> None:
+    stack = Stack(tiny_settings(config={"sources": {name: {"verify": "bearer"} for name in sources}}))
+    said = guide(stack)
+    stack.close()
+    assert re.findall(r"make event EVENT=([\w-]+)", said) == suggested
+
+
 def test_a_server_that_dies_ends_the_whole_with_its_name(
     run: Run, ports: dict[str, str], eventually: Callable[..., Any]
 ) -> None:
@@ -138,6 +167,7 @@ def test_even_sigkill_leaves_no_process_behind(
     servants = children(process.pid)
     process.kill()
     eventually(lambda: not alive(servants))
+    process.wait(timeout=20)
     with ExitStack() as held:
         hold(tmp_path, held)  # nor its claim on the logs
 
