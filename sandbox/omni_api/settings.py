@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from cli.files import Unreadable, read_yaml
 from sandbox.omni_api.channels import Channel
 from sandbox.omni_api.clock import utc_now
 
@@ -51,10 +50,9 @@ def settings_from(config: Path, **others: Any) -> SandboxSettings:
         SettingsError: when the file can't be read or its scenarios can't be understood.
     """
     try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"{config}: can't be read: {error}") from error
-    scenarios = content.get("scenarios") if isinstance(content, dict) else None
+        scenarios = read_yaml(config).get("scenarios")
+    except Unreadable as problem:
+        raise SettingsError(str(problem)) from None
     if not isinstance(scenarios or {}, dict):
         raise SettingsError(f"{config}: scenarios: expected names with their keys")
     keys: dict[str, str] = {}
