@@ -1,7 +1,13 @@
-"""What a whole run says at its end."""
+"""What holds for a whole run, and what it says at its end."""
 
+import gc
 from collections import Counter
 from typing import Any
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays. To walk it again and again would use up the time that a template has."""
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -23,6 +23,7 @@ from relay.wording import expected, place_of
 MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
 MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
 MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
+SLOW_SECONDS = 0.1  # what fails so slowly would do it for every other item, too
 MAX_ITEMS_TOLD = 3  # of a route's failed ones
 MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
@@ -152,9 +153,12 @@ class _Run:
         # All keys come first: with a wrong `item_id` none is sent, for its mending would give the sent ones other ids.
         items = list(_items(rule, rule.for_each, variables, self.source.verification.preset.item_id))
         for place, (key, item) in enumerate(items, start=1):
+            began = thread_time()
             try:
                 yield key, _notification(rule, variables | {"item": item})
             except _RouteFailed as failure:
+                if thread_time() - began > SLOW_SECONDS:
+                    raise
                 yield key, _ItemFailed(f"item {place} of {len(items)}: {failure.detail}")
 
 

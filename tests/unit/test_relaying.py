@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
 from omni.errors import BadRequest, ServerError, Throttled, TransportError, Unauthorized
+from relay import routing
 from relay.delivering import Deliverer
 from relay.events import Event
 from relay.parking import Reason
@@ -270,6 +272,15 @@ def test_an_item_that_fails_parks_the_event_and_says_which_and_the_others_are_se
     assert outcome.parked == ["route_invalid: route each: item 2 of 5: text: line 1: 'text' is undefined"]
     assert world.sent_texts == ["0", "2", "3", "4"]
     assert len(world.outbox.parked) == 1
+
+
+def test_an_item_that_fails_slowly_ends_its_route_for_the_others_would_be_as_slow(world, monkeypatch):
+    times = count(0.0, 0.2)
+    monkeypatch.setattr(routing, "thread_time", lambda: next(times))
+    items = [GOOD[0], *[{"phone": "079"}] * 300, GOOD[1]]
+    outcome = world.relayer.relay(an_event(body={"items": items}), world.add_source("ci", {"each": each_item()}))
+    assert outcome.parked == ["route_invalid: route each: text: line 1: 'text' is undefined"]
+    assert not world.omni.requests
 
 
 def test_of_hundreds_of_failed_items_a_few_are_told(world):
