@@ -147,7 +147,7 @@ def _pages(names: Iterable[str]) -> Iterator[str]:
 
 def _json(value: Any) -> str:
     """Compact; `{{` in its escaped form, for SSM refuses a value that holds what looks like a reference of its own."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).replace("{{", "{\\u007b")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("{{", "{\\u007b")
 
 
 def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
@@ -178,7 +178,7 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
 
 
 def _unquoted(value: Any, place: str) -> Iterator[str]:
-    """Names at any depth that YAML reads as a number, a date or (`on`) as true; JSON would change or refuse them."""
+    """Names at any depth that YAML reads as a number, as true or as null; JSON would change them."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             path = f"{place}.{name}" if place else str(name)

@@ -122,10 +122,8 @@ def compile_schema(definition: Mapping[str, Any]) -> BodySchema:
         raise SchemaProblem(f"not a regular expression: {problem}") from None
     except InvalidSchemaFormatError as problem:
         raise SchemaProblem(f"can't be used: {str(problem).rpartition('Error: ')[2].splitlines()[0][:200]}") from None
-    except (
-        RecursionError,
-        SyntaxError,
-    ):  # the validator is generated code, and Python indents a hundred levels at most
+    except (RecursionError, SyntaxError):
+        # The validator is generated code, and Python indents a hundred levels at most.
         raise SchemaProblem("is nested too deeply") from None
     except LookupError:
         raise SchemaProblem("expected every $ref to lead to a part of the schema") from None

@@ -7,11 +7,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from relay.channels import CHANNELS, channel_meant
 from relay.destinations import Destination, DestinationProblem, parse_destination
@@ -66,12 +65,7 @@ class _RouteSettings(BaseModel):
     text: str | None = None
     subject: str | None = None
     channels: dict[str, dict[str, Any]] | None = None
-    # YAML reads a time without quotes as one.
-    send_at: Annotated[
-        str | None,
-        BeforeValidator(lambda value: str(value) if isinstance(value, date) else value),
-        Field(alias="sendAt"),
-    ] = None
+    send_at: Annotated[str | None, Field(alias="sendAt")] = None
     callback_data: Annotated[str | None, Field(alias="callbackData")] = None
     notify_url: Annotated[str | None, Field(alias="notifyUrl")] = None
 
