@@ -13,11 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tqdm import tqdm
 
-from cli.files import Unreadable, read_yaml
-from cli.parameters import Mistakes, parameters_of
 from cli.push import apply, changes
 from cli.replay import DeadLetters, Entry, Selection, replay
-from relay.parking import Parked, Reason
+from configuration.files import Unreadable, read_yaml
+from configuration.parameters import Mistakes, parameters_of
+from relay.model.items import Parked, Reason
 from relay.ports import QueueUnavailable
 
 _PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 10})  # SSM takes few writes a second

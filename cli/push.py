@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from cli.parameters import Parameter
+from configuration.parameters import Parameter
 from relay.verification import parse
 
 if TYPE_CHECKING:

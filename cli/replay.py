@@ -11,10 +11,9 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from aws.outbox import SqsOutbox
-from relay.parking import Parked, Reason
+from relay.model.items import Parked, QueueItem, Reason
 from relay.problems import InvalidBody
-from relay.queueing import QueueItem
-from relay.scheduling import events_of, firing_of
+from relay.receive.schedules import events_of, firing_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

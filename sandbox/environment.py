@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.files import Unreadable, read_yaml
-from cli.parameters import parameters_of
+from configuration.files import Unreadable, read_yaml
+from configuration.parameters import parameters_of
 from sandbox.renewal import Sources
 from sandbox.stack.ports import Ports
 from sandbox.stack.settings import PROJECT, StackSettings

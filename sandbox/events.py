@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from cli.parameters import Mistakes
+from configuration.parameters import Mistakes
 from sandbox.environment import Unusable, lambda_port, relay_port, sources
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign

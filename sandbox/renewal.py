@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from relay.inbound import InboundRequest
 from relay.verification import Verification, parse
+from relay.verification.inbound import InboundRequest
 from relay.verification.twilio import TwilioScheme
 from sandbox import local_sns
 from sandbox.signing import CannotSign, sign

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 
-from cli.parameters import Mistakes
+from configuration.parameters import Mistakes
 from sandbox.environment import Unusable, settings_from_environment
 from sandbox.samples import relayed_samples, sample_names
 from sandbox.stack.intrinsics import TemplateError

@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-from cli.parameters import Mistakes
+from configuration.parameters import Mistakes
 from sandbox import events
 from sandbox.environment import Unusable, sources
 from sandbox.signing import CannotSign

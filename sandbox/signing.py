@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from relay.inbound import InboundRequest
 from relay.verification import parse
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
 from relay.verification.hmac_scheme import HmacScheme
+from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Scheme
 from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme

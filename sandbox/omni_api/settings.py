@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cli.files import Unreadable, read_yaml
+from configuration.files import Unreadable, read_yaml
 from sandbox.omni_api.channels import Channel
 from sandbox.omni_api.clock import utc_now
 

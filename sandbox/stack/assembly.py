@@ -12,7 +12,7 @@ from http.client import OK, SERVICE_UNAVAILABLE
 
 import requests
 
-from cli.parameters import Parameter, parameters_of
+from configuration.parameters import Parameter, parameters_of
 from sandbox.omni_api.settings import SettingsError, settings_from
 from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
 from sandbox.stack.function_log import FunctionLog

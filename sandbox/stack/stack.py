@@ -33,8 +33,7 @@ class StackStopped(Exception):
 class Stack:
     """A context manager; what it starts lives in a thread of its own, so that tests and terminals use it alike.
 
-    Raises CannotListen and LogsInUse when made; TemplateError, cli.parameters.Mistakes, StackError and StackStopped
-    when entered.
+    Raises CannotListen and LogsInUse when made; TemplateError, Mistakes, StackError and StackStopped when entered.
     """
 
     def __init__(self, settings: StackSettings) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from relay.configure.sources import ConfigurationMistake, Source, parse_secrets, parse_source
 from relay.ports import ConfigurationUnavailable, UnknownScenario
-from relay.sources import ConfigurationMistake, Source, parse_secrets, parse_source
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from relay.parking import Parked
+from relay.deliver.retries import LONGEST_DELAY
+from relay.model.items import Parked, QueueItem
 from relay.ports import ItemTooLarge, QueueUnavailable
-from relay.queueing import QueueItem
-from relay.retries import LONGEST_DELAY
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

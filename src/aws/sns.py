@@ -6,24 +6,23 @@ from urllib.parse import urlsplit
 
 import requests
 
-from relay.problems import Unavailable
-from relay.verification import CertificateUnavailable, Unauthorized
+from relay.problems import NotAuthenticated, Unavailable
 
 TIMEOUT = (1, 3)  # seconds to connect, and between two pieces of the answer
 MAX_BYTES = 65_536
 
 
 class SnsHttp:
-    """See `relay.accepting.Sns`. The addresses come checked: https, and a host of SNS."""
+    """See `relay.receive.webhooks.Sns`. The addresses come checked: https, and a host of SNS."""
 
     def fetch(self, url: str) -> bytes:
-        """The certificate in PEM. Raises CertificateUnavailable, or Unauthorized where SNS has no such certificate."""
+        """The certificate in PEM. Raises Unavailable, or NotAuthenticated where SNS has no such certificate."""
         try:
             return _certificate(url)
         except _NotThere:
-            raise Unauthorized("no such certificate") from None
+            raise NotAuthenticated("no such certificate") from None
         except (requests.RequestException, ValueError):
-            raise CertificateUnavailable(url) from None
+            raise Unavailable("The signing certificate can't be fetched now; send it again.") from None
 
     def confirm(self, url: str) -> None:
         """Raises Unavailable."""

@@ -15,9 +15,9 @@ from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
 from handlers.guarded_omni import DOWN, GuardedOmni
 from handlers.tracing import span
-from relay.relaying import Relayer
-from relay.retries import RetrySchedule
-from relay.sending import Sender
+from relay.deliver.relaying import Relayer
+from relay.deliver.retries import RetrySchedule
+from relay.deliver.sending import Sender
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition

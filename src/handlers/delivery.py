@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from handlers import composition
 from handlers.tracing import traced
-from relay.delivering import Deliverer
+from relay.deliver.delivering import Deliverer
 from relay.ports import QueueUnavailable
 
 if TYPE_CHECKING:

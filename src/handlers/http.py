@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.handshakes import Challenge
-from relay.inbound import InboundRequest
+from relay.deliver.relaying import Outcome
 from relay.problems import MalformedRequest, Problem
-from relay.relaying import Outcome
+from relay.receive.handshakes import Challenge
+from relay.verification.inbound import InboundRequest
 
 STATUS_OF = {"sent": 200, "ignored": 200, "queued": 202, "parked": 202}
 Response = dict[str, Any]

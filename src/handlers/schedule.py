@@ -6,7 +6,7 @@ from handlers import composition, http
 from handlers.tracing import traced
 from relay.ports import ConfigurationUnavailable
 from relay.problems import InvalidBody, Problem
-from relay.scheduling import Scheduler, firing_of
+from relay.receive.schedules import Scheduler, firing_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

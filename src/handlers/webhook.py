@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from aws.sns import SnsHttp
 from handlers import composition, http
 from handlers.tracing import traced
-from relay.accepting import Acceptor
 from relay.problems import PayloadTooLarge, Problem, TooManyHeaders, Unavailable, UnknownSource
+from relay.receive.webhooks import Acceptor
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
-from relay.parking import Parked
-from relay.queueing import QueueItem
-from relay.sources import Source
+from relay.configure.sources import Source
+from relay.model.items import Parked, QueueItem
 
 Json = Any
 

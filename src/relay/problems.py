@@ -22,6 +22,20 @@ def field_path(parts: Iterable[int | str]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".") or "(body)"
 
 
+class Mistake(ValueError):
+    """A person wrote something that can't be used: an address, a URL, an expression, a template, a schema.
+
+    Attributes:
+        detail: what was expected; it never quotes an event's data.
+        place: where it stands, such as a field or a line; empty for the whole.
+    """
+
+    def __init__(self, detail: str, place: str = "") -> None:
+        super().__init__(f"{place}: {detail}" if place else detail)
+        self.detail = detail
+        self.place = place
+
+
 class Problem(Exception):
     """`detail` says what to do and never quotes the body; `retry_after` is in seconds where a retry helps."""
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from relay.destinations import mask_phone
-
 HIDDEN = "[redacted]"
+_SHOWABLE_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
+_SHOWN_HEAD, _SHOWN_TAIL, _LEAST_HIDDEN = 4, 2, 4
 _SHORTEST_SECRET = 4  # masking shorter ones would shred every text
 _SHORTEST_ENCODED = 8
 _DEEPEST = 32
@@ -51,6 +51,22 @@ _PHONE = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+def mask_phone(phone: str) -> str:
+    """Gives "4179*****27" for "41793026727"; a short one is hidden whole."""
+    hidden = len(phone) - _SHOWN_HEAD - _SHOWN_TAIL
+    if hidden < _LEAST_HIDDEN:
+        return "*" * len(phone)
+    return phone[:_SHOWN_HEAD] + "*" * hidden + phone[-_SHOWN_TAIL:]
+
+
+def mask_email(email: str) -> str:
+    """Gives "o***@example.com" for "ops@example.com"."""
+    name, at, domain = email.rpartition("@")
+    if not at or not name[:1].isalnum() or not _SHOWABLE_DOMAIN.fullmatch(domain):
+        return "***"
+    return f"{name[:1]}***@{domain}"
 
 
 class Redactor:

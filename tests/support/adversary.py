@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.verification import Unauthorized, parse
+from relay.problems import NotAuthenticated
+from relay.verification import parse
 from sandbox import local_sns
 from sandbox.signing import sign
 from tests.support.hostility import FORM
@@ -55,7 +56,7 @@ class Adversary:
                 now=datetime.now(UTC),
                 url=url,
             )
-        except Unauthorized:
+        except NotAuthenticated:
             return None
         headers = [(name.encode(), value.encode("latin-1")) for name, value in proof.items()]
         headers.append((b"content-type", content_type.encode("latin-1")))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
-from relay.parking import Parked
+from relay.model.items import Parked
 from sandbox.stack.proxies import Reachability
 from tests.support.relay_stack import BLOCKLISTED, DEPENDENCIES, OTHERS, PHONE, Relay, Sent
 

@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from omni.models import MessageResult, OmniResponse, Status
-from relay.parking import Parked
+from relay.configure.sources import Source, parse_source
+from relay.deliver.relaying import Relayer
+from relay.deliver.retries import RetrySchedule
+from relay.deliver.sending import Sender
+from relay.model.items import Parked, QueueItem
 from relay.ports import InFlight, LedgerUnavailable, Once, QueueUnavailable, UnknownScenario
-from relay.queueing import QueueItem
-from relay.relaying import Relayer
-from relay.retries import RetrySchedule
-from relay.sending import Sender
-from relay.sources import Source, parse_source
 
 PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
 NO_CREDIT = {"groupId": 5, "groupName": "REJECTED", "id": 12, "name": "REJECTED_NOT_ENOUGH_CREDITS"}

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from urllib.parse import quote
 
 from aws.outbox import SqsOutbox
-from cli.parameters import parameters_of
+from configuration.parameters import parameters_of
 from omni.models import OmniResponse
 from sandbox import local_sns
 from sandbox.stack.http_events import Received, http_event

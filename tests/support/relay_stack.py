@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import requests
 
-from relay.parking import Parked
+from relay.model.items import Parked
 from sandbox.signing import sign
 from sandbox.stack.proxies import Reachability
 from sandbox.stack.stack import Stack

@@ -4,16 +4,17 @@
 'queued'
 """
 
+from relay.problems import NotAuthenticated, Unavailable
 from relay.verification.presets import PRESETS, Preset
-from relay.verification.primitives import CertificateSource, CertificateUnavailable, Unauthorized
+from relay.verification.primitives import CertificateSource
 from relay.verification.verification import Verification, parse
 
 __all__ = [
     "PRESETS",
     "CertificateSource",
-    "CertificateUnavailable",
+    "NotAuthenticated",
     "Preset",
-    "Unauthorized",
+    "Unavailable",
     "Verification",
     "parse",
 ]

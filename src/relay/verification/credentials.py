@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from relay.inbound import InboundRequest
-from relay.verification.primitives import Keys, Unauthorized, any_equal, from_base64, header, raw
+from relay.problems import NotAuthenticated
+from relay.verification.inbound import InboundRequest
+from relay.verification.primitives import Keys, any_equal, from_base64, header, raw
 
 AuthScheme = Literal["bearer", "basic"]
 
@@ -24,9 +25,9 @@ class TokenScheme:
         secrets = keys.required_secrets()
         value = header(request, self.header)
         if not value.startswith(self.prefix):
-            raise Unauthorized(f"malformed header {self.header}")
+            raise NotAuthenticated(f"malformed header {self.header}")
         if not any_equal(raw(value.removeprefix(self.prefix)), [raw(secret) for secret in secrets]):
-            raise Unauthorized("wrong token")
+            raise NotAuthenticated("wrong token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,10 @@ class AuthorizationScheme:
         kind = name.lower()
         accepted = [raw(secret) for secret in secrets if (self.auth or _shape(secret)) == kind]
         if not accepted:
-            raise Unauthorized("authorization of another scheme than the configured one")
+            raise NotAuthenticated("authorization of another scheme than the configured one")
         given = _user_and_password(value) if kind == "basic" else raw(value.strip(" "))
         if not any_equal(given, accepted):
-            raise Unauthorized("wrong credentials")
+            raise NotAuthenticated("wrong credentials")
 
 
 def _shape(secret: str) -> AuthScheme:
@@ -62,5 +63,5 @@ def _user_and_password(value: str) -> bytes:
     """The credentials as sent, compared whole: a user can't hold a colon, so what follows the first is the password."""
     decoded = from_base64(value.strip(" "))
     if decoded is None or b":" not in decoded:
-        raise Unauthorized("malformed credentials")
+        raise NotAuthenticated("malformed credentials")
     return decoded

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relay.decoding import LOST
-from relay.inbound import InboundRequest
+from relay.verification.decoding import LOST
+from relay.verification.inbound import InboundRequest
 
 EventId = Callable[[InboundRequest, Any], str | None]
 

@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from relay.inbound import InboundRequest
+from relay.problems import NotAuthenticated
+from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import (
     Keys,
-    Unauthorized,
     any_equal,
     check_window,
     from_base64,
@@ -72,9 +72,9 @@ class HmacScheme:
         signed = self.read(request)
         given = self.signatures(signed)
         if not given:
-            raise Unauthorized("malformed signature")
+            raise NotAuthenticated("malformed signature")
         if not self.matches(signed.content, given, secrets):
-            raise Unauthorized("wrong signature")
+            raise NotAuthenticated("wrong signature")
 
     def read(self, request: InboundRequest) -> SignedContent:
         """Takes the request apart and holds its timestamp against the window; the signatures are yet to be checked."""
@@ -116,5 +116,5 @@ class HmacScheme:
             return None
         stamps = [item for item in items if item.startswith(self.timestamp_prefix)]
         if len(stamps) != 1:
-            raise Unauthorized("malformed timestamp")
+            raise NotAuthenticated("malformed timestamp")
         return stamps[0].removeprefix(self.timestamp_prefix)

@@ -8,41 +8,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from relay.inbound import InboundRequest
+from relay.problems import NotAuthenticated
+from relay.verification.inbound import InboundRequest
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
 _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year 33658, and float() holds them exactly
-
-
-class Unauthorized(Exception):
-    """The request does not prove who sent it.
-
-    Attributes:
-        reason: a few words that are safe to log and to answer; they never quote a secret, a signature or the body.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class CertificateUnavailable(Exception):
-    """A signing certificate could not be fetched: the sender may be honest, so this is a 503 and not a 401.
-
-    Attributes:
-        url: the certificate's address; it names a host of SNS and holds no secret.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(f"no certificate from {url}")
-        self.url = url
 
 
 class CertificateSource(Protocol):
     """Where a signing certificate comes from; the scheme has checked the address before it asks."""
 
     def fetch(self, url: str) -> bytes:
-        """The certificate in PEM; raises CertificateUnavailable."""
+        """The certificate in PEM; raises Unavailable."""
         ...
 
 
@@ -57,7 +34,7 @@ class Keys:
         """The secrets that hold something: an empty one would let anybody sign."""
         usable = tuple(secret for secret in self.secrets if secret.strip())
         if not usable:
-            raise Unauthorized("no secret configured")
+            raise NotAuthenticated("no secret configured")
         return usable
 
 
@@ -72,7 +49,7 @@ class Scheme(Protocol):
         ...
 
     def check(self, request: InboundRequest, keys: Keys) -> None:
-        """Returns when the request is genuine; raises Unauthorized otherwise, whatever bytes came."""
+        """Returns when the request is genuine; raises NotAuthenticated otherwise, whatever bytes came."""
         ...
 
 
@@ -84,14 +61,14 @@ def raw(text: str) -> bytes:
 def header(request: InboundRequest, name: str) -> str:
     value = request.headers.get(name, "")
     if not value:
-        raise Unauthorized(f"missing header {name}")
+        raise NotAuthenticated(f"missing header {name}")
     return value
 
 
 def unix_seconds(text: str) -> int:
     """ASCII digits only: int() by itself takes underscores, spaces, signs and other scripts' digits."""
     if not _UNIX_SECONDS.fullmatch(text):
-        raise Unauthorized("malformed timestamp")
+        raise NotAuthenticated("malformed timestamp")
     return int(text)
 
 
@@ -99,9 +76,9 @@ def check_window(request: InboundRequest, signed_at: int, *, past: int, future: 
     """Refuses what was signed more than `past` seconds ago or lies more than `future` seconds ahead; both inclusive."""
     age = request.received_at.timestamp() - signed_at
     if age > past:
-        raise Unauthorized("stale timestamp")
+        raise NotAuthenticated("stale timestamp")
     if age < -future:
-        raise Unauthorized("timestamp in the future")
+        raise NotAuthenticated("timestamp in the future")
 
 
 def from_hex(text: str) -> bytes | None:

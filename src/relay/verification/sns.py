@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from relay.inbound import InboundRequest
-from relay.verification.primitives import Keys, Unauthorized, from_base64, raw
+from relay.problems import MalformedRequest, NotAuthenticated
+from relay.verification.inbound import InboundRequest
+from relay.verification.primitives import Keys, from_base64, raw
 
 _HOST = r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
 _CERTIFICATE_URL = re.compile(_HOST + r"/[A-Za-z0-9_-]{1,128}\.pem", re.ASCII)
@@ -40,19 +41,19 @@ class SnsScheme:
     def check(self, request: InboundRequest, keys: Keys) -> None:
         message = _message(request)
         if message.get("TopicArn") not in self.topic_arns:  # before anything is fetched on a stranger's word
-            raise Unauthorized("topic not configured")
+            raise NotAuthenticated("topic not configured")
         content = signed_content(message)
         signature = from_base64(_field(message, "Signature"))
         if signature is None:
-            raise Unauthorized("malformed signature")
+            raise NotAuthenticated("malformed signature")
         algorithm = _VERSIONS.get(_field(message, "SignatureVersion"))
         if algorithm is None:
-            raise Unauthorized("unknown SignatureVersion")
+            raise NotAuthenticated("unknown SignatureVersion")
         url = _field(message, "SigningCertURL")
         if not _CERTIFICATE_URL.fullmatch(url):
-            raise Unauthorized("SigningCertURL is not an address of SNS")
+            raise NotAuthenticated("SigningCertURL is not an address of SNS")
         if keys.certificates is None:
-            raise Unauthorized("no source of certificates")
+            raise NotAuthenticated("no source of certificates")
         _verify(keys.certificates.fetch(url), signature, content, algorithm, request.received_at)
 
 
@@ -60,7 +61,7 @@ def signed_content(message: dict[str, Any]) -> bytes:
     """Each signed field's name and value on lines of their own."""
     names = SIGNED_FIELDS.get(_field(message, "Type"))
     if names is None:
-        raise Unauthorized("unknown Type")
+        raise NotAuthenticated("unknown Type")
     present = [name for name in names if name != "Subject" or message.get("Subject") is not None]
     return raw("".join(f"{name}\n{_field(message, name)}\n" for name in present))
 
@@ -76,21 +77,21 @@ def confirmation_url(message: Any) -> str | None:
 
 
 def _message(request: InboundRequest) -> dict[str, Any]:
-    from relay.decoding import Undecodable, decode  # only this scheme reads a body before it is verified
+    from relay.verification.decoding import decode  # only this scheme reads a body before it is verified
 
     try:
         message = decode(request.body, None, expects="json")  # SNS calls its JSON text/plain
-    except Undecodable:
-        raise Unauthorized("malformed body") from None
+    except MalformedRequest:
+        raise NotAuthenticated("malformed body") from None
     if not isinstance(message, dict):
-        raise Unauthorized("malformed body")
+        raise NotAuthenticated("malformed body")
     return message
 
 
 def _field(message: dict[str, Any], name: str) -> str:
     value = message.get(name)
     if not isinstance(value, str):
-        raise Unauthorized(f"missing field {name}")
+        raise NotAuthenticated(f"missing field {name}")
     return value
 
 
@@ -106,12 +107,12 @@ def _verify(pem: bytes, signature: bytes, content: bytes, algorithm: str, now: d
         certificate = load_pem_x509_certificate(pem)
         key = certificate.public_key()
     except ValueError:
-        raise Unauthorized("malformed certificate") from None
+        raise NotAuthenticated("malformed certificate") from None
     if not isinstance(key, RSAPublicKey):
-        raise Unauthorized("malformed certificate")
+        raise NotAuthenticated("malformed certificate")
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise Unauthorized("certificate not valid now")
+        raise NotAuthenticated("certificate not valid now")
     try:
         key.verify(signature, content, PKCS1v15(), getattr(hashes, algorithm)())
     except InvalidSignature:
-        raise Unauthorized("wrong signature") from None
+        raise NotAuthenticated("wrong signature") from None

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from relay.inbound import InboundRequest
+from relay.problems import NotAuthenticated
 from relay.verification.hmac_scheme import HmacScheme
-from relay.verification.primitives import Keys, Unauthorized, from_base64, from_base64_key
+from relay.verification.inbound import InboundRequest
+from relay.verification.primitives import Keys, from_base64, from_base64_key
 
 _SIGNATURE_BYTES = 64
 _PUBLIC_KEY_MARK = "whpk_"
@@ -48,9 +49,9 @@ class StandardWebhooksScheme:
         public = tuple(secret for secret in secrets if secret.startswith(_PUBLIC_KEY_MARK))
         v1, v1a = symmetric.signatures(signed), _ed25519_signatures(signed.signatures)
         if not (shared and v1) and not (public and v1a):
-            raise Unauthorized("no signature of a configured kind" if v1 or v1a else "malformed signature")
+            raise NotAuthenticated("no signature of a configured kind" if v1 or v1a else "malformed signature")
         if not (symmetric.matches(signed.content, v1, shared) or _ed25519_matches(signed.content, v1a, public)):
-            raise Unauthorized("wrong signature")
+            raise NotAuthenticated("wrong signature")
 
 
 def _ed25519_signatures(items: tuple[str, ...]) -> tuple[bytes, ...]:

@@ -5,8 +5,9 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from relay.inbound import InboundRequest
-from relay.verification.primitives import Keys, Unauthorized, any_equal, from_base64, from_hex, header, raw
+from relay.problems import NotAuthenticated
+from relay.verification.inbound import InboundRequest
+from relay.verification.primitives import Keys, any_equal, from_base64, from_hex, header, raw
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
@@ -29,13 +30,13 @@ class TwilioScheme:
         secrets = keys.required_secrets()
         given = from_base64(header(request, "x-twilio-signature"))
         if given is None or len(given) != hashlib.sha1(usedforsecurity=False).digest_size:
-            raise Unauthorized("malformed signature")
+            raise NotAuthenticated("malformed signature")
         content = self.content(request)
         found = False
         for secret in secrets:
             found |= any_equal(hmac.digest(raw(secret), content, "sha1"), [given])
         if not found:
-            raise Unauthorized("wrong signature")
+            raise NotAuthenticated("wrong signature")
 
     def content(self, request: InboundRequest) -> bytes:
         """What Twilio signs for this request."""
@@ -43,10 +44,10 @@ class TwilioScheme:
         claimed = _body_digest(request.query)
         if claimed is not None:
             if not hmac.compare_digest(claimed, hashlib.sha256(request.body).digest()):
-                raise Unauthorized("body does not match bodySHA256")
+                raise NotAuthenticated("body does not match bodySHA256")
             return url
         if request.body and not request.headers.get("content-type", "").lower().startswith(_FORM):
-            raise Unauthorized("missing bodySHA256")  # else the body would be anybody's
+            raise NotAuthenticated("missing bodySHA256")  # else the body would be anybody's
         return url + b"".join(raw(name + value) for name, value in _fields(request.body))
 
 
@@ -55,7 +56,7 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:  # not UTF-8, or too many fields
-        raise Unauthorized("malformed form") from None
+        raise NotAuthenticated("malformed form") from None
     return sorted(set(pairs))
 
 
@@ -64,10 +65,10 @@ def _body_digest(query: str) -> bytes | None:
     try:
         values = [value for name, value in parse_qsl(query, max_num_fields=_MOST_FIELDS) if name == "bodySHA256"]
     except ValueError:
-        raise Unauthorized("malformed query") from None
+        raise NotAuthenticated("malformed query") from None
     if not values:
         return None
     digest = from_hex(values[0]) if len(values) == 1 else None
     if digest is None:
-        raise Unauthorized("malformed bodySHA256")
+        raise NotAuthenticated("malformed bodySHA256")
     return digest

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.inbound import InboundRequest
 from relay.verification.event_ids import from_header
+from relay.verification.inbound import InboundRequest
 from relay.verification.presets import PRESETS, Preset
 from relay.verification.primitives import CertificateSource, Keys
 
@@ -22,8 +22,8 @@ class Verification:
         """Returns when any of the secrets proves the request genuine.
 
         Raises:
-            Unauthorized: it doesn't, or there is no secret; nothing else is raised for whatever bytes come.
-            CertificateUnavailable: what the certificate source raises (SNS only).
+            NotAuthenticated: it doesn't, or there is no secret; nothing else is raised for whatever bytes come.
+            Unavailable: what the certificate source raises (SNS only).
         """
         self.preset.scheme.check(request, Keys(tuple(secrets), certificates))
 

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from relay.decoding import decode
-from relay.events import Event
-from relay.inbound import InboundRequest
-from relay.routing import route
-from relay.sources import Source, parse_source
-from relay.verification import Unauthorized, parse
+from relay.configure.sources import Source, parse_source
+from relay.deliver.routing import route
+from relay.model.events import Event
+from relay.problems import NotAuthenticated
+from relay.verification import parse
+from relay.verification.decoding import decode
+from relay.verification.inbound import InboundRequest
 
 pytestmark = pytest.mark.e2e
 
@@ -69,7 +70,7 @@ def test_each_delivery_verifies_and_an_altered_one_does_not(deliveries: list[Del
     verification = parse("github")
     for each in deliveries:
         verification.check(each.request, [OTHER, SECRET])
-        with pytest.raises(Unauthorized, match="wrong signature"):
+        with pytest.raises(NotAuthenticated, match="wrong signature"):
             verification.check(each.request, [OTHER])
 
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.config import Config
 
 from aws.configuration import FAILED_SECONDS, STALE_SECONDS, SsmConfiguration
-from cli.parameters import parameters_of
+from configuration.parameters import parameters_of
 from relay.ports import ConfigurationUnavailable, UnknownScenario
 
 PREFIX = "/omni-relay/test"

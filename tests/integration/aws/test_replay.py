@@ -8,9 +8,8 @@ import boto3
 import pytest
 
 from cli.replay import DeadLetters, Selection, replay
-from relay.dispatches import Content, Dispatch, Message
-from relay.parking import Parked, Reason
-from relay.queueing import QueueItem
+from relay.model.dispatches import Content, Dispatch, Message
+from relay.model.items import Parked, QueueItem, Reason
 
 ANY = Selection()
 NOTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "weekly"}

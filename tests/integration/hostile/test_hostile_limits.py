@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import pytest
 
-from relay.notifications import MAX_DESTINATIONS
-from relay.routing import MAX_ERRORS, MAX_NOTIFICATIONS
+from relay.deliver.routing import MAX_ERRORS, MAX_NOTIFICATIONS
+from relay.message.notifications import MAX_DESTINATIONS
 from sandbox.signing import sign
 from tests.support.inprocess import PREFIX, Answer, Relay
 
@@ -139,7 +139,7 @@ def test_routes_that_take_too_long_are_parked_while_the_answer_is_still_soon(
     post: Post, inprocess: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each item's template stays within its own limit; five hundred of them would not."""
-    monkeypatch.setattr("relay.routing.MAX_SECONDS", 0.2)
+    monkeypatch.setattr("relay.deliver.routing.MAX_SECONDS", 0.2)
     busy = {
         "scenario": "incident",
         "for_each": "body.items",

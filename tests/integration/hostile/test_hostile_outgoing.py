@@ -15,8 +15,7 @@ from aws.sns import SnsHttp
 from handlers.guarded_omni import DOWN, GuardedOmni
 from omni.models import TextRequest
 from relay.ports import ConfigurationUnavailable
-from relay.problems import Unavailable
-from relay.verification import CertificateUnavailable, Unauthorized
+from relay.problems import NotAuthenticated, Unavailable
 
 HOST = "https://sns.eu-central-1.amazonaws.com"
 SECRET = "planted-omni-key"
@@ -64,13 +63,13 @@ def test_a_certificate_is_fetched_once(asked: list[str]) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_certificate_that_sns_never_had_proves_that_the_message_is_forged(asked: list[str], status: int) -> None:
-    with pytest.raises(Unauthorized, match="no such certificate"):
+    with pytest.raises(NotAuthenticated, match="no such certificate"):
         SnsHttp().fetch(f"{HOST}/{status}.pem")
 
 
 @pytest.mark.parametrize("name", ["500", "429", "302", "200-long"])
 def test_without_the_certificate_the_sender_is_asked_to_try_again(asked: list[str], name: str) -> None:
-    with pytest.raises(CertificateUnavailable):
+    with pytest.raises(Unavailable):
         SnsHttp().fetch(f"{HOST}/{name}.pem")
     assert asked == [f"/{name}.pem"], "a redirect was followed"
 

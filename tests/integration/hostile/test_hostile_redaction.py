@@ -14,8 +14,8 @@ import pytest
 from pydantic import BaseModel
 
 from omni.errors import BadRequest, Problem, ServerError, Throttled
+from relay.configure.sources import ConfigurationMistake
 from relay.ports import LedgerUnavailable
-from relay.sources import ConfigurationMistake
 from tests.support.adversary import Adversary
 from tests.support.canaries import forms_of, found, signatures
 from tests.support.hostility import FORM
@@ -85,11 +85,11 @@ def refused_in_many_words(kind: Any) -> Any:
 
 # What is broken while the event is on its way.
 FAILURES: dict[str, tuple[str, Any]] = {
-    "pydantic's error while routing": ("relay.relaying.route", raised_by_pydantic),
-    "a library's error while routing": ("relay.relaying.route", raised_by_a_library),
-    "an error of our own that says too much": ("relay.relaying.route", raised_by_ourselves),
+    "pydantic's error while routing": ("relay.deliver.relaying.route", raised_by_pydantic),
+    "a library's error while routing": ("relay.deliver.relaying.route", raised_by_a_library),
+    "an error of our own that says too much": ("relay.deliver.relaying.route", raised_by_ourselves),
     "a library's error while verifying": ("relay.verification.Verification.check", raised_by_a_library),
-    "a library's error while decoding": ("relay.accepting.decode", raised_by_a_library),
+    "a library's error while decoding": ("relay.receive.webhooks.decode", raised_by_a_library),
     "a library's error at the ledger": ("tests.support.inprocess.Ledger.once", raised_by_a_library),
     "no ledger": ("tests.support.inprocess.Ledger.once", LedgerUnavailable),
     "a library's error at the queue": ("tests.support.inprocess.Sqs.send_message", raised_by_a_library),
@@ -171,7 +171,7 @@ def test_a_failure_is_logged_without_what_it_stumbled_over(
 def test_an_exception_s_line_says_its_type_and_place(
     inprocess: Relay, adversary: Adversary, canaries: set[str]
 ) -> None:
-    with patch("relay.relaying.route", raised_by_a_library):
+    with patch("relay.deliver.relaying.route", raised_by_a_library):
         list(each_way(inprocess, adversary, canaries, BODY))
     line = next(line for line in inprocess.lines() if line.get("message") == "webhook_failed")
     assert line["exception_name"] == "ValueError"
@@ -207,7 +207,7 @@ def test_what_delivery_and_schedule_stumble_over_is_not_repeated(inprocess: Rela
     with inprocess.listening():
         for body in (json.dumps(dispatch_of_another_age), TEXT, json.dumps({"event": BODY})):
             assert delivery.handler(_sqs_event(body), Context()) == {"batchItemFailures": []}
-        with patch("relay.delivering.Deliverer.deliver", raised_by_a_library):
+        with patch("relay.deliver.delivering.Deliverer.deliver", raised_by_a_library):
             assert delivery.handler(_sqs_event("{}"), Context())["batchItemFailures"]
         for wrong in (
             {**notification, "to": [{PHONE: EMAIL}]},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.parking import Reason
+from relay.model.items import Reason
 from tests.support.relay_stack import BLOCKLISTED, NO_CREDIT, PHONE, Relay, Sent
 
 Wait = Callable[..., Any]

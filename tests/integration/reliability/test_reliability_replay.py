@@ -14,9 +14,8 @@ import pytest
 
 from cli.replay import DeadLetters, Selection, Tally
 from cli.replay import replay as dry
-from relay.dispatches import Content, Dispatch, Message
-from relay.parking import Reason
-from relay.queueing import QueueItem
+from relay.model.dispatches import Content, Dispatch, Message
+from relay.model.items import QueueItem, Reason
 from sandbox.stack.cloud import CREDENTIALS
 from sandbox.stack.settings import PROJECT
 from sandbox.stack.specs import REGION

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from relay.sources import parse_source
+from relay.configure.sources import parse_source
 from relay.verification import PRESETS, parse
 from sandbox import events
 

@@ -13,14 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from cli.files import read_yaml
+from configuration.files import read_yaml
 from handlers.http import inbound_request
-from relay.decoding import decode
-from relay.events import Event
-from relay.inbound import InboundRequest
-from relay.routing import Routed, route
-from relay.sources import Source, parse_secrets, parse_source
-from relay.verification import PRESETS, Unauthorized
+from relay.configure.sources import Source, parse_secrets, parse_source
+from relay.deliver.routing import Routed, route
+from relay.model.events import Event
+from relay.problems import NotAuthenticated
+from relay.verification import PRESETS
+from relay.verification.decoding import decode
+from relay.verification.inbound import InboundRequest
 from sandbox import events, local_sns
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.stack.stack import Stack
@@ -94,7 +95,7 @@ def test_a_file_is_refused_with_another_secret(name: str) -> None:
     event = events.load(name)
     source = source_of(event)
     if source.name != "sns":
-        with pytest.raises(Unauthorized):
+        with pytest.raises(NotAuthenticated):
             source.verification.check(request_of(event), ["another secret"], LocalCertificates())
 
 
@@ -299,7 +300,7 @@ def test_an_edited_file_is_signed_in_place(tmp_path: Path) -> None:
     edited = tmp_path / "webhook-edited.json"
     event = events.load("stripe-payment-failed")
     edited.write_text(json.dumps(event | {"body": event["body"].replace("HW-0042", "HW-0043")}))
-    with pytest.raises(Unauthorized):
+    with pytest.raises(NotAuthenticated):
         check(json.loads(edited.read_text()))
     assert events.main(["sign", str(edited)]) == 0
     check(json.loads(edited.read_text()))

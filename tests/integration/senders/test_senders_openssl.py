@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.inbound import InboundRequest
-from relay.verification import Unauthorized, parse
+from relay.problems import NotAuthenticated
+from relay.verification import parse
+from relay.verification.inbound import InboundRequest
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
 URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
@@ -81,5 +82,5 @@ def test_what_openssl_signs_is_taken(signer: Signer, fields: tuple[tuple[str, st
 @pytest.mark.parametrize("version", DIGESTS)
 def test_another_certificate_s_signature_is_refused(signer: Signer, stranger: Signer, version: str) -> None:
     verification = parse({"preset": "sns", "topic_arns": [TOPIC]})
-    with pytest.raises(Unauthorized, match="wrong signature"):
+    with pytest.raises(NotAuthenticated, match="wrong signature"):
         verification.check(signer.request(NOTIFICATION, version), [], stranger)

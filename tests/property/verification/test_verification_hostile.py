@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.handshakes import handshake
-from relay.inbound import InboundRequest
-from relay.verification import Unauthorized, Verification, parse
+from relay.problems import NotAuthenticated
+from relay.receive.handshakes import handshake
+from relay.verification import Verification, parse
+from relay.verification.inbound import InboundRequest
 from sandbox import local_sns
 from sandbox.signing import sign
 from tests.unit.verification.senders import NOW, SENDERS, SIGNING, Sender
@@ -53,7 +54,7 @@ class LocalCertificates:
 def taken(verification: Verification, request: InboundRequest, secrets: tuple[str, ...]) -> bool:
     try:
         verification.check(request, secrets, LocalCertificates())
-    except Unauthorized:
+    except NotAuthenticated:
         return False
     return True
 

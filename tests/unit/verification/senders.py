@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from slack_sdk.signature import SignatureVerifier
 from twilio.request_validator import RequestValidator
 
-from relay.inbound import InboundRequest
+from relay.verification.inbound import InboundRequest
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 JSON_BODY = json.dumps({"id": "evt_1", "text": "Grüezi {id} {timestamp} 🚢", "event": {"id": "e1"}}, ensure_ascii=False)

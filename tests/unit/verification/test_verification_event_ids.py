@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.inbound import InboundRequest
 from relay.verification import parse
+from relay.verification.inbound import InboundRequest
 
 TWILIO = {"preset": "twilio", "public_url": "https://relay.example.com/webhooks/twilio"}
 SNS = {"preset": "sns", "topic_arns": ["arn:aws:sns:eu-central-1:123456789012:alarms"]}

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from relay.inbound import InboundRequest
-from relay.verification import Unauthorized, parse
+from relay.problems import NotAuthenticated
+from relay.verification import parse
 from relay.verification.hmac_scheme import HmacScheme
+from relay.verification.inbound import InboundRequest
 from relay.verification.standard_webhooks import StandardWebhooksScheme
 from tests.unit.verification.senders import SENDERS, SIGNING, WINDOWED, Sender, later, twilio_query
 
@@ -21,9 +22,9 @@ def check(sender: Sender, request: InboundRequest, *secrets: str) -> None:
 
 
 def refusal(sender: Sender, request: InboundRequest, *secrets: str) -> str:
-    with pytest.raises(Unauthorized) as caught:
+    with pytest.raises(NotAuthenticated) as caught:
         check(sender, request, *secrets)
-    return caught.value.reason
+    return caught.value.detail
 
 
 def named(name: str) -> Sender:
@@ -183,9 +184,9 @@ def test_only_plain_digits_are_a_time(sender: Sender, value: str) -> None:
 @each
 def test_without_a_secret_everything_is_refused(sender: Sender) -> None:
     for secrets in ((), ("",), ("", "  ")):
-        with pytest.raises(Unauthorized) as caught:
+        with pytest.raises(NotAuthenticated) as caught:
             parse(sender.verify).check(sender.request(), secrets)
-        assert caught.value.reason == "no secret configured"
+        assert caught.value.detail == "no secret configured"
 
 
 @each
@@ -207,7 +208,7 @@ def test_a_secret_that_is_no_key_does_no_harm(sender: Sender) -> None:
 @each
 def test_a_refusal_repeats_nothing_of_the_request_or_the_secret(sender: Sender) -> None:
     proof = sender.request().headers[sender.proof[0]]
-    with pytest.raises(Unauthorized) as caught:
+    with pytest.raises(NotAuthenticated) as caught:
         check(sender, sender.request(body=b"", secret=sender.other_secret), sender.secret)
     shown = f"{caught.value!r} {caught.value}"
     assert proof not in shown
@@ -333,7 +334,7 @@ def test_twilio_signs_the_configured_address_whatever_host_is_named() -> None:
     sender = named("twilio-form")
     check(sender, with_headers(sender, {"host": "evil.example.com", "x-forwarded-host": "evil.example.com"}))
     elsewhere = parse({"preset": "twilio", "public_url": "https://relay.example.com/webhooks/other"})
-    with pytest.raises(Unauthorized, match="wrong signature"):
+    with pytest.raises(NotAuthenticated, match="wrong signature"):
         elsewhere.check(sender.request(), [sender.secret])
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from relay.handshakes import ConfirmSubscription, Ignored, handshake
-from relay.inbound import InboundRequest
-from relay.verification import CertificateUnavailable, Unauthorized, parse
+from relay.problems import NotAuthenticated, Unavailable
+from relay.receive.handshakes import ConfirmSubscription, Ignored, handshake
+from relay.verification import parse
+from relay.verification.inbound import InboundRequest
 from sandbox import local_sns
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
@@ -54,9 +55,9 @@ def request(message: Any) -> InboundRequest:
 
 
 def refusal(message: Any, certificates: Certificates | None = None) -> str:
-    with pytest.raises(Unauthorized) as caught:
+    with pytest.raises(NotAuthenticated) as caught:
         VERIFICATION.check(request(message), [], certificates or Certificates())
-    return caught.value.reason
+    return caught.value.detail
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -186,13 +187,13 @@ def test_a_broken_certificate_is_refused(pem: bytes) -> None:
 
 
 def test_a_certificate_that_can_t_be_fetched_is_no_forgery() -> None:
-    certificates = Certificates(CertificateUnavailable(local_sns.CERTIFICATE_URL))
-    with pytest.raises(CertificateUnavailable):
+    certificates = Certificates(Unavailable(local_sns.CERTIFICATE_URL))
+    with pytest.raises(Unavailable):
         VERIFICATION.check(request(local_sns.signed(NOTIFICATION)), [], certificates)
 
 
 def test_without_a_source_of_certificates_everything_is_refused() -> None:
-    with pytest.raises(Unauthorized, match="no source of certificates"):
+    with pytest.raises(NotAuthenticated, match="no source of certificates"):
         VERIFICATION.check(request(local_sns.signed(NOTIFICATION)), ["a secret does not help"])
 
 
@@ -200,7 +201,7 @@ def test_without_a_source_of_certificates_everything_is_refused() -> None:
 def test_a_certificate_counts_in_its_own_time_only(year: int) -> None:
     signed = request(local_sns.signed(NOTIFICATION))
     then = InboundRequest("POST", "", "", {}, signed.body, datetime(year, 6, 1, tzinfo=UTC))
-    with pytest.raises(Unauthorized, match="certificate not valid now"):
+    with pytest.raises(NotAuthenticated, match="certificate not valid now"):
         VERIFICATION.check(then, [], Certificates())
 
 
@@ -226,7 +227,7 @@ def test_a_subscription_is_confirmed_at_sns() -> None:
 )
 def test_a_confirmation_that_leads_elsewhere_is_refused(url: Any) -> None:
     message = HANDSHAKE | {"SubscribeURL": url}
-    with pytest.raises(Unauthorized, match="SubscribeURL is not an address of SNS"):
+    with pytest.raises(NotAuthenticated, match="SubscribeURL is not an address of SNS"):
         handshake(VERIFICATION, request(message), message)
 
 

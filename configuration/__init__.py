@@ -1,0 +1,1 @@
+"""relay.yaml and its secrets: read, checked, and turned into parameters."""

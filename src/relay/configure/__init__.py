@@ -1,0 +1,1 @@
+"""Configuring: sources, routes and expressions, checked when they are loaded."""

@@ -1,0 +1,1 @@
+"""The message: who gets it, what each channel says, and what fits there."""

@@ -1,0 +1,1 @@
+"""The model: events, dispatches, receipts, and what the queues carry."""

@@ -1,0 +1,161 @@
+"""A dispatch: one OMNI request ready to send, the unit of sending, retrying and idempotency.
+
+Every id is derived (UUID version 5) from what it identifies, never from chance or time: the same event gives the same
+dispatches and the same OMNI message ids, so that a repetition can be recognised here and at OMNI.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict
+
+from omni.models import AdvancedRequest, TextRequest, To
+from omni.models import Destination as OmniDestination
+from relay.message.notifications import Notification
+from relay.message.recipients import Destination
+
+_TEXT_CHANNELS = ("sms", "email", "viber", "whatsApp", "voice", "push")
+_AGAIN = "again"
+_NAMESPACE = UUID("5f0c4c5e-6d0f-5f0e-9f57-0b1f3b1a4f3e")
+
+
+def derive_id(*parts: str) -> str:
+    """A UUID that the parts determine; their lengths are part of it, so that no two lists of parts collide."""
+    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Message(_Frozen):
+    """One recipient of a dispatch, under the message id that OMNI knows it by; `was` is the id that OMNI refused."""
+
+    message_id: str
+    was: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+class Content(_Frozen):
+    """What is said, and by which scenario; `scenario` is our name, its key is looked up when sending."""
+
+    scenario: str
+    text: str | None = None
+    subject: str | None = None
+    channels: dict[str, dict[str, Any]] | None = None
+    send_at: datetime | None = None
+    callback_data: str | None = None
+    notify_url: str | None = None
+
+    @property
+    def advanced(self) -> bool:
+        return any((self.channels, self.send_at, self.callback_data, self.notify_url))
+
+
+class Dispatch(_Frozen):
+    """`id` is also OMNI's bulk id; `former` are the dispatches that this one continues."""
+
+    id: str
+    former: tuple[str, ...] = ()
+    event_id: str
+    source: str
+    route: str
+    content: Content
+    messages: tuple[Message, ...]
+
+    def narrowed(self, messages: Sequence[Message]) -> Self:
+        """The part of this dispatch that is still to be sent, as a dispatch with an id of its own."""
+        if len(messages) == len(self.messages):
+            return self
+        return self._continued(_dispatch_id(self.id, messages), messages)
+
+    def reissued(self) -> Self:
+        """The same messages, ids and all, as another dispatch: for one whose end is on the ledger."""
+        return self._continued(derive_id(self.id, _AGAIN), self.messages)
+
+    def renewed(self) -> Self:
+        """The same content under new message ids: for messages that OMNI has refused, whose ids it may remember."""
+        return self._continued(derive_id(self.id, _AGAIN), [_renewed(message) for message in self.messages])
+
+    def _continued(self, new_id: str, messages: Iterable[Message]) -> Self:
+        former = (*self.former, self.id)
+        return self.model_copy(update={"id": new_id, "former": former, "messages": tuple(messages)})
+
+
+def dispatches_of(
+    notification: Notification,
+    *,
+    event_id: str,
+    source: str,
+    route: str,
+    item: str = "",
+    limit: int,
+    installation: str,
+) -> Iterator[Dispatch]:
+    """The dispatches of one notification, each of at most `limit` destinations.
+
+    `item` tells the notifications of one event and route apart, as `for_each` makes them; `installation` tells relays
+    apart that share an account: OMNI would take the same event's message from the second for a duplicate.
+    """
+    content = Content(**notification.model_dump(exclude={"id", "to"}))
+    scope = derive_id(installation, source, event_id, route, item)
+    messages = [_message(scope, destination) for destination in notification.to]
+    for start in range(0, len(messages), limit):
+        chunk = messages[start : start + limit]
+        yield Dispatch(
+            id=_dispatch_id(scope, chunk),
+            event_id=event_id,
+            source=source,
+            route=route,
+            content=content,
+            messages=tuple(chunk),
+        )
+
+
+def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedRequest:
+    """The OMNI request: for `/text` where that says it all, else for `/advanced`."""
+    content = dispatch.content
+    destinations = tuple(
+        OmniDestination(message_id=m.message_id, to=To(phone_number=m.phone, email_address=m.email))
+        for m in dispatch.messages
+    )
+    common = {"destinations": destinations, "bulk_id": dispatch.id, "scenario_key": scenario_key}
+    if not content.advanced:
+        return TextRequest(**common, text=content.text or "", mail_subject=content.subject)
+    extras = {
+        "send_at": content.send_at,
+        "callback_data": content.callback_data,
+        "notify_url": content.notify_url,
+        "notify": True if content.notify_url else None,
+        "notify_content_type": "application/json" if content.notify_url else None,
+    }
+    return AdvancedRequest(**common, **{k: v for k, v in extras.items() if v is not None}, **_channel_bodies(content))
+
+
+def _channel_bodies(content: Content) -> dict[str, dict[str, Any]]:
+    """Each channel's body. The notification's text is every channel's default; without one, only the channels
+    that were given speak, since OMNI skips a step that has no body.
+    """
+    given = content.channels or {}
+    default = {"text": content.text} if content.text else {}
+    names = dict.fromkeys([*(_TEXT_CHANNELS if content.text else ()), *given])
+    bodies = {name: default | given.get(name, {}) for name in names}
+    if content.subject and "email" in bodies:
+        bodies["email"] = {"subject": content.subject} | bodies["email"]
+    return bodies
+
+
+def _message(scope: str, destination: Destination) -> Message:
+    message_id = derive_id(scope, destination.phone or "", destination.email or "")
+    return Message(message_id=message_id, phone=destination.phone, email=destination.email)
+
+
+def _renewed(message: Message) -> Message:
+    return message.model_copy(update={"message_id": derive_id(message.message_id, _AGAIN), "was": message.message_id})
+
+
+def _dispatch_id(scope: str, messages: Sequence[Message]) -> str:
+    return derive_id(scope, *(message.message_id for message in messages))

@@ -1,0 +1,90 @@
+"""What the queues carry: a dispatch to send or an event to route again, and what is parked until a person acts."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from relay.model.dispatches import Dispatch, derive_id
+from relay.model.events import Event
+
+
+class QueueItem(BaseModel):
+    """`attempts` and the message's receipts together number the attempt; `first_attempt_at` (aware) is when the first
+    of all began. `not_before` holds where the queue itself can't delay for so long. `after` is the id of the event's
+    last dispatch that is already durable: work resumes behind it.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    dispatch: Dispatch | None = None
+    event: Event | None = None
+    attempts: int = Field(default=0, ge=0)
+    first_attempt_at: datetime
+    not_before: datetime | None = None
+    after: str | None = None
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> "QueueItem":
+        if (self.dispatch is None) == (self.event is None):
+            raise ValueError("expected a dispatch or an event")
+        return self
+
+
+class Reason(StrEnum):
+    """Why something is parked; `docs/reliability.md` says what to do about each."""
+
+    ROUTE_INVALID = "route_invalid"
+    UNKNOWN_SCENARIO = "unknown_scenario"
+    REQUEST_REFUSED = "request_refused"
+    MESSAGES_REJECTED = "messages_rejected"
+    STATUS_UNKNOWN = "status_unknown"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    ACCOUNT_BLOCKED = "account_blocked"
+    MALFORMED_ITEM = "malformed_item"
+
+
+class Parked(BaseModel):
+    """One of `dispatch`, `event` and `raw` says what it is; `detail` says what a person needs to know."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+    reason: Reason
+    detail: str
+    source: str
+    dispatch: Dispatch | None = None
+    event: Event | None = None
+    raw: Any = None
+    attempts: int
+    first_attempt_at: datetime
+    last_attempt_at: datetime
+
+    def replayed(self, now: datetime) -> QueueItem | None:
+        """What a replay puts back: a dispatch with its content, an event for today's routes; None where nothing can be.
+
+        Messages that OMNI has refused get new ids, which it can't hold against them. All others keep theirs:
+        OMNI may already have the message, and then says so. All ids follow from the old ones, so that an item that
+        is put back twice is recognised, and one that is parked again can be replayed again.
+        """
+        if self.dispatch:
+            return QueueItem(dispatch=_REISSUES.get(self.reason, _as_it_was)(self.dispatch), first_attempt_at=now)
+        if self.event:
+            nonce = derive_id("replay", self.event.nonce)
+            return QueueItem(event=self.event.model_copy(update={"nonce": nonce}), first_attempt_at=now)
+        return None
+
+
+def _as_it_was(dispatch: Dispatch) -> Dispatch:
+    return dispatch
+
+
+# What was settled by being parked is on the ledger: under its old id it would be taken for done.
+_REISSUES: Mapping[Reason, Callable[[Dispatch], Dispatch]] = {
+    Reason.MESSAGES_REJECTED: Dispatch.renewed,
+    Reason.REQUEST_REFUSED: Dispatch.reissued,
+    Reason.UNKNOWN_SCENARIO: Dispatch.reissued,
+    Reason.STATUS_UNKNOWN: Dispatch.reissued,
+}

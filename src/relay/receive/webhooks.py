@@ -1,0 +1,121 @@
+"""Accepting a webhook: size → source → signature over the raw bytes → decode → event id → schema → relay.
+
+Nothing is parsed before it is verified.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from relay.configure.sources import SOURCE_NAME, Source
+from relay.deliver.relaying import Outcome, Relayer
+from relay.model.events import Event
+from relay.ports import Configuration, ConfigurationUnavailable
+from relay.problems import (
+    Mistake,
+    PayloadTooLarge,
+    TooManyHeaders,
+    Unavailable,
+    UnknownSource,
+)
+from relay.receive.handshakes import Challenge, ConfirmSubscription, handshake
+from relay.verification import CertificateSource
+from relay.verification.decoding import LOST, decode
+from relay.verification.inbound import InboundRequest
+
+MAX_HEADER_BYTES = 16_384  # API Gateway lets 10,240 through
+MAX_ID_CHARS = 256
+_KEPT_HEADERS = re.compile(r"[a-z0-9-]{1,64}")
+# Of whatever sender: its neighbour's token may be sent here by mistake.
+_TELLTALE = re.compile(r"authorization|cookie|hmac|password|secret|signature|token|api-?key|forwarded-for")
+_SOURCE_NAME = re.compile(SOURCE_NAME)
+
+
+class Sns(CertificateSource, Protocol):
+    """What Amazon SNS needs of the world besides a request; its addresses are checked before."""
+
+    def confirm(self, url: str) -> None:
+        """Confirms a subscription by fetching its address. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptor:
+    """Takes webhooks in. `max_body_bytes` counts the decoded body."""
+
+    configuration: Configuration
+    relayer: Relayer
+    sns: Sns
+    max_body_bytes: int
+
+    def accept(self, name: str, request: InboundRequest) -> Outcome | Challenge:
+        """Raises a Problem for everything that isn't taken, and nothing else."""
+        self._check_size(request)
+        try:
+            source = self._source(name)
+            source.verification.check(request, source.secrets, self.sns)
+            body = decode(request.body, request.headers.get("content-type"), expects=source.verification.preset.content)
+            step = handshake(source.verification, request, body)
+            if isinstance(step, Challenge):
+                return step
+            event = _event(source, request, body)
+            if isinstance(step, ConfirmSubscription):
+                self.sns.confirm(step.url)
+            if step is not None:
+                return Outcome(event.id)
+            if source.schema:
+                source.schema.check(body)
+            return self.relayer.relay(event, source)
+        except ConfigurationUnavailable:
+            raise Unavailable("The configuration can't be read now; send it again.") from None
+
+    def _check_size(self, request: InboundRequest) -> None:
+        if len(request.body) > self.max_body_bytes:
+            raise PayloadTooLarge(f"Send at most {self.max_body_bytes} bytes.")
+        if sum(len(name) + len(value) for name, value in request.headers.items()) > MAX_HEADER_BYTES:
+            raise TooManyHeaders(f"Send at most {MAX_HEADER_BYTES} bytes of headers.")
+
+    def _source(self, name: str) -> Source:
+        source = self.configuration.source(name) if _SOURCE_NAME.fullmatch(name) else None
+        if source is None:
+            raise UnknownSource("Check the last part of the URL; sources are those under `sources` in relay.yaml.")
+        return source
+
+
+def _event(source: Source, request: InboundRequest, body: Any) -> Event:
+    headers = _kept_headers(source, request.headers)
+    identity = _identity(source, request, headers, body)
+    return Event(source=source.name, id=identity, headers=headers, body=body, received_at=request.received_at)
+
+
+def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
+    """What routes may see: no credential, no signature, and only names and values that are text."""
+    secret = source.verification.preset.redacted
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in secret and not _TELLTALE.search(name) and _KEPT_HEADERS.fullmatch(name) and value.isprintable()
+    }
+
+
+def _identity(source: Source, request: InboundRequest, headers: Mapping[str, str], body: Any) -> str:
+    """The configured expression's value, else the preset's, else a message's own id, else a hash of the body."""
+    if source.id is not None:
+        try:
+            found = source.id.search({"headers": headers, "body": body, "source": source.name})
+        except Mistake:
+            found = None
+    else:
+        found = source.verification.event_id(request, body)
+        if found is None and source.format == "message" and isinstance(body, dict):
+            found = body.get("id")
+    if isinstance(found, str | int) and not isinstance(found, bool) and str(found) and LOST not in str(found):
+        text = str(found)
+        return text if len(text) <= MAX_ID_CHARS and text.isprintable() else _digest(text.encode(errors="replace"))
+    return _digest(request.body)
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256-{hashlib.sha256(data).hexdigest()}"

@@ -1,0 +1,133 @@
+"""Bodies: bytes to JSON values or form fields, within limits that keep hostile ones cheap."""
+
+import json
+import math
+import re
+from typing import Any, Literal, NoReturn
+from urllib.parse import parse_qsl
+
+from relay.problems import MalformedRequest
+
+Content = Literal["json", "form", "json-or-form"]
+MAX_FORM_FIELDS = 1_000
+LOST = "\ufffd"  # stands for half a character, as a cut text ends in: texts that differed may look alike
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def decode(
+    body: bytes,
+    content_type: str | None,
+    *,
+    expects: Content,
+    max_depth: int = 64,
+    max_number_chars: int = 64,
+) -> Any:
+    """Gives a JSON value, or a form's fields as an object of texts (of a repeated name, the last).
+
+    A form's `payload` field that holds JSON, as Slack and GitHub send it, is decoded in its place.
+
+    Raises:
+        MalformedRequest: it isn't UTF-8, JSON or a form, or it is beyond the limits.
+    """
+    media_type, charset = _content_type(content_type or "")
+    if charset not in _CHARSETS:
+        raise MalformedRequest("expected a body in UTF-8, not in another charset")
+    text = _text(body)
+    if _is_form(expects, media_type, text):
+        return _form(text, max_depth, max_number_chars)
+    return _json(text, max_depth, max_number_chars)
+
+
+def _is_form(expects: Content, media_type: str, text: str) -> bool:
+    if expects == "form" and media_type not in {"", _FORM_TYPE}:
+        raise MalformedRequest(f"expected a form: {_FORM_TYPE}")
+    # curl calls every body a form unless told otherwise, so JSON that says so is still read as JSON.
+    posted = media_type == _FORM_TYPE and not text.lstrip().startswith(("{", "["))
+    return expects == "form" or (expects == "json-or-form" and posted)
+
+
+def _content_type(header: str) -> tuple[str, str]:
+    media_type, *parameters = header.split(";")
+    pairs = (parameter.partition("=") for parameter in parameters)
+    values = {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in pairs}
+    return media_type.strip().lower(), values.get("charset", "utf-8")
+
+
+def _text(body: bytes) -> str:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise MalformedRequest(f"not UTF-8 at byte {problem.start + 1}") from None
+    if not text.strip():
+        raise MalformedRequest("empty body")
+    return text
+
+
+def _form(text: str, max_depth: int, max_number_chars: int) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(text.strip(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+    except UnicodeDecodeError:
+        raise MalformedRequest("a form field is not UTF-8") from None
+    except ValueError:
+        raise MalformedRequest(f"expected a form of at most {MAX_FORM_FIELDS} fields") from None
+    fields: dict[str, Any] = dict(pairs)
+    payload = fields.get("payload", "")
+    if payload.lstrip()[:1] in {"{", "["}:
+        fields["payload"] = _json(payload, max_depth, max_number_chars)
+    return fields
+
+
+def _json(text: str, max_depth: int, max_number_chars: int) -> Any:
+    def integer(digits: str) -> int:
+        if len(digits) > max_number_chars:
+            raise MalformedRequest(f"a number is too long: expected at most {max_number_chars} characters")
+        return int(digits)
+
+    def fraction(digits: str) -> float:
+        if len(digits) > max_number_chars:
+            raise MalformedRequest(f"a number is too long: expected at most {max_number_chars} characters")
+        value = float(digits)
+        if not math.isfinite(value):
+            raise MalformedRequest("a number is too large")
+        return value
+
+    try:
+        value = json.loads(text, parse_int=integer, parse_float=fraction, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as problem:
+        raise MalformedRequest(f"not JSON: {problem.msg} at line {problem.lineno}, column {problem.colno}") from None
+    except RecursionError:
+        raise _too_deep(max_depth) from None
+    _check_depth(value, max_depth)
+    return _mended(value) if _SURROGATE_ESCAPE.search(text) else value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedRequest(f"{name} is not JSON")
+
+
+def _check_depth(value: Any, most: int) -> None:
+    """Goes down level by level, so that depth costs no recursion."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        inner = (entry for one in level for entry in (one.values() if isinstance(one, dict) else one))
+        level = [entry for entry in inner if isinstance(entry, dict | list)]
+        if not level:
+            return
+    raise _too_deep(most)
+
+
+def _too_deep(most: int) -> MalformedRequest:
+    return MalformedRequest(f"nested too deeply: expected at most {most} levels")
+
+
+def _mended(value: Any) -> Any:
+    """Puts LOST for halves of character pairs: no encoder takes them."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(name): _mended(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_mended(entry) for entry in value]
+    return value

@@ -1,0 +1,40 @@
+"""A source's JSON Schema is refused where no body could ever be checked against it."""
+
+from functools import reduce
+
+import pytest
+
+from relay.configure.schemas import compile_schema
+from relay.problems import InvalidBody, Mistake
+
+TO_B: dict[str, object] = {"$ref": "#/definitions/b"}
+TO_C: dict[str, object] = {"$ref": "#/definitions/c"}
+
+
+def nested(levels):
+    leaf: dict[str, object] = {"type": "string"}
+    return reduce(lambda inner, _: {"properties": {"a": inner}}, range(levels), leaf)
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        ({"$ref": "#"}, "leads back to itself"),
+        ({"$ref": "#/definitions/b", "definitions": {"b": TO_B}}, "leads back to itself"),
+        ({"properties": {"a": TO_B}, "definitions": {"b": TO_C, "c": TO_B}}, "leads back to itself"),
+        ({"properties": {"a": TO_B}, "definitions": {"b": {"allOf": [{"not": TO_B}]}}}, "leads back to itself"),
+        ({"$ref": "#/definitions/b/0/x", "definitions": {"b": []}}, "lead to a part"),
+        (nested(100), "nested too deeply"),
+        (nested(600), "nested too deeply"),
+    ],
+)
+def test_a_schema_that_can_not_be_followed_is_a_mistake(definition, words):
+    with pytest.raises(Mistake, match=words):
+        compile_schema(definition)
+
+
+def test_a_schema_may_lead_back_to_itself_for_the_parts_of_a_value():
+    tree = compile_schema({"type": "object", "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}})
+    tree.check({"left": {"right": {}}})
+    with pytest.raises(InvalidBody):
+        tree.check({"left": {"right": 7}})

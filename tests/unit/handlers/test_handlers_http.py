@@ -1,0 +1,86 @@
+"""API Gateway's payload in, an answer of the contract out; and every sample of events/ verifies as it is shipped."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from handlers import http
+from relay.configure.sources import parse_source
+from relay.deliver.relaying import Outcome
+from relay.problems import DuplicateInFlight, FieldError, InvalidBody, MalformedRequest, NotAuthenticated
+from sandbox import local_sns
+
+ROOT = Path(__file__).parents[3]
+SAMPLES = sorted((ROOT / "events").glob("webhook-*.json"))
+
+
+class LocalCertificates:
+    def fetch(self, url):
+        assert url == local_sns.CERTIFICATE_URL
+        return local_sns.certificate()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_verifies_as_it_is_shipped(sample):
+    config = yaml.safe_load((ROOT / "relay.yaml").read_text())
+    secrets = yaml.safe_load((ROOT / "secrets.local.yaml").read_text())["sources"]
+    event = json.loads(sample.read_text())
+    name = event["pathParameters"]["source"]
+    settings = {key: value for key, value in config["sources"][name].items() if key != "routes"}
+    secret = secrets.get(name, ())
+    source = parse_source(name, settings, {}, (secret,) if isinstance(secret, str) else tuple(secret))
+    source.verification.check(http.inbound_request(event), source.secrets, LocalCertificates())
+
+
+def an_event(**changes):
+    context = {"http": {"method": "POST"}, "timeEpoch": 1_767_600_000_123, "requestId": "r1"}
+    return {"requestContext": context, "rawPath": "/webhooks/ci", "headers": {"X-One": "1"}, **changes}
+
+
+def test_a_body_arrives_as_the_bytes_that_were_sent():
+    raw = b"\x00\xff\xfe signed"
+    encoded = an_event(body=base64.b64encode(raw).decode(), isBase64Encoded=True)
+    assert http.inbound_request(encoded).body == raw
+    assert http.inbound_request(an_event(body="grüezi")).body == "grüezi".encode()
+    assert http.inbound_request(an_event()).body == b""
+
+
+def test_header_names_are_lower_case_and_time_is_the_gateways():
+    request = http.inbound_request(an_event())
+    assert request.headers == {"x-one": "1"}
+    assert request.received_at.timestamp() == pytest.approx(1_767_600_000.123)
+
+
+@pytest.mark.parametrize("body", ["***", "YQ", "ä"])
+def test_a_body_that_only_claims_to_be_base64_is_refused(body):
+    with pytest.raises(MalformedRequest):
+        http.inbound_request(an_event(body=body, isBase64Encoded=True))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "content"),
+    [
+        (Outcome("e", messages=[{"messageId": "m"}]), 200, {"outcome": "sent", "messages": [{"messageId": "m"}]}),
+        (Outcome("e", queued=2, settled=2), 202, {"outcome": "queued", "dispatches": 2}),
+        (Outcome("e", queued=1, settled=1, repeated=1), 202, {"outcome": "queued", "dispatches": 1, "duplicate": True}),
+        (Outcome("e", parked=["why"]), 202, {"outcome": "parked", "reason": "why"}),
+        (Outcome("e"), 200, {"outcome": "ignored"}),
+    ],
+)
+def test_each_outcome_has_its_row(outcome, status, content):
+    answer = http.answer(outcome)
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"]) == {"eventId": "e", **content}
+
+
+def test_a_problem_says_what_to_do_and_when_to_try_again():
+    answer = http.problem(InvalidBody("Mend it.", errors=[FieldError("to[0].phone", "expected a phone")]), "r1")
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    content = json.loads(answer["body"])
+    assert (content["status"], content["requestId"]) == (422, "r1")
+    assert content["errors"] == [{"field": "to[0].phone", "problem": "expected a phone"}]
+    assert int(http.problem(DuplicateInFlight("Wait."), "r1")["headers"]["retry-after"]) > 0
+    assert "www-authenticate" in http.problem(NotAuthenticated("no"), "r1")["headers"]

@@ -1,0 +1,161 @@
+"""What a notification must say, on each channel, and in which words its mistakes are told."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.deliver.routing import parse_notification
+from relay.problems import InvalidBody
+
+NOTE = {"to": [{"phone": "+41793026727"}], "scenario": "incident"}
+
+
+def problems(**fields):
+    with pytest.raises(InvalidBody) as refusal:
+        parse_notification(NOTE | fields)
+    return {error.field: error.problem for error in refusal.value.errors}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "text"),
+        ({"text": " \n"}, "text"),
+        ({"channels": {}}, "text"),
+        ({"channels": {"sms": {}}}, "channels.sms.text"),
+        ({"channels": {"sms": {"txt": "x"}}}, "channels.sms.text"),
+        ({"channels": {"sms": {"text": None}}}, "channels.sms.text"),
+        ({"channels": {"sms": {"text": "x"}, "email": {"subject": "x"}}}, "channels.email.text"),
+        ({"text": "x", "channels": {"sms": {"text": " "}}}, "channels.sms.text"),
+        ({"channels": {"viber": {"buttonText": "x"}}}, "channels.viber.text"),
+        ({"channels": {"nextYears": {}}}, "channels.nextYears.text"),
+    ],
+)
+def test_a_channel_that_would_say_nothing_is_refused(fields, field):
+    assert list(problems(**fields)) == [field]
+    assert problems(**fields)[field].startswith("expected a text")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "x", "channels": {"sms": {}, "voice": {"language": "en"}, "viber": {"buttonText": "x"}}},
+        {"channels": {"whatsApp": {"templateName": "alert", "templateData": ["x"]}}},
+        {"channels": {"viber": {"imageURL": "https://example.com/a.png"}}},
+        {"channels": {"push": {"customPayload": {"refresh": True}}}},
+        {"channels": {"sms": {"text": 42}}},
+        {"channels": {"nextYears": {"picture": "x"}}},
+    ],
+)
+def test_a_channel_says_the_text_of_all_or_something_of_its_own(fields):
+    assert parse_notification(NOTE | fields).channels == fields["channels"]
+
+
+def test_a_null_does_not_hide_what_holds_for_all_channels():
+    channels = {"sms": {"text": None}, "email": {"subject": None, "text": "longer"}}
+    notification = parse_notification(NOTE | {"text": "x", "channels": channels})
+    assert notification.channels == {"sms": {}, "email": {"text": "longer"}}
+
+
+def test_a_known_channel_in_other_letters_is_refused_and_an_unknown_one_passes():
+    assert problems(text="x", channels={"whatsapp": {}}) == {"channels.whatsapp": "expected it as whatsApp"}
+    assert parse_notification(NOTE | {"text": "x", "channels": {"nextYears": {}}}).channels == {"nextYears": {}}
+
+
+@pytest.mark.parametrize("period", [30, "30", "30.0", " ", None])
+def test_a_validity_period_is_a_whole_number_in_any_form(period):
+    parse_notification(NOTE | {"text": "x", "channels": {"sms": {"validityPeriod": period}}})
+    for wrong in (0, "-1", "30s", 1.5):
+        channels = {"sms": {"validityPeriod": wrong}}
+        assert problems(text="x", channels=channels)["channels.sms.validityPeriod"].startswith(
+            "expected a whole number"
+        )
+
+
+LONG = "x" * 20_001
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"text": LONG}, "text"),
+        ({"channels": {"sms": {"text": LONG}}}, "channels.sms.text"),
+        (
+            {"channels": {"whatsApp": {"templateName": "a", "templateData": ["x", LONG]}}},
+            "channels.whatsApp.templateData[1]",
+        ),
+        ({"channels": {"push": {"customPayload": {"a": {"b": LONG}}}}}, "channels.push.customPayload.a.b"),
+    ],
+)
+def test_no_text_is_longer_than_the_limit_whichever_way_it_comes(fields, field):
+    assert problems(**fields) == {field: "expected 20000 characters or fewer"}
+
+
+def test_a_mails_own_subject_is_as_short_as_any():
+    subject = {"channels": {"email": {"text": "x", "subject": "x" * 1_001}}}
+    assert problems(**subject) == {"channels.email.subject": "expected 1000 characters or fewer"}
+
+
+def test_all_texts_come_out_clean_and_subjects_in_one_line():
+    dirty, injected = " a\x00\r\nb\x1b ", "Hello\r\nBcc: all@example.com\n\u2028 there"
+    channels = {
+        "sms": {"text": dirty},
+        "email": {"text": dirty, "subject": injected},
+        "push": {"text": dirty, "customPayload": {"a": [dirty, 1, None, "\ud800"]}},
+    }
+    notification = parse_notification(
+        NOTE | {"text": dirty, "subject": injected, "callbackData": dirty, "channels": channels}
+    )
+    clean, line = "a\nb", "Hello Bcc: all@example.com there"
+    assert (notification.text, notification.subject, notification.callback_data) == (clean, line, clean)
+    assert notification.channels == {
+        "sms": {"text": clean},
+        "email": {"text": clean, "subject": line},
+        "push": {"text": clean, "customPayload": {"a": [clean, 1, None, "\ufffd"]}},
+    }
+
+
+def test_a_text_that_is_blank_once_it_is_clean_says_nothing():
+    assert list(problems(text="\x00")) == ["text"]
+    assert list(problems(channels={"sms": {"text": "\x00 "}})) == ["channels.sms.text"]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        *(42, "42", -1, "-1", 4.2, True, [], "tomorrow", "2026-03-01", "2026-03-01T12:00:00", "20260301"),
+        *(datetime(2026, 3, 1, 12), "2026-13-01T12:00:00Z", "2026-03-01T25:00Z", "2026-03-01T12:00:00+99:00"),  # noqa: DTZ001
+    ],
+)
+def test_a_time_is_a_date_time_with_its_zone(at):
+    words = "expected a date and time with its zone, such as 2026-03-01T12:00:00Z"
+    assert problems(text="x", sendAt=at) == {"sendAt": words}
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        *(
+            "2026-03-01T12:00:00Z",
+            "2026-03-01T12:00:00.000+0000",
+            " 2026-03-01T13:00+01:00 ",
+            "2026-03-01 12:00:00+00:00",
+        ),
+        datetime(2026, 3, 1, 12, tzinfo=UTC),
+    ],
+)
+def test_a_time_may_be_written_in_the_forms_of_iso_8601(at):
+    assert parse_notification(NOTE | {"text": "x", "sendAt": at}).send_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_an_empty_time_or_address_of_reports_counts_as_absent():
+    notification = parse_notification(NOTE | {"text": "x", "sendAt": " ", "notifyUrl": ""})
+    assert (notification.send_at, notification.notify_url) == (None, None)
+
+
+def test_a_pair_of_addresses_that_comes_again_is_one_recipient_in_whatever_letter_case():
+    phone = "+41793026727"
+    to = [{"email": "OPS@example.com"}, {"phone": phone}, {"email": "ops@Example.com"}, {"phone": phone}]
+    to += [{"phone": phone, "email": "ops@example.com"}]
+    recipients = [(each.phone, each.email) for each in parse_notification(NOTE | {"text": "x", "to": to}).to]
+    assert recipients == [(None, "OPS@example.com"), (phone[1:], None), (phone[1:], "ops@example.com")]

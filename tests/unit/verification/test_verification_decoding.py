@@ -1,0 +1,107 @@
+"""Bodies become values; whatever isn't one, or would be costly, is refused with a reason."""
+
+import time
+from typing import Any
+
+import pytest
+
+from relay.problems import MalformedRequest
+from relay.verification.decoding import Content, decode
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expects", "value"),
+    [
+        (b'{"a": [1, 2.5, null, "\xc3\xa9"]}', "application/json", "json", {"a": [1, 2.5, None, "é"]}),
+        (b'\xef\xbb\xbf{"a": 1}', None, "json", {"a": 1}),
+        (b'{"a": 1}', "Application/JSON; Charset=UTF-8", "json", {"a": 1}),
+        (b'{"a": 1}', 'text/plain; charset="us-ascii"', "json", {"a": 1}),
+        (b'{"a": 1, "a": 2}', None, "json", {"a": 2}),
+        (b"5", "", "json", 5),
+        (b'{"a": 1}', FORM, "json", {"a": 1}),
+        (b' {"a": 1}', FORM, "json-or-form", {"a": 1}),  # curl -d calls everything a form
+        (b'{"a": 1}', "application/json", "json-or-form", {"a": 1}),
+        (b"a=1&b=x+%C3%A9&c=", FORM, "json-or-form", {"a": "1", "b": "x é", "c": ""}),
+        (b"a=1&a=2", None, "form", {"a": "2"}),
+        (
+            b"payload=%7B%22type%22%3A%22block_actions%22%7D&v=1",
+            FORM,
+            "form",
+            {"payload": {"type": "block_actions"}, "v": "1"},
+        ),
+        (b"payload=text", FORM, "form", {"payload": "text"}),
+        (b'"\\ud83d\\ude00 \\ud83d"', None, "json", "😀 \N{REPLACEMENT CHARACTER}"),
+        (b'{"\\uDC00": ["\\ud800"]}', None, "json", {"\N{REPLACEMENT CHARACTER}": ["\N{REPLACEMENT CHARACTER}"]}),
+        (b'"\\\\ud800"', None, "json", "\\ud800"),
+    ],
+)
+def test_a_body_becomes_a_value(body: bytes, content_type: str | None, expects: Content, value: Any) -> None:
+    assert decode(body, content_type, expects=expects) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expects", "detail"),
+    [
+        (b"", None, "json", "empty body"),
+        (b" \r\n", FORM, "form", "empty body"),
+        (b"\xef\xbb\xbf", None, "json", "empty body"),
+        (b'{"a": \xff}', None, "json", "not UTF-8 at byte 7"),
+        ('{"a": 1}'.encode("utf-16"), None, "json", "not UTF-8"),
+        (b"{}", "application/json; charset=iso-8859-1", "json", "in UTF-8"),
+        (b'{"a": 1', None, "json", "not JSON: Expecting ',' delimiter at line 1, column 8"),
+        (b'{"a": 1} x', None, "json", "Extra data"),
+        (b"a=1", "application/json", "json-or-form", "not JSON"),
+        (b"a=1", "application/json", "form", "expected a form"),
+        (b"--x", "multipart/form-data; boundary=x", "json-or-form", "not JSON"),
+        (b"[NaN]", None, "json", "NaN is not JSON"),
+        (b"[-Infinity]", None, "json", "-Infinity is not JSON"),
+        (b"[1e999]", None, "json", "too large"),
+        (b"9" * 65, None, "json", "at most 64 characters"),
+        (b"0." + b"1" * 63, None, "json", "at most 64 characters"),
+        (b"[" * 65 + b"]" * 65, None, "json", "at most 64 levels"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, None, "json", "at most 64 levels"),
+        (b"a=1&" * 1_001, FORM, "form", "at most 1000 fields"),
+        (b"a=%ff", FORM, "form", "not UTF-8"),
+        (b"payload=%7B", FORM, "form", "not JSON"),
+        (b"payload=" + b"[" * 65 + b"]" * 65, FORM, "form", "at most 64 levels"),
+    ],
+)
+def test_anything_else_is_refused_with_a_reason(
+    body: bytes, content_type: str | None, expects: Content, detail: str
+) -> None:
+    with pytest.raises(MalformedRequest) as problem:
+        decode(body, content_type, expects=expects)
+
+    assert detail in problem.value.detail
+
+
+def test_values_at_the_limits_are_taken() -> None:
+    assert decode(b"9" * 64, None, expects="json") == int("9" * 64)
+    assert decode(b"[" * 64 + b"]" * 64, None, expects="json") is not None
+    assert decode(b"[[1]]", None, expects="json", max_depth=2, max_number_chars=1) == [[1]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 524_288,
+        b'{"a":' * 100_000,
+        b"9" * 524_288,
+        b"[" + b"[]," * 170000 + b"[]]",
+        b'"' + b"\\ud800" * 80_000 + b'"',
+        b"a=1&" * 130_000,
+        b"%" * 524_288,
+        b"payload=" + b"[" * 500_000,
+    ],
+)
+def test_the_largest_hostile_bodies_cost_little(body: bytes) -> None:
+    began = time.thread_time()
+    for content_type in ("application/json", FORM):
+        try:
+            decode(body, content_type, expects="json-or-form")
+        except MalformedRequest:
+            continue
+
+    assert time.thread_time() - began < 5  # in proportion to its length it takes a tenth of a second; squared, minutes
