@@ -1,7 +1,7 @@
 """The ledger on DynamoDB: Powertools' idempotency, with its conditional write, behind relay's protocol."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig, idempotent_function
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
@@ -11,14 +11,12 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
-from relay.ports import InFlight, LedgerUnavailable, Once
+from relay.ports import InFlight, Kind, LedgerUnavailable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
-
-Kind = Literal["send", "enqueue", "park"]
 
 
 class DynamoDbLedger:
@@ -44,7 +42,7 @@ class DynamoDbLedger:
         self._down = False
         self._config.register_lambda_context(context)
 
-    def once(self, kind: Kind, key: str, action: Callable[[], Any]) -> Once:
+    def once(self, kind: Kind, key: str, action: Callable[[], Any]) -> tuple[Any, bool]:
         """Runs the action unless it ran before. See `relay.ports.Ledger`."""
         if self._down:
             raise LedgerUnavailable
@@ -63,7 +61,7 @@ class DynamoDbLedger:
             run, data_keyword_argument="key", persistence_store=self._store, config=self._config, key_prefix=kind
         )
         try:
-            return Once(guarded(key=key), duplicate=not results)
+            return guarded(key=key), not results
         except IdempotencyAlreadyInProgressError:
             raise InFlight from None
         except (IdempotencyPersistenceLayerError, IdempotencyInconsistentStateError) as problem:
@@ -71,7 +69,7 @@ class DynamoDbLedger:
                 raise failures[0] from None
             if results:  # it ran: what could not be recorded, OMNI recognises by the message ids
                 self._on_unsaved(kind)
-                return Once(results[0], duplicate=False)
+                return results[0], False
             self._down = isinstance(problem, IdempotencyPersistenceLayerError)
             raise LedgerUnavailable from problem
 

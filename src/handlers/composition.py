@@ -1,9 +1,7 @@
 """The composition root: builds the real parts, once per process, each function only what its path needs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from aws import clients
@@ -15,8 +13,9 @@ from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
 from handlers.guarded_omni import DOWN, GuardedOmni
 from handlers.tracing import span
+from omni.statuses import Policy
+from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
-from relay.deliver.retries import RetrySchedule
 from relay.deliver.sending import Sender
 
 if TYPE_CHECKING:
@@ -97,37 +96,52 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The seconds until Lambda stops this invocation."""
-
-    context: "LambdaContext"
-
-    def __call__(self) -> float:
-        return self.context.get_remaining_time_in_millis() / 1000
-
-
 def relayer(context: "LambdaContext") -> Relayer:
-    """For one invocation: its time bounds each send, and each claim on the ledger."""
-    _connections.use()
+    """Builds the relayer of one invocation, whose time bounds each send and each claim on the ledger."""
     env = environment()
+    return Relayer(
+        sender=_sender(context),
+        configuration=configuration(),
+        ledger=ledger(),
+        outbox=outbox(),
+        telemetry=telemetry(),
+        now=now,
+        destinations_per_request=env.max_destinations_per_request,
+        installation=env.installation,
+    )
+
+
+def deliverer(context: "LambdaContext") -> Deliverer:
+    """Builds the deliverer of one invocation."""
+    relayer_ = relayer(context)
+    return Deliverer(
+        relayer=relayer_,
+        sender=relayer_.sender,
+        configuration=configuration(),
+        ledger=ledger(),
+        outbox=outbox(),
+        telemetry=telemetry(),
+        now=now,
+    )
+
+
+def _sender(context: "LambdaContext") -> Sender:
+    _connections.use()
     ledger().register(context)
-    remaining: Callable[[], float] = Deadline(context)
-    sender = Sender(
+    env = environment()
+    return Sender(
         ledger=ledger(),
         outbox=outbox(),
         omni=omni(),
         configuration=configuration(),
         telemetry=telemetry(),
-        schedule=_schedule(),
+        retry_bounds={Policy.RETRY: env.retry_delays, Policy.RETRY_ACCOUNT: env.account_retry_delays},
         now=now,
-        remaining=remaining,
+        remaining=partial(_remaining_seconds, context),
         call_seconds=env.omni_timeout_seconds,
     )
-    return Relayer(sender, env.max_destinations_per_request, env.installation)
 
 
-@cache
-def _schedule() -> RetrySchedule:
-    env = environment()
-    return RetrySchedule(transient=env.retry_delays, account=env.account_retry_delays)
+def _remaining_seconds(context: "LambdaContext") -> float:
+    """Returns the seconds until Lambda stops this invocation."""
+    return context.get_remaining_time_in_millis() / 1000

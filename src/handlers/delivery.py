@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from handlers import composition
 from handlers.tracing import traced
-from relay.deliver.delivering import Deliverer
+from relay.deliver.sending import Deferred
 from relay.ports import QueueUnavailable
 
 if TYPE_CHECKING:
@@ -18,33 +18,29 @@ _telemetry = composition.telemetry()
 _processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-class _Again(Exception):
-    """The message stays on the queue, hidden until its next attempt."""
-
-
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
 @_telemetry.logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
     _telemetry.count("Deliveries", len(event["Records"]))
-    deliverer = Deliverer(composition.configuration(), composition.relayer(context))
+    deliverer = composition.deliverer(context)
 
     def deliver(record: "SQSRecord") -> None:
         receives = int(record.attributes.approximate_receive_count)
         try:
-            postponed = deliverer.deliver(record.body, receives)
+            delay = deliverer.deliver(record.body, receives)
         except Exception:  # the boundary of one message: it comes again, and the others of its batch go on
             _telemetry.logger.exception("delivery_failed")
             raise
-        if postponed is not None:
-            _hide(record.receipt_handle, postponed.delay)
-            raise _Again(f"again in {postponed.delay} s")
+        if delay is not None:
+            _hide(record.receipt_handle, delay)
+            raise Deferred(f"again in {delay} s")  # leaves the message on the queue
 
     return process_partial_response(event=event, record_handler=deliver, processor=_processor, context=context)
 
 
 def _hide(receipt_handle: str, seconds: int) -> None:
-    """Without it the message comes back when the queue's own visibility timeout is over: later, not lost."""
+    """Hides a message. If that fails, it comes back after the queue's own visibility timeout: later, not lost."""
     try:
         composition.outbox().hide(receipt_handle, seconds)
     except QueueUnavailable:

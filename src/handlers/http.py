@@ -9,7 +9,6 @@ from typing import Any
 
 from relay.deliver.relaying import Outcome
 from relay.problems import MalformedRequest, Problem
-from relay.receive.handshakes import Challenge
 from relay.verification.inbound import InboundRequest
 
 STATUS_OF = {"sent": 200, "ignored": 200, "queued": 202, "parked": 202}
@@ -41,10 +40,10 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise MalformedRequest("The body is not base64.") from None
 
 
-def answer(result: Outcome | Challenge) -> Response:
-    """The 2xx row of the contract that fits."""
-    if isinstance(result, Challenge):
-        return {"statusCode": 200, "headers": {"content-type": result.content_type}, "body": result.body}
+def answer(result: Outcome | str) -> Response:
+    """Answers with the 2xx row of the contract that fits; a text is a handshake's answer."""
+    if isinstance(result, str):
+        return {"statusCode": 200, "headers": {"content-type": "text/plain; charset=utf-8"}, "body": result}
     return _response(STATUS_OF[result.name], "application/json", content(result))
 
 

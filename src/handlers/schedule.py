@@ -6,7 +6,7 @@ from handlers import composition, http
 from handlers.tracing import traced
 from relay.ports import ConfigurationUnavailable
 from relay.problems import InvalidBody, Problem
-from relay.receive.schedules import Scheduler, firing_of
+from relay.receive.schedules import fire, firing_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,8 +29,12 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
     """
     _telemetry.count("Firings")
     try:
-        scheduler = Scheduler(composition.configuration(), composition.relayer(context))
-        outcomes = scheduler.fire(firing_of(event, context.aws_request_id), composition.now())
+        outcomes = fire(
+            firing_of(event, context.aws_request_id),
+            composition.now(),
+            configuration=composition.configuration(),
+            relayer=composition.relayer(context),
+        )
     except InvalidBody as failure:
         errors = [f"{error.field}: {error.problem}" for error in failure.errors]
         _telemetry.log("error", "schedule_invalid", errors=errors)

@@ -6,7 +6,7 @@ from aws.sns import SnsHttp
 from handlers import composition, http
 from handlers.tracing import traced
 from relay.problems import PayloadTooLarge, Problem, TooManyHeaders, Unavailable, UnknownSource
-from relay.receive.webhooks import Acceptor
+from relay.receive.webhooks import receive
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -23,7 +23,15 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
     request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
     source = (event.get("pathParameters") or {}).get("source", "")
     try:
-        response = http.answer(_acceptor(context).accept(source, http.inbound_request(event)))
+        received = receive(
+            source,
+            http.inbound_request(event),
+            configuration=composition.configuration(),
+            relayer=composition.relayer(context),
+            sns=SnsHttp(),
+            max_body_bytes=composition.environment().max_body_bytes,
+        )
+        response = http.answer(received)
     except Problem as failure:
         known = None if isinstance(failure, _BEFORE_LOOKUP) else source  # a stranger's word stays out of the log
         _telemetry.log("info", "webhook_refused", source=known, status=failure.status, detail=failure.detail)
@@ -33,12 +41,3 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
         response = http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
     _telemetry.count(f"Answered{response['statusCode']}")
     return response
-
-
-def _acceptor(context: "LambdaContext") -> Acceptor:
-    return Acceptor(
-        configuration=composition.configuration(),
-        relayer=composition.relayer(context),
-        sns=SnsHttp(),
-        max_body_bytes=composition.environment().max_body_bytes,
-    )

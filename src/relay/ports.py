@@ -1,14 +1,15 @@
 """What the domain needs of the world, as protocols; aws/ and omni/ implement them, tests fake them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
 from relay.configure.sources import Source
 from relay.model.items import Parked, QueueItem
+from relay.verification import CertificateSource
 
 Json = Any
+Kind = Literal["send", "enqueue", "park"]  # an action of the ledger
 
 
 class InFlight(Exception):
@@ -43,22 +44,20 @@ class NoTimeLeft(Exception):
     """Getting ready took the call's time: OMNI was not called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
-    """The result of an action that ran now, or (`duplicate`) ran before."""
-
-    result: Json
-    duplicate: bool
-
-
 class Ledger(Protocol):
     """Runs an action at most once per key, and keeps its result (JSON) until it expires."""
 
-    def once(self, kind: Literal["send", "enqueue", "park"], key: str, action: Callable[[], Json]) -> Once:
-        """Raises InFlight, LedgerUnavailable, or what the action raises (then the key is free again)."""
+    def once(self, kind: Kind, key: str, action: Callable[[], Json]) -> tuple[Json, bool]:
+        """Returns the result, and whether a former call had made it.
+
+        Raises:
+            InFlight: another copy runs the action now.
+            LedgerUnavailable: the action was not run.
+            Exception: what the action raises; then the key is free again.
+        """
         ...
 
-    def forget(self, kind: Literal["send", "enqueue", "park"], key: str) -> None:
+    def forget(self, kind: Kind, key: str) -> None:
         """Frees a key. Raises LedgerUnavailable."""
         ...
 
@@ -72,6 +71,14 @@ class Outbox(Protocol):
 
     def park(self, parked: Parked) -> None:
         """Stores it where a person finds it. Raises QueueUnavailable."""
+        ...
+
+
+class Sns(CertificateSource, Protocol):
+    """What Amazon SNS needs of the world besides a request. Its addresses are checked before."""
+
+    def confirm(self, url: str) -> None:
+        """Confirms a subscription by fetching its address. Raises Unavailable."""
         ...
 
 

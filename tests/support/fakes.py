@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from omni.models import MessageResult, OmniResponse, Status
+from omni.statuses import Policy
 from relay.configure.sources import Source, parse_source
+from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
-from relay.deliver.retries import RetrySchedule
 from relay.deliver.sending import Sender
 from relay.model.items import Parked, QueueItem
-from relay.ports import InFlight, LedgerUnavailable, Once, QueueUnavailable, UnknownScenario
+from relay.ports import InFlight, LedgerUnavailable, QueueUnavailable, UnknownScenario
 
 PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
 NO_CREDIT = {"groupId": 5, "groupName": "REJECTED", "id": 12, "name": "REJECTED_NOT_ENOUGH_CREDITS"}
@@ -39,16 +40,16 @@ class FakeLedger:
         self.held: set[tuple[str, str]] = set()
         self.down = False
 
-    def once(self, kind: str, key: str, action: Callable[[], Any]) -> Once:
+    def once(self, kind: str, key: str, action: Callable[[], Any]) -> tuple[Any, bool]:
         if self.down:
             raise LedgerUnavailable
         if (kind, key) in self.held:
             raise InFlight
         if (kind, key) in self.results:
-            return Once(self.results[kind, key], duplicate=True)
+            return self.results[kind, key], True
         result = action()
         self.results[kind, key] = result
-        return Once(result, duplicate=False)
+        return result, False
 
     def forget(self, kind: str, key: str) -> None:
         if self.down:
@@ -169,12 +170,38 @@ class World:
             omni=self.omni,
             configuration=self.configuration,
             telemetry=self.telemetry,
-            schedule=RetrySchedule(transient=(5, 60, 3600), account=(900, 3600), rng=random.Random(7)),
+            retry_bounds={Policy.RETRY: (5, 60, 3600), Policy.RETRY_ACCOUNT: (900, 3600)},
             now=self.clock.now,
             remaining=lambda: self.clock.remaining,
             call_seconds=8.0,
+            jitter=random.Random(7).uniform,
         )
-        self.relayer = Relayer(self.sender, limit, "test")
+        self.limit = limit
+
+    @property
+    def relayer(self) -> Relayer:
+        return Relayer(
+            sender=self.sender,
+            configuration=self.configuration,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            telemetry=self.telemetry,
+            now=self.clock.now,
+            destinations_per_request=self.limit,
+            installation="test",
+        )
+
+    @property
+    def deliverer(self) -> Deliverer:
+        return Deliverer(
+            relayer=self.relayer,
+            sender=self.sender,
+            configuration=self.configuration,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            telemetry=self.telemetry,
+            now=self.clock.now,
+        )
 
     def add_source(
         self,

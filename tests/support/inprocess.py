@@ -112,10 +112,10 @@ class Ledger(FakeLedger):
     """Keeps results as DynamoDB does: as JSON, within its size."""
 
     def once(self, kind: str, key: str, action: Any) -> Any:
-        once = super().once(kind, key, action)
-        stored = json.dumps(once.result)
+        result, duplicate = super().once(kind, key, action)
+        stored = json.dumps(result)
         assert len(stored) < MAX_ITEM_BYTES, "DynamoDB would refuse the item for its length"
-        return type(once)(json.loads(stored), once.duplicate)
+        return json.loads(stored), duplicate
 
     def register(self, _context: Any) -> None:
         """Claims don't lapse here."""
@@ -224,7 +224,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
         from handlers import composition, webhook
 
         composition.telemetry().logger.registered_handler.setStream(made.output)  # type: ignore[attr-defined]  # a StreamHandler
-        parts = (composition.environment, composition.configuration, composition._schedule)
+        parts = (composition.environment, composition.configuration)
         for part in parts:
             part.cache_clear()
         outbox = SqsOutbox(made.sqs, ENVIRONMENT["QUEUE_URL"], ENVIRONMENT["DEAD_LETTER_QUEUE_URL"])  # type: ignore[arg-type]  # what it uses of it

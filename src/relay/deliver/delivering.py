@@ -1,105 +1,118 @@
-"""Delivering what the queue holds: send a dispatch, or take a replayed event through today's routes."""
+"""Delivering what the queue holds: a dispatch is sent, and an event goes through today's routes again."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
+from omni.statuses import Policy
 from relay.configure.sources import SCHEDULE
+from relay.deliver.parking import park
 from relay.deliver.relaying import Relayer
-from relay.deliver.retries import LONGEST_VISIBILITY, Condition, Tries
+from relay.deliver.retries import LONGEST_VISIBILITY, Attempt
 from relay.deliver.sending import Deferred, Sender
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
-from relay.model.items import QueueItem, Reason
-from relay.ports import Configuration, ConfigurationUnavailable, InFlight, LedgerUnavailable, QueueUnavailable
+from relay.model.items import Parked, QueueItem, Reason
+from relay.ports import (
+    Configuration,
+    ConfigurationUnavailable,
+    InFlight,
+    Ledger,
+    LedgerUnavailable,
+    Outbox,
+    QueueUnavailable,
+    Telemetry,
+)
 from relay.problems import InvalidBody, PayloadTooLarge, Problem
 
-SOON = 5  # seconds: until another copy has finished, or a dependency of ours may be back
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """The item stays on the queue, hidden for `delay` seconds."""
-
-    delay: int
+SOON = 5  # seconds until another copy has finished, or until a dependency of ours may be back
 
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    configuration: Configuration
+    """Works on the queue's messages, one at a time."""
+
     relayer: Relayer
+    sender: Sender
+    configuration: Configuration
+    ledger: Ledger
+    outbox: Outbox
+    telemetry: Telemetry
+    now: Callable[[], datetime]
 
-    @property
-    def _sender(self) -> Sender:
-        return self.relayer.sender
+    def deliver(self, body: str, receives: int) -> int | None:
+        """Delivers one queue message, which was received `receives` times, this time included.
 
-    def deliver(self, body: str, receives: int) -> Postponed | None:
-        """Delivers one queue message that was received `receives` times (this one included).
-
-        Returns None when it is done with: sent, parked, or split into dispatches of its own.
+        Returns None when it is done with: sent, parked, or split into dispatches of its own. Otherwise the message
+        stays on the queue, and the number is how many seconds it must stay hidden.
         """
         item = _item_of(body)
         try:
             if item:
                 return self._deliver(item, receives)
-            self._sender.parker.raw(body, receives)
+            # It is none of ours. It must neither come back for ever nor be lost.
+            detail = "the queue message is neither a dispatch nor an event"
+            self._park(Reason.MALFORMED_ITEM, detail, receives, self.now(), source="", raw=body)
         except QueueUnavailable:
-            return Postponed(SOON)
+            return SOON
         return None
 
-    def _deliver(self, item: QueueItem, receives: int) -> Postponed | None:
-        early = self._seconds_until(item.not_before)
+    def _deliver(self, item: QueueItem, receives: int) -> int | None:
+        early = math.ceil((item.not_before - self.now()).total_seconds()) if item.not_before else 0
         if early > 0:
-            return Postponed(min(early, LONGEST_VISIBILITY))
-        tries = Tries(attempt=item.attempts + receives, first_at=item.first_attempt_at)
-        try:
-            if item.dispatch:
-                return self._dispatch(item.dispatch, tries)
-            return self._event(item, item.event, tries) if item.event else None
-        except InFlight:  # waits as a new message: this receipt was no attempt
-            self._sender.outbox.enqueue(item.model_copy(update={"attempts": tries.attempt - 1}), SOON)
-            return None
+            return min(early, LONGEST_VISIBILITY)
+        number = item.attempts + receives
+        if item.dispatch:
+            return self._send(item.dispatch, item, number)
+        return self._relay(item.event, item, number) if item.event else None
 
-    def _seconds_until(self, moment: datetime | None) -> int:
-        return math.ceil((moment - self._sender.now()).total_seconds()) if moment else 0
-
-    def _dispatch(self, dispatch: Dispatch, tries: Tries) -> Postponed | None:
+    def _send(self, dispatch: Dispatch, item: QueueItem, number: int) -> int | None:
+        attempt = Attempt(dispatch, number, first_at=item.first_attempt_at, started=self.now())
         try:
-            self._sender.send(dispatch, tries)
-        except Deferred as deferral:
-            delay = self._sender.delay(tries, deferral.condition, deferral.retry_after)
+            self.sender.send(attempt)
+        except InFlight:
+            # It waits as a new message, because this receipt was no attempt.
+            self.outbox.enqueue(item.model_copy(update={"attempts": number - 1}), SOON)
+        except Deferred as deferred:
+            delay = self.sender.next_delay(attempt.first_at, deferred.policy, deferred.retry_after)
             if delay is not None:
-                return Postponed(delay)
-            self._sender.give_up(dispatch, tries, deferral.condition, deferral.cause)
+                return delay
+            self.sender.give_up(attempt, deferred)
             self._free(dispatch.id)
         return None
 
     def _free(self, dispatch_id: str) -> None:
         """Lets a later redelivery by the sender queue it again: a person may have asked for it."""
         try:
-            self._sender.ledger.forget("enqueue", dispatch_id)
+            self.ledger.forget("enqueue", dispatch_id)
         except LedgerUnavailable:
-            self._sender.telemetry.log("warning", "claim_kept", dispatch_id=dispatch_id)
+            self.telemetry.log("warning", "claim_kept", dispatch_id=dispatch_id)
 
-    def _event(self, item: QueueItem, event: Event, tries: Tries) -> Postponed | None:
+    def _relay(self, event: Event, item: QueueItem, number: int) -> int | None:
         try:
             source = SCHEDULE if event.source == SCHEDULE.name else self.configuration.source(event.source)
-            if source is None:
-                detail = f"source {event.source} is not configured any more"
-                self._sender.parker.event(event, tries, Reason.ROUTE_INVALID, detail)
-            else:
+            if source:
                 self.relayer.resume(item, event, source)
+                return None
+            reason, detail = Reason.ROUTE_INVALID, f"source {event.source} is not configured any more"
         except (InvalidBody, PayloadTooLarge) as problem:
-            self._sender.parker.event(event, tries, Reason.ROUTE_INVALID, problem.detail)
+            reason, detail = Reason.ROUTE_INVALID, problem.detail
         except (Problem, ConfigurationUnavailable) as problem:
-            delay = self._sender.delay(tries, Condition.TRANSIENT, None)
+            delay = self.sender.next_delay(item.first_attempt_at, Policy.RETRY)
             if delay is not None:
-                return Postponed(delay)
-            detail = f"{tries.attempt} attempts; the last: {problem}"
-            self._sender.parker.event(event, tries, Reason.ATTEMPTS_EXHAUSTED, detail)
+                return delay
+            reason, detail = Reason.ATTEMPTS_EXHAUSTED, f"{number} attempts; the last: {problem}"
+        self._park(reason, detail, number, item.first_attempt_at, source=event.source, event=event)
         return None
+
+    def _park(self, reason: Reason, detail: str, attempts: int, first_at: datetime, **what: Any) -> None:
+        times = {"first_attempt_at": first_at, "last_attempt_at": self.now()}
+        parked = Parked(reason=reason, detail=detail, attempts=attempts, **times, **what)
+        park(parked, self.outbox, self.telemetry)
 
 
 def _item_of(body: str) -> QueueItem | None:

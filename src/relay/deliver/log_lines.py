@@ -1,32 +1,48 @@
 """The log line of a message, `message_status`; `docs/message-status.schema.json` is its schema."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from relay.model.dispatches import Dispatch, Message
-from relay.model.receipts import Fate, Receipt
+from omni.statuses import Policy, classify
+from relay.deliver.retries import Attempt
+from relay.model.dispatches import Message
+from relay.model.receipts import Receipt
 from relay.redaction import mask_email, mask_phone
 
+OUTCOMES: Mapping[Policy, str] = {
+    Policy.ACCEPTED: "sent",
+    Policy.RETRY: "retry",
+    Policy.RETRY_ACCOUNT: "retry",
+    Policy.PARK: "parked",
+}
+_STATUS_FIELDS = ("groupId", "groupName", "id", "name")  # the description and the action are OMNI's prose
 
-def status_record(
-    dispatch: Dispatch,
+
+def message_lines(
+    attempt: Attempt,
     *,
-    attempt: int,
     latency_ms: float,
     receipt: Receipt | None = None,
     given_up: str | None = None,
-    fate: Fate | None = None,
+    policy: Policy | None = None,
     cause: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """One record per message: with OMNI's statuses from the receipt, or one fate and its cause for all. `given_up` is
-    why those of the receipt that would be tried again are parked instead.
+    """Yields the fields of one line per message.
+
+    Args:
+        attempt: what was sent, and the how many-th time.
+        latency_ms: how long the attempt took, in milliseconds.
+        receipt: OMNI's statuses; each decides its message's outcome.
+        given_up: why messages are parked that the receipt would try again.
+        policy: what happens to all messages where OMNI gave no receipt, and `cause` says why.
+        cause: see `policy`.
     """
-    results = {m.message.message_id: m for m in receipt.messages} if receipt else {}
+    dispatch = attempt.dispatch
     for message in dispatch.messages:
-        result = results.get(message.message_id)
-        outcome, why = (result.fate, None) if result else (fate, cause)
-        if given_up and outcome is Fate.RETRY:
-            outcome, why = Fate.PARKED, given_up
+        status = receipt.statuses[message.message_id] if receipt else None
+        outcome, why = (OUTCOMES[classify(status)], None) if status else (policy and OUTCOMES[policy], cause)
+        if given_up and outcome == "retry":
+            outcome, why = "parked", given_up
         yield {
             "event_id": dispatch.event_id,
             "source": dispatch.source,
@@ -36,17 +52,12 @@ def status_record(
             "bulk_id": dispatch.id,
             "message_id": message.message_id,
             "to": _masked(message),
-            "attempt": attempt,
+            "attempt": attempt.number,
             "outcome": outcome,
             "cause": why,
-            "status": _status(result.status.wire()) if result else None,
+            "status": {field: status.wire().get(field) for field in _STATUS_FIELDS} if status else None,
             "latency_ms": round(latency_ms, 1),
         }
-
-
-def _status(wire: dict[str, Any]) -> dict[str, Any]:
-    """Four fields of it; the description and the action are OMNI's prose."""
-    return {key: wire.get(key) for key in ("groupId", "groupName", "id", "name")}
 
 
 def _masked(message: Message) -> dict[str, str]:

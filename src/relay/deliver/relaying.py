@@ -1,36 +1,58 @@
-"""Dispatches of one event become durable: sent now, queued, or parked; never lost in between, never all for one."""
+"""Relaying: each dispatch of an event becomes durable. It is sent, queued or parked, and no failure stops the rest."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Literal
 
 from relay.configure.sources import Source
-from relay.deliver.retries import Tries
-from relay.deliver.routing import Misrouted, Routed, route
-from relay.deliver.sending import Deferred, Sender, Settled
+from relay.deliver.parking import park
+from relay.deliver.retries import Attempt
+from relay.deliver.routing import Misrouted, route
+from relay.deliver.sending import Deferred, Sender
 from relay.model.dispatches import Dispatch, derive_id
 from relay.model.events import Event
-from relay.model.items import QueueItem
-from relay.ports import InFlight, ItemTooLarge, LedgerUnavailable, QueueUnavailable
-from relay.problems import DuplicateInFlight, PayloadTooLarge, Unavailable
+from relay.model.items import Parked, QueueItem
+from relay.model.receipts import Receipt
+from relay.ports import (
+    Configuration,
+    InFlight,
+    ItemTooLarge,
+    Kind,
+    Ledger,
+    LedgerUnavailable,
+    Outbox,
+    QueueUnavailable,
+    Telemetry,
+)
+from relay.problems import DuplicateInFlight, PayloadTooLarge, Problem, Unavailable
+
+_WORST_FIRST = (Unavailable, DuplicateInFlight, PayloadTooLarge)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an event: the answer's content. `repeated` counts the parts that a former copy had settled."""
+    """What became of an event: the answer's content.
+
+    Attributes:
+        messages: each message that OMNI answered for, as the HTTP answer shows it.
+        queued: how many dispatches went to the queue.
+        parked: a reason with its detail for each part that was parked.
+        done_now: how many parts this copy of the event made durable.
+        done_before: how many parts a former copy had made durable.
+    """
 
     event_id: str
     messages: list[dict[str, Any]] = field(default_factory=list)
     queued: int = 0
     parked: list[str] = field(default_factory=list)
-    settled: int = 0
-    repeated: int = 0
+    done_now: int = 0
+    done_before: int = 0
 
     @property
     def duplicate(self) -> bool:
-        return self.settled > 0 and self.settled == self.repeated
+        return self.done_before > 0 and self.done_now == 0
 
     @property
     def name(self) -> Literal["sent", "queued", "parked", "ignored"]:
@@ -41,20 +63,30 @@ class Outcome:
             return "queued"
         return "sent" if self.messages else "ignored"
 
+    def count(self, *, duplicate: bool, parts: int = 1) -> None:
+        if duplicate:
+            self.done_before += parts
+        else:
+            self.done_now += parts
+
 
 @dataclass(frozen=True, slots=True)
 class Relayer:
-    """Makes events' dispatches durable. `destinations_per_request` is the chunks' size; `installation` tells its
-    messages from those of other relays at the same account.
+    """Makes events' dispatches durable.
+
+    Attributes:
+        destinations_per_request: how many messages a dispatch holds at most.
+        installation: tells this relay's messages from those of other relays at the same OMNI account.
     """
 
     sender: Sender
+    configuration: Configuration
+    ledger: Ledger
+    outbox: Outbox
+    telemetry: Telemetry
+    now: Callable[[], datetime]
     destinations_per_request: int
     installation: str
-
-    @property
-    def _now(self) -> Callable[[], datetime]:
-        return self.sender.now
 
     def relay(self, event: Event, source: Source, delivery: Literal["direct", "queued"] | None = None) -> Outcome:
         """Routes an event and makes each dispatch durable, by the source's way of delivery or by `delivery`.
@@ -62,101 +94,110 @@ class Relayer:
         Raises:
             InvalidBody: the body of a `format: message` source isn't a notification.
             ConfigurationUnavailable: a scenario can't be looked up.
-            DuplicateInFlight: another copy is on its way; this one's answer can't be known yet.
+            DuplicateInFlight: another copy is on its way, so the answer can't be known yet.
             PayloadTooLarge: some part is larger than what the queue can hold.
-            Unavailable: some part could not be made durable. All others were; a repetition finds them settled.
+            Unavailable: some part could not be made durable. All others were; a repetition recognises them.
         """
-        step = self._direct if (delivery or source.delivery) == "direct" else self._queued
-        return self._settle(QueueItem(event=event, first_attempt_at=self._now()), event, source, step)
+        step = self._send if (delivery or source.delivery) == "direct" else self._queue
+        return self._relay(QueueItem(event=event, first_attempt_at=self.now()), event, source, step)
 
     def resume(self, item: QueueItem, event: Event, source: Source) -> Outcome:
-        """As `relay`, for an event from the queue: each dispatch that is still to be made durable is queued."""
-        return self._settle(item, event, source, self._queued)
+        """Does as `relay` for an event from the queue: what is not durable yet is queued."""
+        return self._relay(item, event, source, self._queue)
 
-    def _settle(
+    def _relay(
         self, item: QueueItem, event: Event, source: Source, step: Callable[[Dispatch, Outcome], None]
     ) -> Outcome:
-        outcome = Outcome(event.id)
-        routed = self._route(event, source)
-        dispatches = _after(item.after, routed.dispatches)
-        failures = []
-        for done, dispatch in enumerate(dispatches):
-            if done and self.sender.short_of_time:
-                rest = item.model_copy(update={"after": dispatches[done - 1].id})
-                failures.append(_failure_of(partial(self._enqueue_rest, rest, len(dispatches) - done, outcome)))
-                break
-            failures.append(_failure_of(partial(step, dispatch, outcome)))
-        if routed.misrouted:
-            failures.append(_failure_of(partial(self._park, event, routed.misrouted, outcome)))
-        for kind in (Unavailable, DuplicateInFlight, PayloadTooLarge):
-            for failure in failures:
-                if isinstance(failure, kind):
-                    raise failure
-        return outcome
-
-    def _route(self, event: Event, source: Source) -> Routed:
-        return route(
+        routed, misrouted = route(
             event,
             source,
             limit=self.destinations_per_request,
             installation=self.installation,
-            scenario_key=self.sender.configuration.scenario_key,
+            scenario_key=self.configuration.scenario_key,
         )
+        outcome = Outcome(event.id)
+        problems: list[Problem] = []
+        dispatches = _after(item.after, routed)
+        for done, dispatch in enumerate(dispatches):
+            if done and self.sender.short_of_time:
+                rest = item.model_copy(update={"after": dispatches[done - 1].id})
+                with _collected(problems):
+                    self._queue_rest(rest, len(dispatches) - done, outcome)
+                break
+            with _collected(problems):
+                step(dispatch, outcome)
+        if misrouted:
+            with _collected(problems):
+                self._park(event, misrouted, outcome)
+        if problems:
+            raise min(problems, key=lambda problem: _WORST_FIRST.index(type(problem)))
+        return outcome
 
-    def _direct(self, dispatch: Dispatch, outcome: Outcome) -> None:
-        tries = Tries(attempt=1, first_at=self._now())
+    def _send(self, dispatch: Dispatch, outcome: Outcome) -> None:
+        """Sends a dispatch now. What can't be sent now goes to the queue."""
+        attempt = self._first_attempt(dispatch)
         try:
-            settled, duplicate = self.sender.send(dispatch, tries)
-        except Deferred as deferral:
-            delay = self.sender.delay(tries, deferral.condition, deferral.retry_after) or 1
-            self._enqueue(dispatch, self.sender.retried(dispatch, tries, delay), delay, outcome)
-            return
-        _note(outcome, settled, duplicate=duplicate)
+            receipt, duplicate = self.sender.send(attempt)
+        except Deferred as deferred:
+            delay = self.sender.next_delay(attempt.first_at, deferred.policy, deferred.retry_after) or 1
+            self._enqueue(self.sender.next_item(attempt, delay), dispatch.id, delay, outcome)
+        else:
+            _add(receipt, outcome, duplicate=duplicate)
 
-    def _queued(self, dispatch: Dispatch, outcome: Outcome) -> None:
-        now = self._now()
+    def _queue(self, dispatch: Dispatch, outcome: Outcome) -> None:
+        """Queues a dispatch. While the queue is down, sending now is as good."""
+        attempt = self._first_attempt(dispatch)
         try:
-            self._enqueue(dispatch, QueueItem(dispatch=dispatch, first_attempt_at=now), 0, outcome)
+            self._enqueue(QueueItem(dispatch=dispatch, first_attempt_at=attempt.first_at), dispatch.id, 0, outcome)
         except Unavailable:
-            # The queue is down: sending now is as good, if it settles.
             try:
-                settled, duplicate = self.sender.send(dispatch, Tries(attempt=1, first_at=now))
+                receipt, duplicate = self.sender.send(attempt)
             except Deferred:
                 raise Unavailable("The queue is unavailable, and the message could not be sent directly.") from None
-            _note(outcome, settled, duplicate=duplicate)
+            _add(receipt, outcome, duplicate=duplicate)
 
-    def _enqueue(self, dispatch: Dispatch, item: QueueItem, delay: int, outcome: Outcome) -> None:
-        """Queues a dispatch once; without the ledger, rather twice than never: sending recognises the second."""
-        duplicate = self._once("enqueue", dispatch.id, lambda: self.sender.outbox.enqueue(item, delay))
+    def _first_attempt(self, dispatch: Dispatch) -> Attempt:
+        now = self.now()
+        return Attempt(dispatch, number=1, first_at=now, started=now)
+
+    def _enqueue(self, item: QueueItem, dispatch_id: str, delay: int, outcome: Outcome) -> None:
+        duplicate = self._once("enqueue", dispatch_id, lambda: self.outbox.enqueue(item, delay))
         outcome.queued += 1
-        outcome.settled += 1
-        outcome.repeated += duplicate
+        outcome.count(duplicate=duplicate)
 
-    def _enqueue_rest(self, item: QueueItem, rest: int, outcome: Outcome) -> None:
-        """Queues the event itself for the rest of its dispatches: one write, for which there is always time."""
+    def _queue_rest(self, rest: QueueItem, parts: int, outcome: Outcome) -> None:
+        """Queues the event itself for its other dispatches: this is one write, for which there is always time."""
         try:
-            self.sender.outbox.enqueue(item)
+            self.outbox.enqueue(rest)
         except QueueUnavailable:
             raise Unavailable("The queue is unavailable, and there was no time for all messages.") from None
-        outcome.queued += rest
-        outcome.settled += rest
+        outcome.queued += parts
+        outcome.count(duplicate=False, parts=parts)
 
-    def _park(self, event: Event, misrouted: Iterable[Misrouted], outcome: Outcome) -> None:
-        failures = list(misrouted)
-        reason, detail = failures[0].reason, "; ".join(f.detail for f in failures)
-        tries = Tries(attempt=1, first_at=event.received_at)
-        # With its details: another route that fails for this event later is another matter.
+    def _park(self, event: Event, misrouted: Sequence[Misrouted], outcome: Outcome) -> None:
+        reason, detail = misrouted[0].reason, "; ".join(failure.detail for failure in misrouted)
+        parked = Parked(
+            reason=reason,
+            detail=detail,
+            source=event.source,
+            event=event,
+            attempts=1,
+            first_attempt_at=event.received_at,
+            last_attempt_at=self.now(),
+        )
+        # The key holds the detail, because another route that fails for this event later is another matter.
         key = derive_id(event.source, event.id, event.nonce, detail)
-        duplicate = self._once("park", key, lambda: self.sender.parker.event(event, tries, reason, detail))
+        duplicate = self._once("park", key, lambda: park(parked, self.outbox, self.telemetry))
         outcome.parked.append(f"{reason}: {detail}")
-        outcome.settled += 1
-        outcome.repeated += duplicate
+        outcome.count(duplicate=duplicate)
 
-    def _once(self, kind: Literal["enqueue", "park"], key: str, action: Callable[[], None]) -> bool:
-        """True where it was done before. Raises Unavailable when the queue doesn't take it."""
+    def _once(self, kind: Kind, key: str, action: Callable[[], None]) -> bool:
+        """Stores something once, and says whether it was stored before. Without the ledger it may be stored twice,
+        because sending recognises the second. Raises Unavailable when the queue doesn't take it.
+        """
         try:
             try:
-                return self.sender.ledger.once(kind, key, action).duplicate
+                return self.ledger.once(kind, key, action)[1]
             except LedgerUnavailable:
                 action()
                 return False
@@ -166,28 +207,27 @@ class Relayer:
             raise Unavailable("The queue is unavailable; nothing was acknowledged.") from None
 
 
+@contextmanager
+def _collected(problems: list[Problem]) -> Iterator[None]:
+    """Collects the problem of one step, because it must not keep the other steps from being done."""
+    try:
+        yield
+    except InFlight:
+        detail = "Wait for the first copy to finish, then send this one again to read its answer."
+        problems.append(DuplicateInFlight(detail))
+    except Problem as problem:
+        problems.append(problem)
+
+
 def _after(last: str | None, dispatches: Sequence[Dispatch]) -> Sequence[Dispatch]:
-    """Those behind that one; all where today's routes don't make it: what was done is recognised."""
+    """Returns the dispatches after `last`, or all of them if it no longer exists. Sending recognises duplicates."""
     ids = [dispatch.id for dispatch in dispatches]
     return dispatches[ids.index(last) + 1 :] if last in ids else dispatches
 
 
-def _note(outcome: Outcome, settled: Settled, *, duplicate: bool) -> None:
-    if settled.receipt:
-        outcome.messages += settled.receipt.answer()
-    if settled.parked:
-        outcome.parked.append(settled.parked)
-    outcome.queued += settled.requeued
-    outcome.settled += 1
-    outcome.repeated += duplicate
-
-
-def _failure_of(step: Callable[[], None]) -> Unavailable | DuplicateInFlight | PayloadTooLarge | None:
-    """Runs a step of an event; its failure must not keep the others from being done."""
-    try:
-        step()
-    except InFlight:
-        return DuplicateInFlight("Wait for the first copy to finish, then send this one again to read its answer.")
-    except (Unavailable, DuplicateInFlight, PayloadTooLarge) as problem:
-        return problem
-    return None
+def _add(receipt: Receipt, outcome: Outcome, *, duplicate: bool) -> None:
+    outcome.messages += receipt.answer()
+    if receipt.parked:
+        outcome.parked.append(receipt.parked)
+    outcome.queued += receipt.requeued
+    outcome.count(duplicate=duplicate)

@@ -1,50 +1,45 @@
-"""When a dispatch is tried again: a table from seconds to hours, walked with full jitter."""
+"""An attempt to send a dispatch, and when the next one is due: a table from seconds to hours, with full jitter."""
 
 import math
-import random
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import accumulate
+
+from relay.model.dispatches import Dispatch
 
 LONGEST_DELAY = 900  # SQS delays a new message by 15 minutes at most
 LONGEST_VISIBILITY = 43_000  # SQS hides a message for 12 hours (43,200 s) at most, counted from its receipt
 
 
-class Condition(StrEnum):
-    """Why a dispatch waits; conditions of the account need a person, so they are tried slowly."""
-
-    TRANSIENT = "transient"
-    ACCOUNT = "account"
-
-
 @dataclass(frozen=True, slots=True)
-class Tries:
-    """The history of a dispatch: this attempt's number, from 1, and when the first began (aware)."""
+class Attempt:
+    """One attempt to send `dispatch`: its `number` from 1, when the first attempt began, and when this one did."""
 
-    attempt: int
+    dispatch: Dispatch
+    number: int
     first_at: datetime
+    started: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RetrySchedule:
-    """Upper bounds in seconds. A dispatch's age says how far in its table it is, and that it is to be given up:
-    what was received without having been tried (another copy held it, the circuit was open) doesn't count.
+def retry_delay(
+    bounds: Sequence[int],
+    age: float,
+    retry_after: float | None = None,
+    *,
+    jitter: Callable[[float, float], float],
+) -> int | None:
+    """Returns the seconds until the next attempt, or None when it is time to give up.
+
+    Args:
+        bounds: the longest wait before each further attempt, in seconds. Their sum is the age at which to give up.
+        age: seconds since the first attempt began. The age chooses the bound, because a receipt from the queue is no
+            attempt while another copy holds the dispatch or the circuit is open.
+        retry_after: OMNI's own wish in seconds; the wait is never shorter.
+        jitter: draws the wait between zero and the bound, which spreads the herd that an outage gathers
+            (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
     """
-
-    transient: tuple[int, ...]
-    account: tuple[int, ...]
-    rng: random.Random = field(default_factory=random.Random)
-
-    def delay(self, condition: Condition, age: float, retry_after: float | None = None) -> int | None:
-        """Seconds until the next attempt of a dispatch whose first was `age` seconds ago.
-
-        None means give up. Full jitter spreads the herd that an outage gathers
-        (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); OMNI's `Retry-After` is a floor.
-        """
-        table = self.account if condition is Condition.ACCOUNT else self.transient
-        bound = next((bound for bound, end in zip(table, accumulate(table), strict=True) if age < end), None)
-        if bound is None:
-            return None
-        jittered = self.rng.uniform(0, bound)
-        return math.ceil(min(max(jittered, retry_after or 0, 1), LONGEST_VISIBILITY))
+    bound = next((bound for bound, end in zip(bounds, accumulate(bounds), strict=True) if age < end), None)
+    if bound is None:
+        return None
+    return math.ceil(min(max(jitter(0, bound), retry_after or 0, 1), LONGEST_VISIBILITY))

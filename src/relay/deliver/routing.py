@@ -1,4 +1,4 @@
-"""Event → notifications → dispatches: every route whose `when` holds says who gets which message."""
+"""Routing: every route whose `when` holds makes notifications of the event, and these become dispatches."""
 
 import hashlib
 import json
@@ -31,146 +31,68 @@ MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is 
 
 @dataclass(frozen=True, slots=True)
 class Misrouted:
-    """A route that wanted the event and can't serve it, or not all items, until a person acts.
+    """A route that wanted the event and can't serve it, or not all of its items, until a person acts.
 
-    `detail` names route, item and field.
+    `detail` names the route, the item and the field.
     """
 
     reason: Reason
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """What the routes made of an event. Neither dispatches nor misroutings: no route wanted it."""
+def route(
+    event: Event, source: Source, *, limit: int, installation: str, scenario_key: Callable[[str], str]
+) -> tuple[list[Dispatch], list[Misrouted]]:
+    """Runs all routes of the source. If a route or an item fails, the dispatches of the others stand.
 
-    dispatches: tuple[Dispatch, ...]
-    misrouted: tuple[Misrouted, ...]
-
-
-class _RouteFailed(Exception):
-    def __init__(self, route: str, detail: str, reason: Reason = Reason.ROUTE_INVALID) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.misrouted = Misrouted(reason, f"route {route}: {detail}")
-
-
-@dataclass(frozen=True, slots=True)
-class _ItemFailed:
-    """An item of `for_each` that its route can't serve; the others are served, and recognised in a replay."""
-
-    detail: str
-
-
-def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[str], str], installation: str) -> Routed:
-    """Runs all routes of the source; a failure of one, or of one of its items, leaves the others' dispatches standing.
+    Neither dispatches nor misroutings means that no route wanted the event.
 
     Args:
         event: the verified event.
         source: where it comes from.
         limit: destinations per dispatch.
-        scenario_key: looks a scenario's key up, to be sure that there is one.
         installation: see `dispatches_of`.
+        scenario_key: looks a scenario's key up, to be sure that there is one.
 
     Raises:
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    run = _Run(event, source, limit, installation, scenario_key, until=thread_time() + MAX_SECONDS)
-    rules = (None,) if source.format == "message" else source.routes
+    until = thread_time() + MAX_SECONDS
     left = MAX_DESTINATIONS
     dispatches: dict[str, Dispatch] = {}
     misrouted: list[Misrouted] = []
-    for rule in rules:
-        try:
-            made, failed = run.serve(rule, left)
-            left -= sum(len(dispatch.messages) for dispatch in made)
-            dispatches |= {dispatch.id: dispatch for dispatch in made}
-            misrouted += failed
-        except _RouteFailed as failure:
-            misrouted.append(failure.misrouted)
-    return Routed(tuple(dispatches.values()), tuple(misrouted))
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    event: Event
-    source: Source
-    limit: int
-    installation: str
-    scenario_key: Callable[[str], str]
-    until: float
-
-    def serve(self, rule: Route | BrokenRoute | None, left: int) -> tuple[list[Dispatch], list[Misrouted]]:
-        """The dispatches of one rule, with at most `left` destinations, and what its failed items come to.
-
-        None stands for a body that is the notification. Raises _RouteFailed where nothing of the rule may be sent.
-        """
+    for rule in (None,) if source.format == "message" else source.routes:
         name = rule.name if rule else MESSAGE_ROUTE
-        made: list[Dispatch] = []
-        failures: list[_ItemFailed] = []
-        for item, notification in self._notifications(rule):
-            if thread_time() > self.until:
-                raise _RouteFailed(name, f"takes more than {MAX_SECONDS} s")
-            if isinstance(notification, _ItemFailed):
-                failures.append(notification)
-                continue
-            left -= len(notification.to)
-            if left < 0:
-                raise _RouteFailed(name, f"to: more than {MAX_DESTINATIONS} destinations of one event")
-            made += self._dispatches(name, item, notification)
-        return made, [_misrouted(name, failures)] if failures else []
-
-    def _dispatches(self, route_name: str, item: str, notification: Notification) -> Iterator[Dispatch]:
         try:
-            self.scenario_key(notification.scenario)
+            made, failures = _notifications(rule, event, source, left, until)
+            if made:
+                scenario_key(made[0][1].scenario)
         except UnknownScenario:
-            detail = f"scenario: no key is configured for {notification.scenario}"
-            raise _RouteFailed(route_name, detail, Reason.UNKNOWN_SCENARIO) from None
-        yield from dispatches_of(
-            notification,
-            event_id=self.event.id,
-            source=self.source.name,
-            route=route_name,
-            item=item,
-            limit=self.limit,
-            installation=self.installation,
-        )
-
-    def _notifications(self, rule: Route | BrokenRoute | None) -> Iterator[tuple[str, Notification | _ItemFailed]]:
-        """Each with the key of its item."""
-        if rule is None:
-            yield "", parse_notification(self.event.body)
-            return
-        if isinstance(rule, BrokenRoute):
-            raise _RouteFailed(rule.name, str(rule.mistake))
-        variables = self.event.variables()
-        if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
-            return
-        if rule.for_each is None:
-            yield "", _notification(rule, variables | {"item": None})
-            return
-        # All keys come first: with a wrong `item_id` none is sent, for its mending would give the sent ones other ids.
-        items = list(_items(rule, rule.for_each, variables, self.source.verification.preset.item_id))
-        for place, (key, item) in enumerate(items, start=1):
-            began = thread_time()
-            try:
-                yield key, _notification(rule, variables | {"item": item})
-            except _RouteFailed as failure:
-                if thread_time() - began > SLOW_SECONDS:
-                    raise
-                yield key, _ItemFailed(f"item {place} of {len(items)}: {failure.detail}")
-
-
-def _misrouted(route_name: str, failures: Sequence[_ItemFailed]) -> Misrouted:
-    """What a person needs to know of a route's failed items: there may be hundreds."""
-    more = len(failures) - MAX_ITEMS_TOLD
-    told = [failure.detail for failure in failures[:MAX_ITEMS_TOLD]] + [f"and {more} more"] * (more > 0)
-    return Misrouted(Reason.ROUTE_INVALID, f"route {route_name}: {'; '.join(told)}")
+            detail = f"route {name}: scenario: no key is configured for {made[0][1].scenario}"
+            misrouted.append(Misrouted(Reason.UNKNOWN_SCENARIO, detail))
+            continue
+        except Mistake as mistake:
+            made, failures = [], [str(mistake)]
+        for item, notification in made:
+            left -= len(notification.to)
+            for dispatch in dispatches_of(
+                notification,
+                event_id=event.id,
+                source=source.name,
+                route=name,
+                item=item,
+                limit=limit,
+                installation=installation,
+            ):
+                dispatches[dispatch.id] = dispatch
+        if failures:
+            misrouted.append(Misrouted(Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
+    return list(dispatches.values()), misrouted
 
 
 def parse_notification(body: Any) -> Notification:
-    """A notification from outside: a message body, or a schedule's payload.
+    """Reads a notification from outside: a message body, or a schedule's payload.
 
     Raises:
         InvalidBody: with each wrong field; values are not repeated.
@@ -182,27 +104,77 @@ def parse_notification(body: Any) -> Notification:
 
 
 def field_errors(problem: ValidationError) -> list[FieldError]:
-    """Pydantic's errors as paths in the body and what was expected there."""
+    """Gives Pydantic's errors as paths in the body and what was expected there."""
     errors = problem.errors(include_url=False, include_input=False)
     return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[:MAX_ERRORS]]
 
 
+def _notifications(
+    rule: Route | BrokenRoute | None, event: Event, source: Source, left: int, until: float
+) -> tuple[list[tuple[str, Notification]], list[str]]:
+    """Makes a route's notifications, each with the key of its item, and says which items failed.
+
+    Without a rule the event's body is the notification. Raises Mistake where nothing of the route may be sent.
+    """
+    made: list[tuple[str, Notification]] = []
+    failures: list[str] = []
+    for item, notification in _each(rule, event, source) if rule else [("", parse_notification(event.body))]:
+        if thread_time() > until:
+            raise Mistake(f"takes more than {MAX_SECONDS} s")
+        if isinstance(notification, Mistake):
+            failures.append(str(notification))
+            continue
+        left -= len(notification.to)
+        if left < 0:
+            raise Mistake(f"to: more than {MAX_DESTINATIONS} destinations of one event")
+        made.append((item, notification))
+    return made, failures
+
+
+def _each(rule: Route | BrokenRoute, event: Event, source: Source) -> Iterator[tuple[str, Notification | Mistake]]:
+    """Yields each item's key with its notification, or with the mistake for which the item can't be served."""
+    if isinstance(rule, BrokenRoute):
+        raise rule.mistake
+    variables = event.variables()
+    if rule.when and not _holds(_search("when", rule.when, variables)):
+        return
+    if rule.for_each is None:
+        yield "", _notification(rule, variables | {"item": None})
+        return
+    # Compute all keys first. If `item_id` is wrong, send nothing: fixing it later would change the ids of items sent.
+    items = list(_items(rule, rule.for_each, variables, source.verification.preset.item_id))
+    for place, (key, item) in enumerate(items, start=1):
+        began = thread_time()
+        try:
+            yield key, _notification(rule, variables | {"item": item})
+        except Mistake as mistake:
+            if thread_time() - began > SLOW_SECONDS:
+                raise
+            yield key, Mistake(str(mistake), f"item {place} of {len(items)}")
+
+
+def _told(failures: Sequence[str]) -> str:
+    """Says what a person needs to know of a route's failed items: there may be hundreds."""
+    more = len(failures) - MAX_ITEMS_TOLD
+    return "; ".join([*failures[:MAX_ITEMS_TOLD], *([f"and {more} more"] if more > 0 else [])])
+
+
 def _holds(value: Any) -> bool:
-    """JMESPath's own truth: empty and null are false, but 0 is true."""
+    """Says whether a value is true by JMESPath's own rule: empty and null are false, but 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})
 
 
 def _items(
     rule: Route, for_each: Expression, variables: Mapping[str, Any], named_by: str | None
 ) -> Iterator[tuple[str, Any]]:
-    """Each item with a key that stays the same when a sender repeats an event in another order."""
-    items = _search(rule, "for_each", for_each, variables)
+    """Yields each item with a key that stays the same when a sender repeats an event in another order."""
+    items = _search("for_each", for_each, variables)
     if items is None:
         return
     if not isinstance(items, list):
-        raise _RouteFailed(rule.name, "for_each: expected a list")
+        raise Mistake("expected a list", "for_each")
     if len(items) > MAX_NOTIFICATIONS:
-        raise _RouteFailed(rule.name, f"for_each: {len(items)} items, of at most {MAX_NOTIFICATIONS}")
+        raise Mistake(f"{len(items)} items, of at most {MAX_NOTIFICATIONS}", "for_each")
     seen: dict[str, int] = {}
     for item in items:
         key = _item_key(rule, variables, item, named_by)
@@ -211,9 +183,11 @@ def _items(
 
 
 def _item_key(rule: Route, variables: Mapping[str, Any], item: Any, named_by: str | None) -> str:
-    """By the route's `item_id`, else by the field in which this sender names its items, else by all of the item."""
+    """Identifies an item by the route's `item_id`, else by the field in which this sender names its items, else by
+    all of the item.
+    """
     if rule.item_id:
-        value = _search(rule, "item_id", rule.item_id, {**variables, "item": item})
+        value = _search("item_id", rule.item_id, {**variables, "item": item})
     else:
         value = item.get(named_by, item) if named_by and isinstance(item, dict) else item
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
@@ -221,33 +195,33 @@ def _item_key(rule: Route, variables: Mapping[str, Any], item: Any, named_by: st
 
 def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
     if isinstance(rule.to, tuple):
-        to: Any = [_render(rule, f"to[{i}]", recipient, variables) for i, recipient in enumerate(rule.to)]
+        to: Any = [_render(f"to[{i}]", recipient, variables) for i, recipient in enumerate(rule.to)]
     else:
-        to = _search(rule, "to", rule.to, variables)
-    fields = {name: _render(rule, name, value, variables) for name, value in rule.fields.items()}
+        to = _search("to", rule.to, variables)
+    fields = {name: _render(name, value, variables) for name, value in rule.fields.items()}
     try:
         return Notification.model_validate({"scenario": rule.scenario, "to": to, **fields})
     except ValidationError as problem:
         first = field_errors(problem)[0]
-        raise _RouteFailed(rule.name, f"{first.field}: {first.problem}") from None
+        raise Mistake(first.problem, first.field) from None
 
 
-def _render(rule: Route, field: str, value: Any, variables: Mapping[str, Any]) -> Any:
-    """The value with its templates rendered; a recipient's empty address counts as absent."""
+def _render(field: str, value: Any, variables: Mapping[str, Any]) -> Any:
+    """Returns the value with its templates rendered; a recipient's empty address counts as absent."""
     if isinstance(value, Template):
         try:
             return value.render(variables)
-        except Mistake as problem:
-            raise _RouteFailed(rule.name, f"{field}: {problem}") from None
+        except Mistake as mistake:
+            raise Mistake(str(mistake), field) from None
     if isinstance(value, Mapping):
-        return {key: _render(rule, f"{field}.{key}", inner, variables) for key, inner in value.items()}
+        return {key: _render(f"{field}.{key}", inner, variables) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_render(rule, f"{field}[{i}]", inner, variables) for i, inner in enumerate(value)]
+        return [_render(f"{field}[{i}]", inner, variables) for i, inner in enumerate(value)]
     return value
 
 
-def _search(rule: Route, field: str, expression: Expression, variables: Mapping[str, Any]) -> Any:
+def _search(field: str, expression: Expression, variables: Mapping[str, Any]) -> Any:
     try:
         return expression.search(variables)
-    except Mistake as problem:
-        raise _RouteFailed(rule.name, f"{field}: {problem}") from None
+    except Mistake as mistake:
+        raise Mistake(str(mistake), field) from None

@@ -1,24 +1,24 @@
-"""Sending a dispatch: once, within the time that is left, with every answer of OMNI's classified.
+"""Sending a dispatch: once by its id, within the time that is left, and acting on every answer of OMNI's.
 
-An attempt ends *settled* (sent, parked, or each message one of them) or *deferred* (to be tried again).
-What is settled is on the ledger, so that a copy that arrives later gets the same receipt.
+An attempt ends in one of two ways. It has a receipt: each message was sent, parked, or went back to the queue. Or it is
+deferred: all of it must be tried again. The ledger keeps the receipt, so that a copy that arrives later gets it too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from omni.errors import AnswerError, OmniError
-from omni.statuses import Policy
-from relay.deliver.log_lines import status_record
-from relay.deliver.parking import Parker
-from relay.deliver.retries import LONGEST_DELAY, Condition, RetrySchedule, Tries
-from relay.model.dispatches import Dispatch, Message, request_of
-from relay.model.items import QueueItem, Reason
-from relay.model.receipts import AnswerMismatch, Fate, Receipt, receipt_of
+from omni.models import Status
+from omni.statuses import GROUPS, Policy, group_of
+from relay.deliver.log_lines import message_lines
+from relay.deliver.parking import park
+from relay.deliver.retries import LONGEST_DELAY, Attempt, retry_delay
+from relay.model.dispatches import Dispatch, request_of
+from relay.model.items import Parked, QueueItem, Reason
+from relay.model.receipts import AnswerMismatch, Receipt, receipt_of
 from relay.ports import (
     BreakerOpen,
     Configuration,
@@ -33,214 +33,238 @@ from relay.ports import (
     UnknownScenario,
 )
 
-LEAST_CALL_SECONDS = 1.0  # less than that is not worth starting: OMNI may take it, and we'd not hear
+LEAST_CALL_SECONDS = 1.0  # a shorter call is not worth starting: OMNI may take the message, and we would not hear it
+RESERVE_SECONDS = 2.0  # kept for recording what happened: one write to the ledger, or one to the queue instead
 LONGEST_EXPLANATION = 300
-_EXHAUSTED: Mapping[Condition, Reason] = {
-    Condition.TRANSIENT: Reason.ATTEMPTS_EXHAUSTED,
-    Condition.ACCOUNT: Reason.ACCOUNT_BLOCKED,
+_EXHAUSTED: Mapping[Policy, Reason] = {
+    Policy.RETRY: Reason.ATTEMPTS_EXHAUSTED,
+    Policy.RETRY_ACCOUNT: Reason.ACCOUNT_BLOCKED,
 }
-RESERVE_SECONDS = 2.0  # kept to record what happened: a ledger write, and a queue write in its place
-
-
-class Settled(BaseModel):
-    """An attempt's end. `parked` is the reason with its detail where messages were parked; the others were sent,
-    or queued as a dispatch of their own (`requeued` of them).
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    receipt: Receipt | None = None
-    parked: str | None = None
-    requeued: int = 0
+_NOT_CALLED: Mapping[type[Exception], str] = {
+    BreakerOpen: "breaker_open",
+    NoTimeLeft: "no_time_left",
+    ConfigurationUnavailable: "configuration_unavailable",
+    AnswerMismatch: "answer_mismatch",
+}
 
 
 class Deferred(Exception):
-    """To be tried again: `cause` is for the log, `retry_after` (seconds) a wish of OMNI's."""
+    """The dispatch must be tried again, as a whole.
+
+    Attributes:
+        cause: a word or an error for the log.
+        policy: RETRY, or RETRY_ACCOUNT where a condition of the account holds every message back.
+        retry_after: OMNI's own wish in seconds.
+        logged: the messages have their log lines already, with OMNI's statuses.
+    """
 
     def __init__(
-        self, cause: str, condition: Condition = Condition.TRANSIENT, retry_after: float | None = None
+        self, cause: str, policy: Policy = Policy.RETRY, *, retry_after: float | None = None, logged: bool = False
     ) -> None:
         super().__init__(cause)
-        self.cause, self.condition, self.retry_after = cause, condition, retry_after
+        self.cause, self.policy, self.retry_after, self.logged = cause, policy, retry_after, logged
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The one place where a dispatch is sent. `remaining` gives the seconds until the function is stopped."""
+    """The one place where a dispatch is sent.
+
+    Attributes:
+        retry_bounds: for RETRY and RETRY_ACCOUNT, the longest waits in seconds before further attempts.
+        remaining: returns the seconds until the function is stopped.
+        call_seconds: how long one call of OMNI may take.
+        jitter: see `retry_delay`.
+    """
 
     ledger: Ledger
     outbox: Outbox
     omni: OmniGateway
     configuration: Configuration
     telemetry: Telemetry
-    schedule: RetrySchedule
+    retry_bounds: Mapping[Policy, Sequence[int]]
     now: Callable[[], datetime]
     remaining: Callable[[], float]
     call_seconds: float
+    jitter: Callable[[float, float], float] = random.uniform
 
-    @property
-    def parker(self) -> Parker:
-        return Parker(self.outbox, self.telemetry, self.now)
-
-    def send(self, dispatch: Dispatch, tries: Tries) -> tuple[Settled, bool]:
-        """Sends at most once by the dispatch's id; the flag says that it was settled before.
+    def send(self, attempt: Attempt) -> tuple[Receipt, bool]:
+        """Sends a dispatch at most once by its id. The flag says that a former attempt had made the receipt.
 
         Raises:
             InFlight: another copy is sending it now.
-            Deferred: it must be tried again; nothing of it is on the ledger.
+            Deferred: it must be tried again; the ledger holds nothing of it.
         """
-        started = self.now()
         try:
-            self._check_time()
-            dispatch = self._unsent(dispatch)
-            if not dispatch.messages:
-                return Settled(), True
-            once = self.ledger.once("send", dispatch.id, lambda: self._attempt(dispatch, tries).model_dump(mode="json"))
+            self._call_time()
+            attempt = replace(attempt, dispatch=self._unsent(attempt.dispatch))
+            if not attempt.dispatch.messages:
+                return Receipt(), True
+            result, duplicate = self.ledger.once(
+                "send", attempt.dispatch.id, lambda: self._attempt(attempt).model_dump(mode="json")
+            )
         except LedgerUnavailable:
-            raise self._deferred(dispatch, tries, started, Deferred("ledger_unavailable")) from None
-        except Deferred as deferral:
-            raise self._deferred(dispatch, tries, started, deferral) from None
-        return Settled.model_validate(once.result), once.duplicate
-
-    def _unsent(self, dispatch: Dispatch) -> Dispatch:
-        """Without the messages that were sent under their former ids after all, which from now on can't be."""
-        if not any(message.was for message in dispatch.messages):
-            return dispatch
-        closed = Settled(parked=f"{Reason.MESSAGES_REJECTED}: a replay sends them under other ids").model_dump(
-            mode="json"
-        )
-        sent: set[str] = set()
-        for former in dispatch.former:
-            settled = Settled.model_validate(self.ledger.once("send", former, lambda: closed).result)
-            sent |= {m.message_id for m in settled.receipt.with_policy(Policy.ACCEPTED)} if settled.receipt else set()
-        return dispatch.model_copy(update={"messages": tuple(m for m in dispatch.messages if m.was not in sent)})
+            deferred = Deferred("ledger_unavailable")
+        except Deferred as raised:
+            deferred = raised
+        else:
+            return Receipt.model_validate(result), duplicate
+        self._log_deferred(attempt, deferred)
+        raise deferred from None
 
     @property
     def short_of_time(self) -> bool:
         """Whether no further send can be started."""
         return self.remaining() - RESERVE_SECONDS < LEAST_CALL_SECONDS
 
-    def _check_time(self) -> float:
-        """Seconds that a call may take now."""
+    def next_delay(self, first_at: datetime, policy: Policy, retry_after: float | None = None) -> int | None:
+        """Returns the seconds until the next attempt, or None when it is time to give up."""
+        age = (self.now() - first_at).total_seconds()
+        return retry_delay(self.retry_bounds[policy], age, retry_after, jitter=self.jitter)
+
+    def next_item(self, attempt: Attempt, delay: int) -> QueueItem:
+        """Returns the queue's item for the next attempt, which is due in `delay` seconds."""
+        return QueueItem(
+            dispatch=attempt.dispatch,
+            # A new message can't wait longer than LONGEST_DELAY. It is then received once more, which is no attempt.
+            attempts=attempt.number - (delay > LONGEST_DELAY),
+            first_attempt_at=attempt.first_at,
+            not_before=self.now() + timedelta(seconds=delay),
+        )
+
+    def give_up(self, attempt: Attempt, deferred: Deferred) -> None:
+        """Parks a dispatch whose attempts are used up. Raises QueueUnavailable."""
+        reason = _EXHAUSTED[deferred.policy]
+        self._park(attempt, attempt.dispatch, reason, f"{attempt.number} attempts; the last: {deferred.cause}")
+        self._log(attempt, policy=Policy.PARK, cause=reason)
+
+    def _call_time(self) -> float:
+        """Returns the seconds that a call may take now."""
         if self.short_of_time:
             raise Deferred("no_time_left")
         return min(self.call_seconds, self.remaining() - RESERVE_SECONDS)
 
-    def _attempt(self, dispatch: Dispatch, tries: Tries) -> Settled:
-        started = self.now()
+    def _unsent(self, dispatch: Dispatch) -> Dispatch:
+        """Removes messages already sent under their old ids, and closes those ids so that they can't be sent later."""
+        if not any(message.was for message in dispatch.messages):
+            return dispatch
+        closed = Receipt(parked=f"{Reason.MESSAGES_REJECTED}: a replay sends them under other ids")
+        sent: set[str] = set()
+        for former in dispatch.former:
+            result, _ = self.ledger.once("send", former, lambda: closed.model_dump(mode="json"))
+            sent.update(Receipt.model_validate(result).ids(Policy.ACCEPTED))
+        return dispatch.model_copy(update={"messages": tuple(m for m in dispatch.messages if m.was not in sent)})
+
+    def _attempt(self, attempt: Attempt) -> Receipt:
+        attempt = replace(attempt, started=self.now())
+        dispatch = attempt.dispatch
         try:
             key = self.configuration.scenario_key(dispatch.content.scenario)
-            response = self.omni.send(request_of(dispatch, key), self._check_time())
+            response = self.omni.send(request_of(dispatch, key), self._call_time())
             receipt = receipt_of(dispatch, response)
         except UnknownScenario:
             detail = f"scenario: no key is configured for {dispatch.content.scenario}"
-            return self._refused(dispatch, tries, started, Reason.UNKNOWN_SCENARIO, detail)
-        except BreakerOpen:
-            raise Deferred("breaker_open") from None
-        except NoTimeLeft:
-            raise Deferred("no_time_left") from None
-        except ConfigurationUnavailable:
-            raise Deferred("configuration_unavailable") from None
-        except AnswerMismatch:
-            raise Deferred("answer_mismatch") from None
+            return self._refused(attempt, Reason.UNKNOWN_SCENARIO, detail)
+        except (BreakerOpen, NoTimeLeft, ConfigurationUnavailable, AnswerMismatch) as failure:
+            raise Deferred(_NOT_CALLED[type(failure)]) from None
         except OmniError as error:
             if not (error.retryable or error.account):
-                detail, words = _describe(error), _words(error)
-                return self._refused(dispatch, tries, started, Reason.REQUEST_REFUSED, detail, words=words)
-            condition = Condition.ACCOUNT if error.account else Condition.TRANSIENT
-            raise Deferred(_describe(error), condition, getattr(error, "retry_after", None)) from None
-        return self._settle(dispatch, tries, started, receipt)
+                return self._refused(attempt, Reason.REQUEST_REFUSED, _describe(error), explanation=_explanation(error))
+            policy = Policy.RETRY_ACCOUNT if error.account else Policy.RETRY
+            raise Deferred(_describe(error), policy, retry_after=getattr(error, "retry_after", None)) from None
+        return self._received(attempt, receipt)
 
-    def _settle(self, dispatch: Dispatch, tries: Tries, started: datetime, receipt: Receipt) -> Settled:
-        """Gives each message its fate. What is not sent goes on as a dispatch of its own, before the receipt is
+    def _received(self, attempt: Attempt, receipt: Receipt) -> Receipt:
+        """Does what each status asks for. What was not sent goes on as a dispatch of its own, before the receipt is
         recorded: a crash in between repeats the message ids, and OMNI says so.
         """
-        again = receipt.with_policy(Policy.RETRY, Policy.RETRY_ACCOUNT)
-        blocked = receipt.with_policy(Policy.RETRY_ACCOUNT)
-        condition = Condition.ACCOUNT if blocked else Condition.TRANSIENT
-        if blocked:
+        dispatch = attempt.dispatch
+        again = receipt.ids(Policy.RETRY, Policy.RETRY_ACCOUNT)
+        policy = Policy.RETRY_ACCOUNT if receipt.ids(Policy.RETRY_ACCOUNT) else Policy.RETRY
+        if policy is Policy.RETRY_ACCOUNT:
             self.telemetry.count("AccountBlocked")
         if len(again) == len(dispatch.messages):
-            self._record(dispatch, tries, started, receipt=receipt)
-            raise _Recorded("account_blocked" if blocked else "messages_deferred", condition)
-        parts = receipt.parked()
-        given_up = None
+            self._log(attempt, receipt=receipt)
+            cause = "account_blocked" if policy is Policy.RETRY_ACCOUNT else "messages_deferred"
+            raise Deferred(cause, policy, logged=True)
+        parts = _to_park(receipt)
         try:
-            if again and not self._requeue(dispatch.narrowed(again), tries, condition):
-                given_up = _EXHAUSTED[condition]
+            requeued = bool(again) and self._requeue(replace(attempt, dispatch=dispatch.narrowed(again)), policy)
+            given_up = None if requeued or not again else _EXHAUSTED[policy]
+            if given_up:
                 parts = {given_up: again} | parts
-            # What was refused goes last: its replay closes this dispatch, and all else of it must be stored by then.
-            for reason, some in sorted(parts.items(), key=lambda part: part[0] is Reason.MESSAGES_REJECTED):
-                self.parker.dispatch(dispatch.narrowed(some), tries, reason, _statuses(receipt, some))
+            # Park refused messages last. Replaying them closes this dispatch, so everything else must be stored.
+            for reason, ids in sorted(parts.items(), key=lambda part: part[0] is Reason.MESSAGES_REJECTED):
+                self._park(attempt, dispatch.narrowed(ids), reason, _status_names(receipt, ids))
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
-        self._record(dispatch, tries, started, receipt=receipt, given_up=given_up)
-        parked = "; ".join(f"{reason}: {_statuses(receipt, some)}" for reason, some in parts.items())
-        return Settled(receipt=receipt, parked=parked or None, requeued=1 if again and not given_up else 0)
+        self._log(attempt, receipt=receipt, given_up=given_up)
+        parked = "; ".join(f"{reason}: {_status_names(receipt, ids)}" for reason, ids in parts.items())
+        return receipt.model_copy(update={"parked": parked or None, "requeued": int(requeued)})
 
-    def _refused(
-        self, dispatch: Dispatch, tries: Tries, started: datetime, reason: Reason, detail: str, *, words: str = ""
-    ) -> Settled:
+    def _refused(self, attempt: Attempt, reason: Reason, detail: str, *, explanation: str = "") -> Receipt:
+        """Parks the whole dispatch. `explanation` stands in the parked item only."""
         try:
-            self.parker.dispatch(dispatch, tries, reason, detail + words)
+            self._park(attempt, attempt.dispatch, reason, detail + explanation)
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
-        self._record(dispatch, tries, started, fate=Fate.PARKED, cause=detail)
-        return Settled(parked=f"{reason}: {detail}")
+        self._log(attempt, policy=Policy.PARK, cause=detail)
+        return Receipt(parked=f"{reason}: {detail}")
 
-    def _requeue(self, dispatch: Dispatch, tries: Tries, condition: Condition) -> bool:
+    def _requeue(self, attempt: Attempt, policy: Policy) -> bool:
         """Queues a dispatch for its next attempt, unless it is too old. Raises QueueUnavailable."""
-        delay = self.delay(tries, condition, None)
+        delay = self.next_delay(attempt.first_at, policy)
         if delay is not None:
-            self.outbox.enqueue(self.retried(dispatch, tries, delay), delay)
+            self.outbox.enqueue(self.next_item(attempt, delay), delay)
         return delay is not None
 
-    def retried(self, dispatch: Dispatch, tries: Tries, delay: int) -> QueueItem:
-        """The queue's item for the next attempt, not before `delay` seconds from now."""
-        not_before = self.now() + timedelta(seconds=delay)
-        # Where the wait is longer than a new message's can be, one receipt more is no attempt.
-        attempts = tries.attempt - (delay > LONGEST_DELAY)
-        return QueueItem(dispatch=dispatch, attempts=attempts, first_attempt_at=tries.first_at, not_before=not_before)
+    def _park(self, attempt: Attempt, dispatch: Dispatch, reason: Reason, detail: str) -> None:
+        parked = Parked(
+            reason=reason,
+            detail=detail,
+            source=dispatch.source,
+            dispatch=dispatch,
+            attempts=attempt.number,
+            first_attempt_at=attempt.first_at,
+            last_attempt_at=self.now(),
+        )
+        park(parked, self.outbox, self.telemetry)
 
-    def delay(self, tries: Tries, condition: Condition, retry_after: float | None) -> int | None:
-        age = (self.now() - tries.first_at).total_seconds()
-        return self.schedule.delay(condition, age, retry_after)
+    def _log_deferred(self, attempt: Attempt, deferred: Deferred) -> None:
+        if deferred.logged:
+            return
+        self._log(attempt, policy=deferred.policy, cause=deferred.cause)
+        if deferred.policy is Policy.RETRY_ACCOUNT:
+            self.telemetry.count("AccountBlocked")
 
-    def give_up(self, dispatch: Dispatch, tries: Tries, condition: Condition, cause: str) -> None:
-        """Parks a dispatch whose attempts are used up. Raises QueueUnavailable."""
-        reason = _EXHAUSTED[condition]
-        self.parker.dispatch(dispatch, tries, reason, f"{tries.attempt} attempts; the last: {cause}")
-        self._record(dispatch, tries, self.now(), fate=Fate.PARKED, cause=reason)
-
-    def _deferred(self, dispatch: Dispatch, tries: Tries, started: datetime, deferral: Deferred) -> Deferred:
-        if not isinstance(deferral, _Recorded):
-            self._record(dispatch, tries, started, fate=Fate.RETRY, cause=deferral.cause)
-            if deferral.condition is Condition.ACCOUNT:
-                self.telemetry.count("AccountBlocked")
-        return deferral
-
-    def _record(self, dispatch: Dispatch, tries: Tries, started: datetime, **what: Any) -> None:
-        latency = (self.now() - started).total_seconds() * 1000
-        for fields in status_record(dispatch, attempt=tries.attempt, latency_ms=latency, **what):
+    def _log(self, attempt: Attempt, **outcome: Any) -> None:
+        latency_ms = (self.now() - attempt.started).total_seconds() * 1000
+        for fields in message_lines(attempt, latency_ms=latency_ms, **outcome):
             self.telemetry.message_status(fields)
 
 
-class _Recorded(Deferred):
-    """A deferral whose messages have their log lines already, with OMNI's statuses."""
+def _to_park(receipt: Receipt) -> dict[Reason, Collection[str]]:
+    """Returns the ids of messages that a person has to look at, by the reason: a replay treats reasons differently."""
+    parts: dict[Reason, list[str]] = {}
+    for message_id in receipt.ids(Policy.PARK):
+        parts.setdefault(_park_reason(receipt.statuses[message_id]), []).append(message_id)
+    return dict(parts)
+
+
+def _park_reason(status: Status) -> Reason:
+    """A status of no group that we know leaves open whether OMNI accepted the message."""
+    return Reason.MESSAGES_REJECTED if group_of(status) in GROUPS else Reason.STATUS_UNKNOWN
+
+
+def _status_names(receipt: Receipt, ids: Collection[str]) -> str:
+    return ", ".join(sorted({receipt.statuses[message_id].name for message_id in ids}))
 
 
 def _describe(error: OmniError) -> str:
-    """An error for the log, the answer and the parked item; the library's texts hold no secret and no content."""
+    """Names an error for the log, the answer and the parked item. The library's texts hold no secret and no content."""
     return f"{type(error).__name__}: {error}"
 
 
-def _words(error: OmniError) -> str:
-    """OMNI's own explanation, for the parked item only: it may repeat a number or the message, and that holds both."""
+def _explanation(error: OmniError) -> str:
+    """OMNI's own words, for the parked item only: they may repeat a number or the message, and that item holds both."""
     words = error.problem.text if isinstance(error, AnswerError) else None
     return f": {words[:LONGEST_EXPLANATION]}" if words else ""
-
-
-def _statuses(receipt: Receipt, messages: Sequence[Message]) -> str:
-    """The distinct status names of the messages."""
-    ids = {message.message_id for message in messages}
-    return ", ".join(sorted({m.status.name for m in receipt.messages if m.message.message_id in ids}))

@@ -4,7 +4,7 @@ Every id is derived (UUID version 5) from what it identifies, never from chance 
 dispatches and the same OMNI message ids, so that a repetition can be recognised here and at OMNI.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid5
@@ -66,10 +66,11 @@ class Dispatch(_Frozen):
     content: Content
     messages: tuple[Message, ...]
 
-    def narrowed(self, messages: Sequence[Message]) -> Self:
-        """The part of this dispatch that is still to be sent, as a dispatch with an id of its own."""
-        if len(messages) == len(self.messages):
+    def narrowed(self, ids: Collection[str]) -> Self:
+        """Returns the part that holds the messages with these ids, as a dispatch with an id of its own."""
+        if len(ids) == len(self.messages):
             return self
+        messages = [message for message in self.messages if message.message_id in ids]
         return self._continued(_dispatch_id(self.id, messages), messages)
 
     def reissued(self) -> Self:

@@ -1,67 +1,56 @@
-"""Requests that set a webhook up instead of reporting an event; they are answered and never routed."""
+"""Requests that set a webhook up instead of reporting an event. They are answered and never routed."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from relay.problems import NotAuthenticated
 from relay.verification import Verification
-from relay.verification.inbound import InboundRequest
 from relay.verification.sns import confirmation_url
 
 _LONGEST_CHALLENGE = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
-    """Answer 200 with this body."""
+class Handshake:
+    """What to do about a request that is no event. With neither field set, answer as if no route had wanted it.
 
-    body: str
-    content_type: str = "text/plain; charset=utf-8"
+    Attributes:
+        challenge: answer 200 with this text.
+        confirm: GET this address, a host of SNS, before answering.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class ConfirmSubscription:
-    """GET this address, a host of SNS, and answer 200 once it has succeeded."""
-
-    url: str
+    challenge: str | None = None
+    confirm: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """Nothing to do and nothing to route: answer as for an event that no route wanted."""
-
-
-Handshake = Challenge | ConfirmSubscription | Ignored
-
-
-def handshake(verification: Verification, request: InboundRequest, body: Any) -> Handshake | None:
-    """What a verified request asks for besides routing; None for an event.
+def handshake(verification: Verification, body: Any) -> Handshake | None:
+    """Returns what a verified request asks for besides routing; None for an event.
 
     Raises:
         NotAuthenticated: an SNS message whose confirmation would lead anywhere but to SNS.
     """
     find = _HANDSHAKES.get(verification.preset.name)
-    return find(request, body) if find and isinstance(body, dict) else None
+    return find(body) if find and isinstance(body, dict) else None
 
 
-def _slack(_request: InboundRequest, body: dict[str, Any]) -> Handshake | None:
+def _slack(body: dict[str, Any]) -> Handshake | None:
     if body.get("type") != "url_verification":
         return None
     challenge = body.get("challenge")
     if not isinstance(challenge, str) or len(challenge) > _LONGEST_CHALLENGE:
-        return Ignored()
-    return Challenge(challenge)
+        return Handshake()
+    return Handshake(challenge=challenge)
 
 
-def _sns(_request: InboundRequest, body: dict[str, Any]) -> Handshake | None:
+def _sns(body: dict[str, Any]) -> Handshake | None:
     match body.get("Type"):
         case "SubscriptionConfirmation":
             url = confirmation_url(body)
             if url is None:
                 raise NotAuthenticated("SubscribeURL is not an address of SNS")
-            return ConfirmSubscription(url)
+            return Handshake(confirm=url)
         case "UnsubscribeConfirmation":
-            return Ignored()  # following its address would subscribe again
+            return Handshake()  # following its address would subscribe again
     return None
 
 

@@ -1,4 +1,4 @@
-"""A firing of a schedule: one notification, a list of them, or an event for a source's routes."""
+"""Receiving a firing of a schedule: one notification, a list of them, or an event for a source's routes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from relay.configure.sources import SCHEDULE
+from relay.configure.sources import SCHEDULE, Source
 from relay.deliver.relaying import Outcome, Relayer
 from relay.deliver.routing import parse_notification
 from relay.model.dispatches import derive_id
@@ -24,9 +24,9 @@ class Firing:
 
 
 def firing_of(event: Any, request_id: str) -> Firing:
-    """Takes the event of an EventBridge rule (its `detail`), or the input of a Scheduler schedule as it is.
+    """Reads the event of an EventBridge rule (its `detail`), or the input of a Scheduler schedule as it is.
 
-    Lambda retries an asynchronous invocation under the same request id, so that identifies what names no id.
+    Lambda retries an asynchronous invocation under the same request id, so this id identifies a firing without one.
     """
     if isinstance(event, Mapping) and "detail-type" in event and "detail" in event:
         return Firing(str(event.get("id") or request_id), event["detail"])
@@ -34,7 +34,7 @@ def firing_of(event: Any, request_id: str) -> Firing:
 
 
 def events_of(firing: Firing, now: datetime) -> list[Event]:
-    """The events of a firing: one for each notification, or the one for a source's routes.
+    """Returns the events of a firing: one for each notification, or the one for a source's routes.
 
     Raises:
         InvalidBody: the payload is none of the three forms; `errors` say where.
@@ -46,9 +46,8 @@ def events_of(firing: Firing, now: datetime) -> list[Event]:
     entries = payload if isinstance(payload, list) else [payload]
     if not entries:
         raise InvalidBody("Give at least one notification.", errors=[FieldError("(body)", "expected one or more")])
-    own_ids = [
-        parse_notification(entry).id or firing.id for entry in entries
-    ]  # all are checked before the first is sent
+    # All are checked before the first is sent.
+    own_ids = [parse_notification(entry).id or firing.id for entry in entries]
     return [
         Event(source=SCHEDULE.name, id=own_id, headers={}, body=entry, received_at=now)
         for own_id, entry in zip(_apart(own_ids), entries, strict=True)
@@ -56,7 +55,7 @@ def events_of(firing: Firing, now: datetime) -> list[Event]:
 
 
 def _apart(ids: Sequence[str]) -> list[str]:
-    """An id that several notifications of a firing bear is the firing's: their place in the list tells them apart."""
+    """If several notifications share an id, appends each one's index in the list."""
     counts = Counter(ids)
     apart = [f"{own_id}/{place}" if counts[own_id] > 1 else own_id for place, own_id in enumerate(ids)]
     if len(set(apart)) == len(apart):
@@ -65,38 +64,34 @@ def _apart(ids: Sequence[str]) -> list[str]:
 
 
 def _headers(payload: Mapping[str, Any]) -> dict[str, str]:
-    """What the source's routes look at besides the body."""
+    """Returns what the source's routes look at besides the body."""
     given = payload.get("headers") or {}
     if not isinstance(given, Mapping):
         raise InvalidBody("Give headers as a mapping.", errors=[FieldError("headers", "expected a mapping")])
     return {str(name).lower(): str(value) for name, value in given.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduler:
-    configuration: Configuration
-    relayer: Relayer
+def fire(firing: Firing, now: datetime, *, configuration: Configuration, relayer: Relayer) -> list[Outcome]:
+    """Relays each of the firing's events, and returns their outcomes.
 
-    def fire(self, firing: Firing, now: datetime) -> list[Outcome]:
-        """The outcome of each of the firing's events.
+    Raises:
+        InvalidBody: as `events_of`, or the payload names no configured source.
+        DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again. All others of the firing were relayed.
+    """
+    outcomes, failures = [], []
+    for event in events_of(firing, now):
+        try:
+            outcomes.append(relayer.relay(event, _source(event, configuration), delivery="direct"))
+        except (Problem, ConfigurationUnavailable) as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+    return outcomes
 
-        Raises:
-            InvalidBody: as `events_of`, or the payload names no configured source.
-            DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again. All others of the firing were relayed.
-        """
-        outcomes, failures = [], []
-        for event in events_of(firing, now):
-            try:
-                outcomes.append(self._relay(event))
-            except (Problem, ConfigurationUnavailable) as failure:
-                failures.append(failure)
-        if failures:
-            raise failures[0]
-        return outcomes
 
-    def _relay(self, event: Event) -> Outcome:
-        source = SCHEDULE if event.source == SCHEDULE.name else self.configuration.source(event.source)
-        if source is None:
-            problem = FieldError("source", "expected a configured source")
-            raise InvalidBody("Name a configured source.", errors=[problem])
-        return self.relayer.relay(event, source, delivery="direct")
+def _source(event: Event, configuration: Configuration) -> Source:
+    source = SCHEDULE if event.source == SCHEDULE.name else configuration.source(event.source)
+    if source is None:
+        problem = FieldError("source", "expected a configured source")
+        raise InvalidBody("Name a configured source.", errors=[problem])
+    return source

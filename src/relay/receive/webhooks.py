@@ -1,4 +1,4 @@
-"""Accepting a webhook: size → source → signature over the raw bytes → decode → event id → schema → relay.
+"""Receiving a webhook: size → source → signature over the raw bytes → decode → event id → schema → relay.
 
 Nothing is parsed before it is verified.
 """
@@ -6,82 +6,80 @@ Nothing is parsed before it is verified.
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from relay.configure.sources import SOURCE_NAME, Source
 from relay.deliver.relaying import Outcome, Relayer
 from relay.model.events import Event
-from relay.ports import Configuration, ConfigurationUnavailable
-from relay.problems import (
-    Mistake,
-    PayloadTooLarge,
-    TooManyHeaders,
-    Unavailable,
-    UnknownSource,
-)
-from relay.receive.handshakes import Challenge, ConfirmSubscription, handshake
-from relay.verification import CertificateSource
+from relay.ports import Configuration, ConfigurationUnavailable, Sns
+from relay.problems import Mistake, PayloadTooLarge, TooManyHeaders, Unavailable, UnknownSource
+from relay.receive.handshakes import handshake
 from relay.verification.decoding import LOST, decode
 from relay.verification.inbound import InboundRequest
 
 MAX_HEADER_BYTES = 16_384  # API Gateway lets 10,240 through
 MAX_ID_CHARS = 256
 _KEPT_HEADERS = re.compile(r"[a-z0-9-]{1,64}")
-# Of whatever sender: its neighbour's token may be sent here by mistake.
+# These hold for every sender, because a neighbour's token may be sent here by mistake.
 _TELLTALE = re.compile(r"authorization|cookie|hmac|password|secret|signature|token|api-?key|forwarded-for")
 _SOURCE_NAME = re.compile(SOURCE_NAME)
 
 
-class Sns(CertificateSource, Protocol):
-    """What Amazon SNS needs of the world besides a request; its addresses are checked before."""
+def receive(
+    name: str,
+    request: InboundRequest,
+    *,
+    configuration: Configuration,
+    relayer: Relayer,
+    sns: Sns,
+    max_body_bytes: int,
+) -> Outcome | str:
+    """Takes a webhook in for the source of that name. Returns what became of its event, or the text of an answer that
+    sets the webhook up.
 
-    def confirm(self, url: str) -> None:
-        """Confirms a subscription by fetching its address. Raises Unavailable."""
-        ...
+    Args:
+        name: the last part of the URL.
+        request: as it came, with nothing of it trusted.
+        configuration: holds the sources.
+        relayer: takes the verified event.
+        sns: fetches certificates and confirms subscriptions.
+        max_body_bytes: the largest body, decoded.
+
+    Raises:
+        Problem: the request isn't taken. Nothing else is raised.
+    """
+    _check_size(request, max_body_bytes)
+    try:
+        source = _source(name, configuration)
+        source.verification.check(request, source.secrets, sns)
+        body = decode(request.body, request.headers.get("content-type"), expects=source.verification.preset.content)
+        step = handshake(source.verification, body)
+        if step and step.challenge is not None:
+            return step.challenge
+        event = _event(source, request, body)
+        if step:
+            if step.confirm:
+                sns.confirm(step.confirm)
+            return Outcome(event.id)
+        if source.schema:
+            source.schema.check(body)
+        return relayer.relay(event, source)
+    except ConfigurationUnavailable:
+        raise Unavailable("The configuration can't be read now; send it again.") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptor:
-    """Takes webhooks in. `max_body_bytes` counts the decoded body."""
+def _check_size(request: InboundRequest, max_body_bytes: int) -> None:
+    if len(request.body) > max_body_bytes:
+        raise PayloadTooLarge(f"Send at most {max_body_bytes} bytes.")
+    if sum(len(name) + len(value) for name, value in request.headers.items()) > MAX_HEADER_BYTES:
+        raise TooManyHeaders(f"Send at most {MAX_HEADER_BYTES} bytes of headers.")
 
-    configuration: Configuration
-    relayer: Relayer
-    sns: Sns
-    max_body_bytes: int
 
-    def accept(self, name: str, request: InboundRequest) -> Outcome | Challenge:
-        """Raises a Problem for everything that isn't taken, and nothing else."""
-        self._check_size(request)
-        try:
-            source = self._source(name)
-            source.verification.check(request, source.secrets, self.sns)
-            body = decode(request.body, request.headers.get("content-type"), expects=source.verification.preset.content)
-            step = handshake(source.verification, request, body)
-            if isinstance(step, Challenge):
-                return step
-            event = _event(source, request, body)
-            if isinstance(step, ConfirmSubscription):
-                self.sns.confirm(step.url)
-            if step is not None:
-                return Outcome(event.id)
-            if source.schema:
-                source.schema.check(body)
-            return self.relayer.relay(event, source)
-        except ConfigurationUnavailable:
-            raise Unavailable("The configuration can't be read now; send it again.") from None
-
-    def _check_size(self, request: InboundRequest) -> None:
-        if len(request.body) > self.max_body_bytes:
-            raise PayloadTooLarge(f"Send at most {self.max_body_bytes} bytes.")
-        if sum(len(name) + len(value) for name, value in request.headers.items()) > MAX_HEADER_BYTES:
-            raise TooManyHeaders(f"Send at most {MAX_HEADER_BYTES} bytes of headers.")
-
-    def _source(self, name: str) -> Source:
-        source = self.configuration.source(name) if _SOURCE_NAME.fullmatch(name) else None
-        if source is None:
-            raise UnknownSource("Check the last part of the URL; sources are those under `sources` in relay.yaml.")
-        return source
+def _source(name: str, configuration: Configuration) -> Source:
+    source = configuration.source(name) if _SOURCE_NAME.fullmatch(name) else None
+    if source is None:
+        raise UnknownSource("Check the last part of the URL; sources are those under `sources` in relay.yaml.")
+    return source
 
 
 def _event(source: Source, request: InboundRequest, body: Any) -> Event:
@@ -91,7 +89,7 @@ def _event(source: Source, request: InboundRequest, body: Any) -> Event:
 
 
 def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
-    """What routes may see: no credential, no signature, and only names and values that are text."""
+    """Returns what routes may see: no credential, no signature, and only names and values that are text."""
     secret = source.verification.preset.redacted
     return {
         name: value
@@ -101,7 +99,7 @@ def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _identity(source: Source, request: InboundRequest, headers: Mapping[str, str], body: Any) -> str:
-    """The configured expression's value, else the preset's, else a message's own id, else a hash of the body."""
+    """Returns the configured expression's value, else the preset's, else a message's own id, else the body's hash."""
     if source.id is not None:
         try:
             found = source.id.search({"headers": headers, "body": body, "source": source.name})

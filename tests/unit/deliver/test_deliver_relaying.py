@@ -8,7 +8,6 @@ import pytest
 
 from omni.errors import BadRequest, ServerError, Throttled, TransportError, Unauthorized
 from relay.deliver import routing
-from relay.deliver.delivering import Deliverer
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import BreakerOpen
@@ -298,7 +297,7 @@ def test_a_replay_through_the_mended_route_sends_the_failed_items_alone(world):
     world.outbox.queue.append((parked.replayed(world.clock.now()), 0))
     while world.outbox.queue:
         item, _ = world.outbox.queue.pop(0)
-        assert Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1) is None
+        assert world.deliverer.deliver(item.model_dump_json(by_alias=True), 1) is None
     assert world.sent_texts == ["0", "2", "3", "4", "2", "no text"]
     assert len(world.omni.requests) == len(world.omni.accepted) == 6
 
@@ -348,7 +347,7 @@ def test_when_time_runs_out_the_event_itself_is_queued_for_the_rest_and_each_mes
     world.clock.remaining, world.omni.send = 60.0, send
     while world.outbox.queue:
         item, _ = world.outbox.queue.pop(0)
-        assert Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1) is None
+        assert world.deliverer.deliver(item.model_dump_json(by_alias=True), 1) is None
     assert len(world.omni.accepted) == len(world.omni.requests) == 5
 
 
@@ -377,7 +376,7 @@ def test_an_event_with_more_dispatches_than_one_run_can_look_up_is_finished_by_s
         for item in events:
             assert {item.first_attempt_at} == received
             world.clock.remaining = 8.0
-            Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1)
+            world.deliverer.deliver(item.model_dump_json(by_alias=True), 1)
     assert len({item.dispatch.id for item, _ in world.outbox.queue}) == len(world.outbox.queue) == 20
 
 

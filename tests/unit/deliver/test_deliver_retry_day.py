@@ -23,9 +23,7 @@ from omni.errors import (
     TransportError,
     Unauthorized,
 )
-from relay.deliver.delivering import Deliverer
-from relay.deliver.relaying import Relayer
-from relay.deliver.retries import RetrySchedule
+from omni.statuses import Policy
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import BreakerOpen
@@ -84,21 +82,20 @@ class Day:
 def a_day_of(fault: Fault, seed: int) -> Day:
     """Delivers a queued dispatch again and again, as SQS does, until it is done with."""
     world = World()
-    schedule = RetrySchedule(ENVIRONMENT.retry_delays, ENVIRONMENT.account_retry_delays, random.Random(seed))
-    world.sender = dataclasses.replace(world.sender, schedule=schedule)
-    world.relayer = Relayer(world.sender, 100, "test")
+    bounds = {Policy.RETRY: ENVIRONMENT.retry_delays, Policy.RETRY_ACCOUNT: ENVIRONMENT.account_retry_delays}
+    world.sender = dataclasses.replace(world.sender, retry_bounds=bounds, jitter=random.Random(seed).uniform)
     source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
     [(item, _)] = world.outbox.queue
-    deliverer = Deliverer(world.configuration, world.relayer)
+    deliverer = world.deliverer
     delays: list[int] = []
     while True:
         _meet(world, fault)
-        postponed = deliverer.deliver(item.model_dump_json(by_alias=True), len(delays) + 1)
-        if postponed is None:
+        delay = deliverer.deliver(item.model_dump_json(by_alias=True), len(delays) + 1)
+        if delay is None:
             return Day(world, delays)
-        delays.append(postponed.delay)
-        world.clock.advance(postponed.delay)
+        delays.append(delay)
+        world.clock.advance(delay)
 
 
 def _meet(world: World, fault: Fault) -> None:
@@ -173,5 +170,5 @@ def test_a_copy_that_comes_while_the_first_waits_hours_for_its_retry_sends_and_t
     assert world.relayer.relay(event, source).name == "sent"
     [(item, _)] = world.outbox.queue
     world.clock.advance(3600)
-    assert Deliverer(world.configuration, world.relayer).deliver(item.model_dump_json(by_alias=True), 1) is None
+    assert world.deliverer.deliver(item.model_dump_json(by_alias=True), 1) is None
     assert len(world.omni.requests) == 2

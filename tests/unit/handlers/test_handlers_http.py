@@ -64,8 +64,8 @@ def test_a_body_that_only_claims_to_be_base64_is_refused(body):
     ("outcome", "status", "content"),
     [
         (Outcome("e", messages=[{"messageId": "m"}]), 200, {"outcome": "sent", "messages": [{"messageId": "m"}]}),
-        (Outcome("e", queued=2, settled=2), 202, {"outcome": "queued", "dispatches": 2}),
-        (Outcome("e", queued=1, settled=1, repeated=1), 202, {"outcome": "queued", "dispatches": 1, "duplicate": True}),
+        (Outcome("e", queued=2, done_now=2), 202, {"outcome": "queued", "dispatches": 2}),
+        (Outcome("e", queued=1, done_before=1), 202, {"outcome": "queued", "dispatches": 1, "duplicate": True}),
         (Outcome("e", parked=["why"]), 202, {"outcome": "parked", "reason": "why"}),
         (Outcome("e"), 200, {"outcome": "ignored"}),
     ],

@@ -3,7 +3,8 @@
 import pytest
 
 from relay.problems import DuplicateInFlight, InvalidBody
-from relay.receive.schedules import Scheduler, firing_of
+from relay.receive.schedules import fire as relay_firing
+from relay.receive.schedules import firing_of
 from tests.support.fakes import World
 
 NOTE = {"to": [{"phone": "+41793026727"}], "scenario": "incident", "text": "weekly"}
@@ -15,8 +16,8 @@ def world():
 
 
 def fire(world, event, request_id="request-1"):
-    scheduler = Scheduler(world.configuration, world.relayer)
-    return scheduler.fire(firing_of(event, request_id), world.clock.now())
+    firing = firing_of(event, request_id)
+    return relay_firing(firing, world.clock.now(), configuration=world.configuration, relayer=world.relayer)
 
 
 def test_a_schedulers_input_is_a_notification(world):

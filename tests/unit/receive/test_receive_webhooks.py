@@ -16,7 +16,7 @@ from relay.problems import (
     Unavailable,
     UnknownSource,
 )
-from relay.receive.webhooks import Acceptor
+from relay.receive.webhooks import receive
 from relay.verification.inbound import InboundRequest
 from tests.support.fakes import World
 
@@ -38,8 +38,14 @@ def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, **headers):
         body=body,
         received_at=datetime.now(UTC),
     )
-    acceptor = Acceptor(world.configuration, world.relayer, sns=SnsHttp(), max_body_bytes=limit)
-    return acceptor.accept(source, request)
+    return receive(
+        source,
+        request,
+        configuration=world.configuration,
+        relayer=world.relayer,
+        sns=SnsHttp(),
+        max_body_bytes=limit,
+    )
 
 
 def test_a_verified_webhook_is_relayed(world):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.problems import NotAuthenticated, Unavailable
-from relay.receive.handshakes import ConfirmSubscription, Ignored, handshake
+from relay.receive.handshakes import Handshake, handshake
 from relay.verification import parse
 from relay.verification.inbound import InboundRequest
 from sandbox import local_sns
@@ -206,7 +206,7 @@ def test_a_certificate_counts_in_its_own_time_only(year: int) -> None:
 
 
 def test_a_subscription_is_confirmed_at_sns() -> None:
-    assert handshake(VERIFICATION, request(HANDSHAKE), HANDSHAKE) == ConfirmSubscription(CONFIRM)
+    assert handshake(VERIFICATION, HANDSHAKE) == Handshake(confirm=CONFIRM)
 
 
 @pytest.mark.parametrize(
@@ -228,13 +228,13 @@ def test_a_subscription_is_confirmed_at_sns() -> None:
 def test_a_confirmation_that_leads_elsewhere_is_refused(url: Any) -> None:
     message = HANDSHAKE | {"SubscribeURL": url}
     with pytest.raises(NotAuthenticated, match="SubscribeURL is not an address of SNS"):
-        handshake(VERIFICATION, request(message), message)
+        handshake(VERIFICATION, message)
 
 
 def test_an_unsubscription_is_neither_followed_nor_routed() -> None:
     message = HANDSHAKE | {"Type": "UnsubscribeConfirmation"}
-    assert handshake(VERIFICATION, request(message), message) == Ignored()
+    assert handshake(VERIFICATION, message) == Handshake()
 
 
 def test_a_notification_is_an_event() -> None:
-    assert handshake(VERIFICATION, request(NOTIFICATION), NOTIFICATION) is None
+    assert handshake(VERIFICATION, NOTIFICATION) is None
