@@ -236,7 +236,7 @@ def _describe(error: OmniError) -> str:
 
 def _words(error: OmniError) -> str:
     """OMNI's own explanation, for the parked item only: it may repeat a number or the message, and that holds both."""
-    words = error.problem.text if isinstance(error, AnswerError) else None
+    words = error.body.text if isinstance(error, AnswerError) else None
     return f": {words[:LONGEST_EXPLANATION]}" if words else ""
 
 
