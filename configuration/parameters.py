@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from omni.authorization import InvalidAuthorization, check
-from omni.outgoing import checked_base
+from omni.authorization import InvalidAuthorization, checked_authorization
+from omni.outgoing import checked_base_url
 from relay.configure.sources import SOURCE_NAME, ConfigurationMistake, parse_source
 
 VALUE_BYTES = 4_096  # of a standard parameter
@@ -74,14 +74,14 @@ def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterat
             yield f"OMNI: {mistake} (such as https://api.infobip.com)"
     if authorization is not None:
         try:
-            check(authorization)
+            checked_authorization(authorization)
         except InvalidAuthorization as mistake:
             yield f"OMNI's authorization: {mistake}"
 
 
 def _checked_https(base_url: str) -> str:
     """As `omni.client` takes it. Raises ValueError, too, where the account's key would cross a network in clear."""
-    base = checked_base(base_url)
+    base = checked_base_url(base_url)
     parts = urlsplit(base)
     if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
         raise ValueError("the base URL must be https: by http the key would travel in clear")
@@ -107,7 +107,7 @@ def _account(base_url: str | None, authorization: str | None) -> Iterator[Parame
     if base_url is not None:
         yield Parameter("omni/base-url", "String", _checked_https(base_url))
     if authorization is not None:
-        yield Parameter("omni/authorization", "SecureString", check(authorization))
+        yield Parameter("omni/authorization", "SecureString", checked_authorization(authorization))
 
 
 def _key(scenario: Any) -> Any:

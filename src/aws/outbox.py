@@ -11,7 +11,7 @@ from relay.ports import ItemTooLarge, QueueUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_BYTES = 1_048_576  # of a message
+MAX_ITEM_BYTES = 1_048_576  # of a message
 _REPLACED = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})  # XML lacks them, so SQS would replace them
 
 
@@ -38,8 +38,8 @@ class SqsOutbox:
 
     def _send(self, queue: str, content: str, delay: int) -> None:
         body = content.translate(_REPLACED)
-        if len(body.encode()) > MAX_BYTES:
-            raise ItemTooLarge(f"{MAX_BYTES} bytes at most")
+        if len(body.encode()) > MAX_ITEM_BYTES:
+            raise ItemTooLarge(f"{MAX_ITEM_BYTES} bytes at most")
         try:
             self._client.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=delay)
         except (ClientError, BotoCoreError) as problem:

@@ -9,7 +9,7 @@ import requests
 from relay.problems import NotAuthenticated, Unavailable
 
 TIMEOUT = (1, 3)  # seconds to connect, and between two pieces of the answer
-MAX_BYTES = 65_536
+MAX_SNS_ANSWER_BYTES = 65_536
 
 
 class SnsHttp:
@@ -48,8 +48,8 @@ def _get(url: str) -> bytes:
             raise _NotThere
         if response.status_code != requests.codes.ok:
             raise ValueError(f"answered {response.status_code}")
-        content = response.raw.read(MAX_BYTES + 1, decode_content=True)
-    if len(content) > MAX_BYTES:
+        content = response.raw.read(MAX_SNS_ANSWER_BYTES + 1, decode_content=True)
+    if len(content) > MAX_SNS_ANSWER_BYTES:
         raise ValueError("answered too much")
     return bytes(content)
 

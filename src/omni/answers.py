@@ -5,16 +5,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from omni.errors import STATUS_ERRORS, AnswerError, MalformedAnswer, Problem, UnexpectedStatus
-from omni.wire import WireModel
-
-Format = Literal["json", "xml"]
-Model = TypeVar("Model", bound=WireModel)
+from omni.errors import STATUS_ERRORS, AnswerError, ErrorBody, MalformedAnswer, UnexpectedStatus
+from omni.wire import Model, WireFormat
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -22,14 +19,16 @@ _MAX_TEXT = 500
 _MAX_FAULTS = 5
 
 
-def read_model(model: type[Model], status: int, content_type: str | None, content: bytes, *, asked: Format) -> Model:
+def read_model(
+    model: type[Model], status: int, content_type: str | None, content: bytes, *, asked: WireFormat
+) -> Model:
     """The model of a successful answer.
 
     Raises:
         MalformedAnswer: it is not JSON or XML, or not this model; OMNI may have acted on the request.
     """
     try:
-        return model.from_wire(decode(content, content_type, asked=asked))
+        return model.from_wire(read_value(content, content_type, asked=asked))
     except ValidationError as error:
         detail = _faults(error)
     except ValueError as error:
@@ -42,20 +41,20 @@ def read_error(
     headers: Mapping[str, str],
     content: bytes,
     *,
-    asked: Format,
+    asked: WireFormat,
     now: datetime,
     clean: Callable[[str], str] = str,
 ) -> AnswerError:
     """The error of an answer that is not a success. `clean` removes secrets from the server's words."""
     try:
-        problem = _problem(decode(content, headers.get("Content-Type"), asked=asked), clean)
+        said = _error_body(read_value(content, headers.get("Content-Type"), asked=asked), clean)
     except ValueError:
-        problem = Problem()  # a gateway's HTML page, or nothing: the status says enough
+        said = ErrorBody()  # a gateway's HTML page, or nothing: the status says enough
     kind = STATUS_ERRORS.get(status, UnexpectedStatus)
-    return kind(status, problem, retry_after=retry_after_seconds(headers.get("Retry-After"), now))
+    return kind(status, said, retry_after=retry_after_seconds(headers.get("Retry-After"), now))
 
 
-def decode(content: bytes, content_type: str | None, *, asked: Format) -> Any:
+def read_value(content: bytes, content_type: str | None, *, asked: WireFormat) -> Any:
     """A JSON value, read by the answer's Content-Type, else as what was asked for. Raises ValueError."""
     named = (content_type or "").lower()
     if "xml" in named or ("json" not in named and asked == "xml"):
@@ -82,15 +81,15 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
 
 
-def _problem(body: Any, clean: Callable[[str], str]) -> Problem:
+def _error_body(body: Any, clean: Callable[[str], str]) -> ErrorBody:
     """Both shapes: requestError.serviceException, and errorCode with its companions."""
     if not isinstance(body, dict):
-        return Problem()
+        return ErrorBody()
     request_error = body.get("requestError")
     exception = request_error.get("serviceException") if isinstance(request_error, dict) else None
     old: dict[str, Any] = exception if isinstance(exception, dict) else {}
     code = body.get("errorCode") or old.get("messageId")
-    return Problem(
+    return ErrorBody(
         code=code if isinstance(code, str) and _CODE.fullmatch(code) else None,
         text=_words(body.get("description") or old.get("text"), clean),
         action=_words(body.get("action"), clean),

@@ -12,7 +12,7 @@ class InvalidAuthorization(ValueError):
 
 
 def app(api_key: str) -> str:
-    return check(f"App {api_key}")
+    return checked_authorization(f"App {api_key}")
 
 
 def basic(user: str, password: str) -> str:
@@ -22,14 +22,14 @@ def basic(user: str, password: str) -> str:
 
 
 def ibsso(token: str) -> str:
-    return check(f"IBSSO {token}")
+    return checked_authorization(f"IBSSO {token}")
 
 
 def bearer(token: str) -> str:
-    return check(f"Bearer {token}")
+    return checked_authorization(f"Bearer {token}")
 
 
-def check(value: str) -> str:
+def checked_authorization(value: str) -> str:
     """Give the value back without the white space around it (a trailing newline from a file is common).
 
     Raises:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
-from omni.answers import Format, read_error, read_model
-from omni.authorization import check
-from omni.connections import Call, TimedHttpPool, TimedHttpsPool, timed
+from omni.answers import read_error, read_model
+from omni.authorization import checked_authorization
+from omni.connections import TimedCall, TimedHttpPool, TimedHttpsPool, timed
 from omni.errors import MalformedAnswer, OmniError, TransportError
 from omni.models import (
     AdvancedRequest,
@@ -25,12 +25,10 @@ from omni.models import (
     ScenariosResponse,
     TextRequest,
 )
-from omni.outgoing import checked_base, checked_key, encoded, params_of
-from omni.wire import WireModel
+from omni.outgoing import checked_base_url, checked_key, encoded, params_of
+from omni.wire import Model, WireFormat, WireModel
 
-Model = TypeVar("Model", bound=WireModel)
-
-MEDIA_TYPES: Mapping[Format, str] = {"json": "application/json", "xml": "application/xml"}
+MEDIA_TYPES: Mapping[WireFormat, str] = {"json": "application/json", "xml": "application/xml"}
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # a thousand reports are well under one
 
 _PIECE = 65_536
@@ -67,8 +65,8 @@ class OmniClient:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._base_url = checked_base(base_url)
-        self._authorization = check(authorization)
+        self._base_url = checked_base_url(base_url)
+        self._authorization = checked_authorization(authorization)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._deadline = deadline
@@ -90,12 +88,14 @@ class OmniClient:
     def close(self) -> None:
         self._session.close()
 
-    def send_text(self, request: TextRequest, *, fmt: Format = "json", deadline: float | None = None) -> OmniResponse:
+    def send_text(
+        self, request: TextRequest, *, fmt: WireFormat = "json", deadline: float | None = None
+    ) -> OmniResponse:
         """Send one text to some destinations, by a scenario."""
         return self._call(OmniResponse, "POST", "text", body=request, fmt=fmt, deadline=deadline)
 
     def send_advanced(
-        self, request: AdvancedRequest, *, fmt: Format = "json", deadline: float | None = None
+        self, request: AdvancedRequest, *, fmt: WireFormat = "json", deadline: float | None = None
     ) -> OmniResponse:
         """Send each channel a content of its own, with scheduling and pushed reports."""
         return self._call(OmniResponse, "POST", "advanced", body=request, fmt=fmt, deadline=deadline)
@@ -106,21 +106,23 @@ class OmniClient:
         is_default: bool | None = None,
         limit: int | None = None,
         page: int | None = None,
-        fmt: Format = "json",
+        fmt: WireFormat = "json",
         deadline: float | None = None,
     ) -> ScenariosResponse:
         """One page of the account's scenarios (by default the first, of 100); pages count from 0."""
         params = params_of(is_default=is_default, limit=limit, page=page)
         return self._call(ScenariosResponse, "GET", "scenarios", params=params, fmt=fmt, deadline=deadline)
 
-    def get_scenario(self, key: str, *, fmt: Format = "json", deadline: float | None = None) -> Scenario:
+    def get_scenario(self, key: str, *, fmt: WireFormat = "json", deadline: float | None = None) -> Scenario:
         return self._call(Scenario, "GET", f"scenarios/{checked_key(key)}", fmt=fmt, deadline=deadline)
 
-    def create_scenario(self, scenario: Scenario, *, fmt: Format = "json", deadline: float | None = None) -> Scenario:
+    def create_scenario(
+        self, scenario: Scenario, *, fmt: WireFormat = "json", deadline: float | None = None
+    ) -> Scenario:
         return self._call(Scenario, "POST", "scenarios", body=scenario, fmt=fmt, deadline=deadline)
 
     def update_scenario(
-        self, key: str, scenario: Scenario, *, fmt: Format = "json", deadline: float | None = None
+        self, key: str, scenario: Scenario, *, fmt: WireFormat = "json", deadline: float | None = None
     ) -> Scenario:
         return self._call(Scenario, "PUT", f"scenarios/{checked_key(key)}", body=scenario, fmt=fmt, deadline=deadline)
 
@@ -131,7 +133,7 @@ class OmniClient:
         message_id: str | None = None,
         channel: str | None = None,
         limit: int | None = None,
-        fmt: Format = "json",
+        fmt: WireFormat = "json",
         deadline: float | None = None,
     ) -> ReportsResponse:
         """Take delivery reports (by default 50, at most 1000). Each is given once: a lost answer loses its reports."""
@@ -150,7 +152,7 @@ class OmniClient:
         sent_since: datetime | None = None,
         sent_until: datetime | None = None,
         limit: int | None = None,
-        fmt: Format = "json",
+        fmt: WireFormat = "json",
         deadline: float | None = None,
     ) -> LogsResponse:
         """Read what was sent in the last 48 hours; unlike reports, as often as wanted."""
@@ -173,14 +175,14 @@ class OmniClient:
         method: str,
         path: str,
         *,
-        fmt: Format,
+        fmt: WireFormat,
         deadline: float | None,
         params: Mapping[str, Any] | None = None,
         body: WireModel | None = None,
     ) -> Model:
         request = self._prepare(method, path, fmt, params=params, body=body)
         seconds = self._deadline if deadline is None else deadline
-        call = Call(self._clock() + seconds, self._connect_timeout, self._read_timeout, self._clock)
+        call = TimedCall(self._clock() + seconds, self._connect_timeout, self._read_timeout, self._clock)
         answer = self._exchange(call, request)
         if isinstance(answer, OmniError):
             raise answer  # here, where no exception of requests is in flight: those hold the request, headers and all
@@ -191,7 +193,7 @@ class OmniClient:
         )
 
     def _prepare(
-        self, method: str, path: str, fmt: Format, *, params: Mapping[str, Any] | None, body: WireModel | None
+        self, method: str, path: str, fmt: WireFormat, *, params: Mapping[str, Any] | None, body: WireModel | None
     ) -> requests.PreparedRequest:
         headers = {
             "Authorization": self._authorization,
@@ -207,7 +209,7 @@ class OmniClient:
             requests.Request(method, url, headers=headers, params=params, data=content)
         )
 
-    def _exchange(self, call: Call, request: requests.PreparedRequest) -> "_Answer | OmniError":
+    def _exchange(self, call: TimedCall, request: requests.PreparedRequest) -> "_Answer | OmniError":
         try:
             with (
                 timed(call),
@@ -284,7 +286,7 @@ def _is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004  # HTTP's own class of success
 
 
-def _kind(error: Exception, call: Call) -> str:
+def _kind(error: Exception, call: TimedCall) -> str:
     if call.expired():
         return "deadline"
     if isinstance(error, requests.exceptions.SSLError):

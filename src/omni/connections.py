@@ -21,7 +21,7 @@ _PIECE = 16_384  # what one TLS record holds
 
 
 @dataclass(slots=True)
-class Call:
+class TimedCall:
     """One call's clock; `began` says that a byte of the request may have left."""
 
     ends_at: float
@@ -41,11 +41,11 @@ class Call:
         return seconds
 
 
-_current: ContextVar[Call] = ContextVar("_current")
+_current: ContextVar[TimedCall] = ContextVar("_current")
 
 
 @contextlib.contextmanager
-def timed(call: Call) -> Iterator[None]:
+def timed(call: TimedCall) -> Iterator[None]:
     """Connections that are used inside keep this call's deadline."""
     token = _current.set(call)
     try:

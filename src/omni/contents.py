@@ -23,7 +23,7 @@ CONTENT_FIELDS = {
 }
 
 
-class Content(WireModel):
+class ChannelContent(WireModel):
     """What all channels share; `validity_period` counts minutes unless `validity_period_time_unit` says otherwise."""
 
     text: str | None = None
@@ -31,48 +31,48 @@ class Content(WireModel):
     validity_period_time_unit: str | None = None
 
 
-class Sms(Content):
+class Sms(ChannelContent):
     pass
 
 
-class Email(Content):
+class Email(ChannelContent):
     subject: str | None = None
 
 
-class Voice(Content):
+class Voice(ChannelContent):
     language: str | None = None
 
 
-class Viber(Content):
+class Viber(ChannelContent):
     image_url: str | None = Field(None, alias="imageURL")
     button_text: str | None = None
     button_url: str | None = Field(None, alias="buttonURL")
     is_promotional: OptionalBool = None
 
 
-class WhatsApp(Content):
+class WhatsApp(ChannelContent):
     template_name: str | None = None
     template_data: tuple[str, ...] | None = None
     template_namespace: str | None = None
     language: str | None = None
 
 
-class Push(Content):
+class Push(ChannelContent):
     custom_payload: dict[str, Any] | None = None
     notification_options: dict[str, Any] | None = None
 
 
-class Line(Content):
+class Line(ChannelContent):
     pass
 
 
-class VKontakte(Content):
+class VKontakte(ChannelContent):
     pass
 
 
-class KakaoAlim(Content):
+class KakaoAlim(ChannelContent):
     pass
 
 
-class KakaoChingu(Content):
+class KakaoChingu(ChannelContent):
     pass

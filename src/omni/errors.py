@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ErrorBody:
     """What an error answer says, in either of the API's two shapes; `text` is the server's and may repeat our input."""
 
     code: str | None = None
@@ -65,12 +65,12 @@ class MalformedAnswer(OmniError):
 class AnswerError(OmniError):
     """An answer that is not a success; `retry_after` in seconds, where the answer says so."""
 
-    def __init__(self, status: int, problem: Problem | None = None, *, retry_after: float | None = None) -> None:
+    def __init__(self, status: int, body: ErrorBody | None = None, *, retry_after: float | None = None) -> None:
         self.status = status
-        self.problem = problem or Problem()
+        self.body = body or ErrorBody()
         self.retry_after = retry_after
         # Only the code: the text may repeat a phone number or the message.
-        super().__init__(f"OMNI answered {status}" + (f" {self.problem.code}" if self.problem.code else ""))
+        super().__init__(f"OMNI answered {status}" + (f" {self.body.code}" if self.body.code else ""))
 
 
 class BadRequest(AnswerError):
@@ -108,8 +108,8 @@ class ServerError(AnswerError):
 class UnexpectedStatus(AnswerError):
     """A redirect (never followed) or another status that the API doesn't document."""
 
-    def __init__(self, status: int, problem: Problem | None = None, *, retry_after: float | None = None) -> None:
-        super().__init__(status, problem, retry_after=retry_after)
+    def __init__(self, status: int, body: ErrorBody | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(status, body, retry_after=retry_after)
         self.retryable = status in PASSING_STATUSES
 
 

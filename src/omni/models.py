@@ -4,7 +4,19 @@ from typing import Any
 
 from pydantic import Field, computed_field, model_validator
 
-from omni.contents import Content, Email, KakaoAlim, KakaoChingu, Line, Push, Sms, Viber, VKontakte, Voice, WhatsApp
+from omni.contents import (
+    ChannelContent,
+    Email,
+    KakaoAlim,
+    KakaoChingu,
+    Line,
+    Push,
+    Sms,
+    Viber,
+    VKontakte,
+    Voice,
+    WhatsApp,
+)
 from omni.wire import OptionalBool, OptionalFloat, OptionalInstant, OptionalInt, WireModel
 
 CALLBACK_DATA_MAX_CHARS = 4000
@@ -50,8 +62,8 @@ class AdvancedRequest(WireModel):
     v_kontakte: VKontakte | None = None
     kakao_alim: KakaoAlim | None = None
     kakao_chingu: KakaoChingu | None = None
-    facebook: Content | None = None
-    parseco: Content | None = None
+    facebook: ChannelContent | None = None
+    parseco: ChannelContent | None = None
     notify: OptionalBool = None
     notify_url: str | None = None
     notify_content_type: str | None = None

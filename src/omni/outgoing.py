@@ -8,15 +8,14 @@ from urllib.parse import urlsplit
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticSerializationError
 
-from omni.answers import Format
 from omni.errors import InvalidRequest
-from omni.wire import WireModel, format_instant
+from omni.wire import WireFormat, WireModel, format_instant
 
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")  # RFC 3986
 
 
-def checked_base(url: str) -> str:
+def checked_base_url(url: str) -> str:
     """Give the URL back without white space around it and slashes after it.
 
     Raises:
@@ -41,7 +40,7 @@ def checked_key(key: str) -> str:
     return key
 
 
-def encoded(body: WireModel, fmt: Format) -> bytes:
+def encoded(body: WireModel, fmt: WireFormat) -> bytes:
     if fmt == "xml":
         from omni.xml import to_xml
 

@@ -89,7 +89,7 @@ def group_of(status: Status) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PublishedCode:
     """A published status or error code; `family` is the channel it was published for."""
 
     family: str
@@ -101,21 +101,21 @@ class Known:
 
 
 @cache
-def known_statuses() -> tuple[Known, ...]:
+def known_statuses() -> tuple[PublishedCode, ...]:
     from omni.known_statuses import TEXT
 
     return _read(TEXT)
 
 
 @cache
-def known_errors() -> tuple[Known, ...]:
+def known_errors() -> tuple[PublishedCode, ...]:
     from omni.known_errors import TEXT
 
     return _read(TEXT)
 
 
-def _read(text: str) -> tuple[Known, ...]:
-    known: list[Known] = []
+def _read(text: str) -> tuple[PublishedCode, ...]:
+    known: list[PublishedCode] = []
     family, group, group_id = "", "", None
     for line in text.splitlines():
         if line.startswith("# "):
@@ -123,5 +123,5 @@ def _read(text: str) -> tuple[Known, ...]:
             group_id = int(number) if number else None
         else:
             code, name, *permanent = line.split()
-            known.append(Known(family, group, group_id, int(code), name, permanent=bool(permanent)))
+            known.append(PublishedCode(family, group, group_id, int(code), name, permanent=bool(permanent)))
     return tuple(known)

@@ -1,7 +1,7 @@
 """What every OMNI model shares: the API's names on the wire, unknown fields kept, absent fields left out."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+
+WireFormat = Literal["json", "xml"]
+Model = TypeVar("Model", bound="WireModel")
 
 
 def _is_blank(value: object) -> bool:

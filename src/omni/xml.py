@@ -7,7 +7,7 @@ expand and nothing external to fetch, so the deployed functions need no further 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from xml.parsers import expat
 
 from omni.errors import InvalidRequest
@@ -20,9 +20,7 @@ from omni.models import (
     ScenariosResponse,
     TextRequest,
 )
-from omni.wire import WireModel
-
-Model = TypeVar("Model", bound=WireModel)
+from omni.wire import Model, WireModel
 
 MAX_DEPTH = 64
 ROOTS: Mapping[type[WireModel], str] = {

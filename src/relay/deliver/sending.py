@@ -266,5 +266,5 @@ def _describe(error: OmniError) -> str:
 
 def _explanation(error: OmniError) -> str:
     """OMNI's own words, for the parked item only: they may repeat a number or the message, and that item holds both."""
-    words = error.problem.text if isinstance(error, AnswerError) else None
+    words = error.body.text if isinstance(error, AnswerError) else None
     return f": {words[:LONGEST_EXPLANATION]}" if words else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from omni.contents import CONTENT_FIELDS, Content
+from omni.contents import CONTENT_FIELDS, ChannelContent
 from omni.models import AdvancedRequest
 from relay.message.cleaning import message_line, message_text
 from relay.message.wording import expected, misplaced, place_of
@@ -79,7 +79,7 @@ def _fit(value: Any, place: tuple[int | str, ...]) -> Any:
 def _check_validity(name: str, body: Mapping[str, Any]) -> None:
     if name not in CHANNELS:
         return
-    content = Content.model_validate(body)
+    content = ChannelContent.model_validate(body)
     if content.validity_period is not None and content.validity_period < 1:
         raise misplaced((name, "validityPeriod"), "expected a whole number from 1 on")
     if content.validity_period_time_unit not in {None, *_UNITS}:

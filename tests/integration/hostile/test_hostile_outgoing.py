@@ -29,7 +29,7 @@ class Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         status = int(self.path.rpartition("/")[2].split(".")[0].lstrip("?").split("-")[0])
-        body = b"x" * (sns.MAX_BYTES + 1 if "long" in self.path else 10)
+        body = b"x" * (sns.MAX_SNS_ANSWER_BYTES + 1 if "long" in self.path else 10)
         self.send_response(status)
         self.send_header("location", "/200-elsewhere.pem")
         self.send_header("content-length", str(len(body)))

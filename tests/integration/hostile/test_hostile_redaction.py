@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import BaseModel
 
-from omni.errors import BadRequest, Problem, ServerError, Throttled
+from omni.errors import BadRequest, ErrorBody, ServerError, Throttled
 from relay.configure.sources import ConfigurationMistake
 from relay.ports import LedgerUnavailable
 from tests.support.adversary import Adversary
@@ -78,7 +78,7 @@ def raised_by_ourselves(*_: Any, **__: Any) -> Any:
 
 def refused_in_many_words(kind: Any) -> Any:
     def refuse(*_: Any, **__: Any) -> Any:
-        raise kind(400, Problem(code="BAD", text=f"{TEXT} {PHONE} {AUTHORIZATION}", violations=({"value": EMAIL},)))
+        raise kind(400, ErrorBody(code="BAD", text=f"{TEXT} {PHONE} {AUTHORIZATION}", violations=({"value": EMAIL},)))
 
     return refuse
 

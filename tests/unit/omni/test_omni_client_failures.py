@@ -91,7 +91,7 @@ def test_an_error_never_shows_the_credentials_or_the_message(server: Server, cli
         client.send_text(REQUEST)
 
     assert str(raised.value) == "OMNI answered 401 UNAUTHORIZED"
-    assert raised.value.problem.text == "bad App ***"
+    assert raised.value.body.text == "bad App ***"
     assert "secret" not in repr(raised.value) + repr(raised.value.args) + repr(client)
 
 

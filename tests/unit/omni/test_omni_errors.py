@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from omni.answers import read_error, retry_after_seconds
-from omni.authorization import InvalidAuthorization, app, basic, bearer, check, ibsso
-from omni.errors import STATUS_ERRORS, BadRequest, Problem, ServerError, Throttled, UnexpectedStatus
+from omni.authorization import InvalidAuthorization, app, basic, bearer, checked_authorization, ibsso
+from omni.errors import STATUS_ERRORS, BadRequest, ErrorBody, ServerError, Throttled, UnexpectedStatus
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 OLD = {"requestError": {"serviceException": {"messageId": "BAD_REQUEST", "text": "[destinations : may not be empty]"}}}
@@ -32,7 +32,7 @@ def test_the_old_shape_is_understood_in_both_formats(content_type: str, content:
     error = read_error(400, {"Content-Type": content_type}, content, asked="json", now=NOW)
 
     assert isinstance(error, BadRequest)
-    assert error.problem == Problem(code="BAD_REQUEST", text="[destinations : may not be empty]")
+    assert error.body == ErrorBody(code="BAD_REQUEST", text="[destinations : may not be empty]")
     assert str(error) == "OMNI answered 400 BAD_REQUEST"
 
 
@@ -41,7 +41,7 @@ def test_the_new_shape_is_understood() -> None:
 
     assert isinstance(error, Throttled)
     assert error.retry_after == 5.0
-    assert error.problem == Problem(
+    assert error.body == ErrorBody(
         code="E429",
         text="Too many",
         action="Wait",
@@ -98,14 +98,14 @@ def test_each_authorization_form_is_built_and_recognised() -> None:
     built = [app("key"), basic("Aladdin", "open sesame"), ibsso("token"), bearer("token")]
 
     assert built == ["App key", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "IBSSO token", "Bearer token"]
-    assert [check(value) for value in built] == built
+    assert [checked_authorization(value) for value in built] == built
 
 
 @pytest.mark.parametrize(
     "value", ["app key", "BASIC QWxhZGRpbjpvcGVuIHNlc2FtZQ", "ibsso t", "bEaReR t", "  App key\n", "App  key"]
 )
 def test_any_letter_case_and_missing_padding_are_fine(value: str) -> None:
-    assert check(value) == value.strip()
+    assert checked_authorization(value) == value.strip()
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_any_letter_case_and_missing_padding_are_fine(value: str) -> None:
 )
 def test_what_is_no_authorization_is_refused_without_being_shown(value: str) -> None:
     with pytest.raises(InvalidAuthorization) as raised:
-        check(value)
+        checked_authorization(value)
 
     assert not {word for word in value.split() if len(word) > 6} & set(str(raised.value).split())
 
