@@ -15,6 +15,7 @@ from relay.model.events import Event
 from relay.model.items import QueueItem
 from relay.ports import InFlight, ItemTooLarge, LedgerUnavailable, QueueUnavailable
 from relay.problems import DuplicateInFlight, PayloadTooLarge, Unavailable
+from relay.verification import Delivery
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Relayer:
     def _now(self) -> Callable[[], datetime]:
         return self.sender.now
 
-    def relay(self, event: Event, source: Source, delivery: Literal["direct", "queued"] | None = None) -> Outcome:
+    def relay(self, event: Event, source: Source, delivery: Delivery | None = None) -> Outcome:
         """Routes an event and makes each dispatch durable, by the source's way of delivery or by `delivery`.
 
         Raises:

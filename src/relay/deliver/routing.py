@@ -151,7 +151,7 @@ class _Run:
             yield "", _notification(rule, variables | {"item": None})
             return
         # All keys come first: with a wrong `item_id` none is sent, for its mending would give the sent ones other ids.
-        items = list(_items(rule, rule.for_each, variables, self.source.verification.preset.item_id))
+        items = list(_items(rule, rule.for_each, variables, self.source.verification.item_id))
         for place, (key, item) in enumerate(items, start=1):
             began = thread_time()
             try:

@@ -40,7 +40,7 @@ def handshake(verification: Verification, request: InboundRequest, body: Any) ->
     Raises:
         NotAuthenticated: an SNS message whose confirmation would lead anywhere but to SNS.
     """
-    find = _HANDSHAKES.get(verification.preset.name)
+    find = _HANDSHAKES.get(verification.name)
     return find(request, body) if find and isinstance(body, dict) else None
 
 

@@ -56,7 +56,7 @@ class Acceptor:
         try:
             source = self._source(name)
             source.verification.check(request, source.secrets, self.sns)
-            body = decode(request.body, request.headers.get("content-type"), expects=source.verification.preset.content)
+            body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
             step = handshake(source.verification, request, body)
             if isinstance(step, Challenge):
                 return step
@@ -92,7 +92,7 @@ def _event(source: Source, request: InboundRequest, body: Any) -> Event:
 
 def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
     """What routes may see: no credential, no signature, and only names and values that are text."""
-    secret = source.verification.preset.redacted
+    secret = source.verification.redacted
     return {
         name: value
         for name, value in headers.items()
