@@ -46,7 +46,7 @@ def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter], *, en
 def _needed(wanted: Sequence[Parameter], prefix: str) -> set[str]:
     of_sources = re.compile(rf"{re.escape(prefix)}/sources/[^/]+/settings")
     settings = {p.name: json.loads(p.value) for p in wanted if of_sources.fullmatch(p.name)}
-    with_secret = (name for name, given in settings.items() if parse(given["verify"]).preset.has_secret)
+    with_secret = (name for name, given in settings.items() if parse(given["verify"]).has_secret)
     secrets = (f"{name.removesuffix('settings')}secrets" for name in with_secret)
     return {f"{prefix}/omni/base-url", f"{prefix}/omni/authorization", *secrets}
 

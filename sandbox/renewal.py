@@ -92,7 +92,7 @@ def _body(event: Json, verification: Verification, fresh_id: str | None, now: da
 
 
 def _renamed(event: Json, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
-    body, name = body_of(event), verification.preset.name
+    body, name = body_of(event), verification.name
     if name == "sns":
         message = json.loads(body)
         return _dumped(local_sns.signed(_rename_sns(message, fresh_id, now) if fresh_id else message))
@@ -120,7 +120,7 @@ def _query(query: str, body: bytes) -> str:
 
 
 def _public_url(verification: Verification, query: str) -> str | None:
-    scheme = verification.preset.scheme
+    scheme = verification.scheme
     return f"{scheme.public_url}?{query}" if isinstance(scheme, TwilioScheme) else None
 
 

@@ -61,14 +61,14 @@ def sign(
         CannotSign: there is no secret, or it is one that can only verify.
     """
     verification = parse(verify)
-    if not secret and not isinstance(verification.preset.scheme, SnsScheme):
+    if not secret and not isinstance(verification.scheme, SnsScheme):
         raise CannotSign(source, "it has no secret")
     if secret.startswith("whpk_"):
         raise CannotSign(source, "its secret is a public key, which only verifies")
-    name = _EVENT_ID_HEADERS.get(verification.preset.name)
+    name = _EVENT_ID_HEADERS.get(verification.name)
     identity = {name: event_id} if name else {}
     draft = Draft(secret, body, event_id, now, url)
-    return identity | _signature_headers(verification.preset.scheme, draft)
+    return identity | _signature_headers(verification.scheme, draft)
 
 
 def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:

@@ -15,7 +15,7 @@ from relay.message.urls import check_public_url
 from relay.problems import MalformedRequest, Mistake
 from relay.redaction import Redactor, mask_email, mask_phone
 from relay.templates.templates import TemplateLimits, compile_template
-from relay.verification.decoding import Content, decode
+from relay.verification.decoding import BodyFormat, decode
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and control characters included
 NUMBERS = st.integers() | st.floats() | st.integers(0, 5_000).map(lambda digits: 10**digits)
@@ -216,7 +216,7 @@ def test_any_expression_over_any_data_finds_something_or_raises_its_problem(sour
         str(problem).encode(errors="backslashreplace")
 
 
-CONTENTS: SearchStrategy[Content] = st.sampled_from(["json", "form", "json-or-form"])
+BODY_FORMATS: SearchStrategy[BodyFormat] = st.sampled_from(["json", "form", "json-or-form"])
 CONTENT_TYPES = (
     st.none() | ANY_TEXT | st.sampled_from(["application/json", "application/x-www-form-urlencoded", "a;charset="])
 )
@@ -226,9 +226,9 @@ JSON_LIKE = st.lists(
 
 
 @RELAXED
-@given(body=st.binary() | JSON_LIKE.map("".join).map(str.encode), content_type=CONTENT_TYPES, expects=CONTENTS)
+@given(body=st.binary() | JSON_LIKE.map("".join).map(str.encode), content_type=CONTENT_TYPES, expects=BODY_FORMATS)
 def test_any_bytes_decode_to_text_that_can_be_sent_or_are_undecodable(
-    body: bytes, content_type: str | None, expects: Content
+    body: bytes, content_type: str | None, expects: BodyFormat
 ) -> None:
     try:
         value = decode(body, content_type, expects=expects)

@@ -33,7 +33,7 @@ class Adversary:
     secrets: Mapping[str, Any]
 
     def preset(self, source: str) -> str:
-        return parse(self.config["sources"][source]["verify"]).preset.name
+        return parse(self.config["sources"][source]["verify"]).name
 
     def signed(self, source: str, body: bytes, content_type: str, extra: Pairs) -> Signed | None:
         """With whatever other headers; SNS signs within the body. None where the sender's own scheme can't sign it,

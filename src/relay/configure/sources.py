@@ -20,7 +20,7 @@ from relay.message.recipients import Destination, parse_destination
 from relay.message.wording import expected, place_of
 from relay.problems import Mistake, field_path
 from relay.templates.templates import VARIABLES, Template, compile_template
-from relay.verification import Verification, parse
+from relay.verification import Delivery, Verification, parse
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _EVENT = VARIABLES - {"item"}
@@ -41,7 +41,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verify: Any
-    delivery: Literal["direct", "queued"] | None = None
+    delivery: Delivery | None = None
     format: Literal["routes", "message"] = "routes"
     id: str | None = None
     schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
@@ -112,7 +112,7 @@ class Source:
 
     name: str
     verification: Verification
-    delivery: Literal["direct", "queued"]
+    delivery: Delivery
     format: Literal["routes", "message"]
     secrets: tuple[str, ...]
     routes: tuple[Route | BrokenRoute, ...] = ()
@@ -152,7 +152,7 @@ def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: t
     return Source(
         name=name,
         verification=verification,
-        delivery=parsed.delivery or verification.preset.delivery,
+        delivery=parsed.delivery or verification.delivery,
         format=parsed.format,
         secrets=secrets,
         routes=tuple(_route_or_mistake(name, route, raw) for route, raw in routes.items()),

@@ -27,6 +27,7 @@ from relay.ports import (
     Telemetry,
 )
 from relay.problems import DuplicateInFlight, PayloadTooLarge, Problem, Unavailable
+from relay.verification import Delivery
 
 _WORST_FIRST = (Unavailable, DuplicateInFlight, PayloadTooLarge)
 
@@ -88,7 +89,7 @@ class Relayer:
     destinations_per_request: int
     installation: str
 
-    def relay(self, event: Event, source: Source, delivery: Literal["direct", "queued"] | None = None) -> Outcome:
+    def relay(self, event: Event, source: Source, delivery: Delivery | None = None) -> Outcome:
         """Routes an event and makes each dispatch durable, by the source's way of delivery or by `delivery`.
 
         Raises:

@@ -142,7 +142,7 @@ def _each(rule: Route | BrokenRoute, event: Event, source: Source) -> Iterator[t
         yield "", _notification(rule, variables | {"item": None})
         return
     # Compute all keys first. If `item_id` is wrong, send nothing: fixing it later would change the ids of items sent.
-    items = list(_items(rule, rule.for_each, variables, source.verification.preset.item_id))
+    items = list(_items(rule, rule.for_each, variables, source.verification.item_id))
     for place, (key, item) in enumerate(items, start=1):
         began = thread_time()
         try:

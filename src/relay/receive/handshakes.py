@@ -29,7 +29,7 @@ def handshake(verification: Verification, body: Any) -> Handshake | None:
     Raises:
         NotAuthenticated: an SNS message whose confirmation would lead anywhere but to SNS.
     """
-    find = _HANDSHAKES.get(verification.preset.name)
+    find = _HANDSHAKES.get(verification.name)
     return find(body) if find and isinstance(body, dict) else None
 
 

@@ -52,7 +52,7 @@ def receive(
     try:
         source = _source(name, configuration)
         source.verification.check(request, source.secrets, sns)
-        body = decode(request.body, request.headers.get("content-type"), expects=source.verification.preset.content)
+        body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
         step = handshake(source.verification, body)
         if step and step.challenge is not None:
             return step.challenge
@@ -90,7 +90,7 @@ def _event(source: Source, request: InboundRequest, body: Any) -> Event:
 
 def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
     """Returns what routes may see: no credential, no signature, and only names and values that are text."""
-    secret = source.verification.preset.redacted
+    secret = source.verification.redacted
     return {
         name: value
         for name, value in headers.items()

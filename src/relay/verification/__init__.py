@@ -1,20 +1,17 @@
 """Who sent this request? Presets for known senders, descriptions for others; all over the raw bytes.
 
->>> parse("github").preset.delivery
+>>> parse("github").delivery
 'queued'
 """
 
-from relay.problems import NotAuthenticated, Unavailable
-from relay.verification.presets import PRESETS, Preset
+from relay.verification.presets import PRESETS, parse
 from relay.verification.primitives import CertificateSource
-from relay.verification.verification import Verification, parse
+from relay.verification.verification import Delivery, Verification
 
 __all__ = [
     "PRESETS",
     "CertificateSource",
-    "NotAuthenticated",
-    "Preset",
-    "Unavailable",
+    "Delivery",
     "Verification",
     "parse",
 ]

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from relay.problems import MalformedRequest
 
-Content = Literal["json", "form", "json-or-form"]
+BodyFormat = Literal["json", "form", "json-or-form"]
 MAX_FORM_FIELDS = 1_000
 LOST = "\ufffd"  # stands for half a character, as a cut text ends in: texts that differed may look alike
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -20,7 +20,7 @@ def decode(
     body: bytes,
     content_type: str | None,
     *,
-    expects: Content,
+    expects: BodyFormat,
     max_depth: int = 64,
     max_number_chars: int = 64,
 ) -> Any:
@@ -40,7 +40,7 @@ def decode(
     return _json(text, max_depth, max_number_chars)
 
 
-def _is_form(expects: Content, media_type: str, text: str) -> bool:
+def _is_form(expects: BodyFormat, media_type: str, text: str) -> bool:
     if expects == "form" and media_type not in {"", _FORM_TYPE}:
         raise MalformedRequest(f"expected a form: {_FORM_TYPE}")
     # curl calls every body a form unless told otherwise, so JSON that says so is still read as JSON.

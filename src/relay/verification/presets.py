@@ -1,20 +1,17 @@
 """The table of senders: how each proves itself, names its events, and wants to be answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any
 
 from relay.verification import event_ids
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
-from relay.verification.event_ids import EventId
 from relay.verification.hmac_scheme import HmacScheme
-from relay.verification.primitives import Scheme
 from relay.verification.settings import (
     AlertmanagerSettings,
     GrafanaSettings,
     HmacSettings,
-    Settings,
     SnsSettings,
     TokenSettings,
     TwilioSettings,
@@ -23,73 +20,38 @@ from relay.verification.settings import (
 from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
 from relay.verification.twilio import TwilioScheme
-
-Content = Literal["json", "form", "json-or-form"]
-Delivery = Literal["direct", "queued"]
+from relay.verification.verification import Verification
 
 _CLOCK_SKEW = 5  # seconds that an honest sender's clock may be ahead of ours, where the future is refused
-_ALWAYS_SECRET = ("authorization", "proxy-authorization", "cookie")
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """One row.
-
-    Attributes:
-        scheme: how a request proves who sent it; a source's settings may replace fields of it.
-        settings: what a source may set.
-        event_id: how an event of this sender names itself.
-        delivery: queued for senders that are in a hurry or never try again.
-        content: what the bodies are.
-        unused_secrets: headers that hold a secret or signature which the scheme doesn't look at.
-        has_secret: False for a sender that proves itself by a public certificate.
-        item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
-    """
-
-    name: str
-    scheme: Scheme
-    settings: type[Settings] = Settings
-    event_id: EventId = event_ids.unnamed
-    delivery: Delivery = "direct"
-    content: Content = "json"
-    has_secret: bool = True
-    item_id: str | None = None
-    unused_secrets: tuple[str, ...] = ()
-
-    @property
-    def redacted(self) -> frozenset[str]:
-        """The headers whose values must never be logged, kept or shown to a template."""
-        return frozenset((*self.scheme.secret_headers, *self.unused_secrets, *_ALWAYS_SECRET))
-
 
 _ROWS = (
-    Preset(
+    Verification(
         name="standard-webhooks",
         scheme=StandardWebhooksScheme(names="webhook"),
         settings=WindowSettings,
         event_id=event_ids.from_header("webhook-id"),
     ),
-    Preset(
+    Verification(
         name="svix",
         scheme=StandardWebhooksScheme(names="svix"),
         settings=WindowSettings,
         event_id=event_ids.from_header("svix-id"),
     ),
-    Preset(
+    Verification(
         name="github",  # gives up after 10 s, and never tries again by itself
         scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
         event_id=event_ids.from_header("x-github-delivery"),
         delivery="queued",
-        content="json-or-form",
+        body_format="json-or-form",
         unused_secrets=("x-hub-signature",),
     ),
-    Preset(
+    Verification(
         name="gitlab",  # as GitHub
         scheme=TokenScheme(header="x-gitlab-token"),
         event_id=event_ids.from_header("x-gitlab-event-uuid"),
         delivery="queued",
     ),
-    Preset(
+    Verification(
         name="stripe",
         scheme=HmacScheme(
             header="stripe-signature",
@@ -103,13 +65,13 @@ _ROWS = (
         event_id=event_ids.from_body("id"),
         delivery="queued",  # asks for a quick answer
     ),
-    Preset(
+    Verification(
         name="shopify",  # gives up after 5 s, and may delete the subscription
         scheme=HmacScheme(header="x-shopify-hmac-sha256", encoding="base64"),
         event_id=event_ids.from_header("x-shopify-event-id", "x-shopify-webhook-id"),
         delivery="queued",
     ),
-    Preset(
+    Verification(
         name="slack",  # gives up after 3 s
         scheme=HmacScheme(
             header="x-slack-signature",
@@ -120,47 +82,67 @@ _ROWS = (
         settings=WindowSettings,
         event_id=event_ids.from_body("event_id"),
         delivery="queued",
-        content="json-or-form",
+        body_format="json-or-form",
     ),
-    Preset(
+    Verification(
         name="pagerduty",
         scheme=HmacScheme(header="x-pagerduty-signature", separator=",", prefix="v1="),
         event_id=event_ids.from_body("event", "id"),
         delivery="queued",  # gives up after seconds
     ),
-    Preset(
+    Verification(
         name="twilio",  # doesn't repeat a status callback
         scheme=TwilioScheme(),
         settings=TwilioSettings,
         event_id=event_ids.from_twilio,
         delivery="queued",
-        content="json-or-form",
+        body_format="json-or-form",
     ),
-    Preset(
+    Verification(
         name="grafana",
         scheme=HmacScheme(header="x-grafana-alerting-signature"),
         settings=GrafanaSettings,
         event_id=event_ids.from_alerts,
         item_id="fingerprint",
     ),
-    Preset(
+    Verification(
         name="alertmanager",
         scheme=AuthorizationScheme(),
         settings=AlertmanagerSettings,
         event_id=event_ids.from_alerts,
         item_id="fingerprint",
     ),
-    Preset(
+    Verification(
         name="sns",
         scheme=SnsScheme(),
         settings=SnsSettings,
         event_id=event_ids.from_body("MessageId"),
         has_secret=False,
     ),
-    Preset(name="bearer", scheme=AuthorizationScheme(auth="bearer"), content="json-or-form"),
-    Preset(name="basic", scheme=AuthorizationScheme(auth="basic"), content="json-or-form"),
-    Preset(name="api-key", scheme=TokenScheme(header="x-api-key"), settings=TokenSettings, content="json-or-form"),
-    Preset(name="hmac", scheme=HmacScheme(), settings=HmacSettings, content="json-or-form"),
+    Verification(name="bearer", scheme=AuthorizationScheme(auth="bearer"), body_format="json-or-form"),
+    Verification(name="basic", scheme=AuthorizationScheme(auth="basic"), body_format="json-or-form"),
+    Verification(
+        name="api-key", scheme=TokenScheme(header="x-api-key"), settings=TokenSettings, body_format="json-or-form"
+    ),
+    Verification(name="hmac", scheme=HmacScheme(), settings=HmacSettings, body_format="json-or-form"),
 )
 
-PRESETS: Mapping[str, Preset] = MappingProxyType({row.name: row for row in _ROWS})
+PRESETS: Mapping[str, Verification] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def parse(value: str | Mapping[str, Any]) -> Verification:
+    """Reads what stands under `verify:`, a preset's name or a mapping with `preset` and its settings.
+
+    Returns the preset's row, with the settings in its scheme.
+
+    Raises:
+        ValueError: as pydantic.ValidationError where a field is wrong; it says the field and what was expected.
+    """
+    given = {"preset": value} if isinstance(value, str) else value
+    name = given.get("preset") if isinstance(given, Mapping) else None
+    if not isinstance(name, str) or name not in PRESETS:
+        raise ValueError(f"expected a preset, one of {', '.join(PRESETS)}")
+    row = PRESETS[name]
+    overrides = row.settings.model_validate(given).overrides()
+    event_id = event_ids.from_header(overrides["id_header"]) if "id_header" in overrides else row.event_id
+    return replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id)

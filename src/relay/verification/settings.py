@@ -37,7 +37,7 @@ PublicUrl = Annotated[
 ]
 
 
-class Settings(BaseModel):
+class VerifySettings(BaseModel):
     """A preset without anything to set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,26 +49,26 @@ class Settings(BaseModel):
         return self.model_dump(exclude={"preset"}, exclude_unset=True, exclude_none=True)
 
 
-class WindowSettings(Settings):
+class WindowSettings(VerifySettings):
     """`tolerance`: how old a signature may be, in seconds."""
 
     tolerance: Tolerance = 300
 
 
-class TokenSettings(Settings):
+class TokenSettings(VerifySettings):
     """`header` holds the token, after `prefix`."""
 
     header: HeaderName = "x-api-key"
     prefix: Annotated[str, StringConstraints(max_length=64)] = ""
 
 
-class AlertmanagerSettings(Settings):
+class AlertmanagerSettings(VerifySettings):
     """`auth` is only needed where the secret's shape doesn't say it: a bearer token that holds a colon."""
 
     auth: AuthScheme | None = None
 
 
-class GrafanaSettings(Settings):
+class GrafanaSettings(VerifySettings):
     """The header names as set at the contact point; Grafana sends a timestamp only if its header is named there."""
 
     header: HeaderName = "x-grafana-alerting-signature"
@@ -80,19 +80,19 @@ class GrafanaSettings(Settings):
         return super().overrides() | stamped
 
 
-class TwilioSettings(Settings):
+class TwilioSettings(VerifySettings):
     """`public_url`: the address as entered at Twilio, path included."""
 
     public_url: PublicUrl
 
 
-class SnsSettings(Settings):
+class SnsSettings(VerifySettings):
     """`topic_arns`: the topics that are listened to. SNS has no secret, so anybody's topic would do without this."""
 
     topic_arns: Annotated[tuple[TopicArn, ...], Field(min_length=1)]
 
 
-class HmacSettings(Settings):
+class HmacSettings(VerifySettings):
     """Any sender that signs with a shared secret; see HmacScheme for what the fields mean."""
 
     header: HeaderName

@@ -1,48 +1,58 @@
-"""A source's verification: its preset, with what the source has set."""
+"""How requests of one sender are verified, identified and read: a row of the table, and what a source gets of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from relay.verification.event_ids import from_header
+from relay.verification.decoding import BodyFormat
+from relay.verification.event_ids import EventId, unnamed
 from relay.verification.inbound import InboundRequest
-from relay.verification.presets import PRESETS, Preset
-from relay.verification.primitives import CertificateSource, Keys
+from relay.verification.primitives import CertificateSource, Keys, Scheme
+from relay.verification.settings import VerifySettings
+
+Delivery = Literal["direct", "queued"]
+
+_ALWAYS_SECRET = ("authorization", "proxy-authorization", "cookie")
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """`preset` is the table's row with the source's own settings in its scheme."""
+    """One row.
 
-    preset: Preset
+    Attributes:
+        name: the preset's name, as written under `verify:`.
+        scheme: how a request proves who sent it; a source's settings may replace fields of it.
+        settings: the fields that a source may set.
+        event_id: gives the event's own id: printable, at most 128 characters. None where this sender gives none.
+        delivery: queued for senders that need a quick answer or never try again.
+        body_format: how the bodies are decoded.
+        has_secret: False for a sender that proves itself by a public certificate.
+        item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
+        unused_secrets: headers that hold a secret or a signature and that the scheme doesn't read.
+    """
+
+    name: str
+    scheme: Scheme
+    settings: type[VerifySettings] = VerifySettings
+    event_id: EventId = unnamed
+    delivery: Delivery = "direct"
+    body_format: BodyFormat = "json"
+    has_secret: bool = True
+    item_id: str | None = None
+    unused_secrets: tuple[str, ...] = ()
+
+    @property
+    def redacted(self) -> frozenset[str]:
+        """The headers whose values must never be logged, kept or shown to a template."""
+        return frozenset((*self.scheme.secret_headers, *self.unused_secrets, *_ALWAYS_SECRET))
 
     def check(
         self, request: InboundRequest, secrets: Sequence[str], certificates: CertificateSource | None = None
     ) -> None:
-        """Returns when any of the secrets proves the request genuine.
+        """Returns if one of the secrets proves the request genuine.
 
         Raises:
-            NotAuthenticated: it doesn't, or there is no secret; nothing else is raised for whatever bytes come.
-            Unavailable: what the certificate source raises (SNS only).
+            NotAuthenticated: no secret proves it, or there is none. Hostile bytes raise nothing else.
+            Unavailable: the certificate source can't answer now (SNS only).
         """
-        self.preset.scheme.check(request, Keys(tuple(secrets), certificates))
-
-    def event_id(self, request: InboundRequest, body: Any) -> str | None:
-        """The event's own name: printable, at most 128 characters. None where this sender gives none."""
-        return self.preset.event_id(request, body)
-
-
-def parse(value: str | Mapping[str, Any]) -> Verification:
-    """Reads what stands under `verify:`, a preset's name or a mapping with `preset` and its settings.
-
-    Raises:
-        ValueError: as pydantic.ValidationError where a field is wrong; it says the field and what was expected.
-    """
-    given = {"preset": value} if isinstance(value, str) else value
-    name = given.get("preset") if isinstance(given, Mapping) else None
-    if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"expected a preset, one of {', '.join(PRESETS)}")
-    row = PRESETS[name]
-    overrides = row.settings.model_validate(given).overrides()
-    event_id = from_header(overrides["id_header"]) if "id_header" in overrides else row.event_id
-    return Verification(replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id))
+        self.scheme.check(request, Keys(tuple(secrets), certificates))

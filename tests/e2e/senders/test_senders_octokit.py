@@ -78,7 +78,7 @@ def test_each_of_many_event_types_is_routed_and_none_fails(deliveries: list[Deli
     assert len({each.name for each in deliveries}) >= 40
     routed = set()
     for each in deliveries:
-        body = decode(each.request.body, "application/json", expects=github.verification.preset.content)
+        body = decode(each.request.body, "application/json", expects=github.verification.body_format)
         event = Event(
             source="github",
             id="e",

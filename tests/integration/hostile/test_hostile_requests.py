@@ -79,7 +79,7 @@ def test_a_run_sends_twenty_thousand_requests() -> None:
 
 def test_every_preset_is_a_target(inprocess: Relay) -> None:
     targets = inprocess.config["sources"].values()
-    assert {parse(target["verify"]).preset.name for target in targets} == set(PRESETS)
+    assert {parse(target["verify"]).name for target in targets} == set(PRESETS)
 
 
 def test_any_bytes_in_any_header_and_body_are_answered(

@@ -34,7 +34,7 @@ def test_what_a_page_says_can_be_pasted(page: Path) -> None:
     routes = settings.pop("routes", {})
     source = parse_source(name, settings, routes, ())
     assert not source.mistakes
-    assert source.verification.preset.name == page.stem
+    assert source.verification.name == page.stem
 
 
 @each_page
@@ -50,4 +50,4 @@ def test_the_events_that_a_page_names_are_there(page: Path) -> None:
     assert named
     for name in named:
         source = events.load(name)["pathParameters"]["source"]
-        assert parse(EXAMPLE[source]["verify"]).preset.name == page.stem
+        assert parse(EXAMPLE[source]["verify"]).name == page.stem

@@ -61,19 +61,19 @@ def check(event: dict[str, Any], at: datetime | None = None) -> None:
 def identity(event: dict[str, Any]) -> str:
     """What tells this event from another: the sender's id, or else what the body says."""
     source, request = source_of(event), request_of(event)
-    body = decode(request.body, request.headers["content-type"], expects=source.verification.preset.content)
+    body = decode(request.body, request.headers["content-type"], expects=source.verification.body_format)
     return source.verification.event_id(request, body) or json.dumps(body)
 
 
 def routed(event: dict[str, Any]) -> tuple[list[Dispatch], list[Misrouted]]:
     source, request = source_of(event), request_of(event)
-    body = decode(request.body, request.headers["content-type"], expects=source.verification.preset.content)
+    body = decode(request.body, request.headers["content-type"], expects=source.verification.body_format)
     made = Event(source=source.name, id="e", headers=dict(request.headers), body=body, received_at=request.received_at)
     return route(made, source, limit=100, installation="test", scenario_key=KNOWN.config["scenarios"].__getitem__)
 
 
 def test_every_preset_has_an_event() -> None:
-    presets = {source_of(events.load(name)).verification.preset.name for name in WEBHOOKS}
+    presets = {source_of(events.load(name)).verification.name for name in WEBHOOKS}
     assert presets == set(PRESETS)
 
 
@@ -152,7 +152,7 @@ def test_an_event_is_posted_byte_for_byte(name: str, echo: int) -> None:
     assert bytes.fromhex(seen["body"]) == body_of(event)
     query = event["rawQueryString"]
     assert seen["path"] == event["rawPath"] + (f"?{query}" if query else "")
-    proof = source_of(event).verification.preset.scheme.secret_headers
+    proof = source_of(event).verification.scheme.secret_headers
     assert {header: seen["headers"][header] for header in proof} == {
         header: event["headers"][header] for header in proof
     }

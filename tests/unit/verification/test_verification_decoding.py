@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.problems import MalformedRequest
-from relay.verification.decoding import Content, decode
+from relay.verification.decoding import BodyFormat, decode
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -37,7 +37,7 @@ FORM = "application/x-www-form-urlencoded"
         (b'"\\\\ud800"', None, "json", "\\ud800"),
     ],
 )
-def test_a_body_becomes_a_value(body: bytes, content_type: str | None, expects: Content, value: Any) -> None:
+def test_a_body_becomes_a_value(body: bytes, content_type: str | None, expects: BodyFormat, value: Any) -> None:
     assert decode(body, content_type, expects=expects) == value
 
 
@@ -69,7 +69,7 @@ def test_a_body_becomes_a_value(body: bytes, content_type: str | None, expects: 
     ],
 )
 def test_anything_else_is_refused_with_a_reason(
-    body: bytes, content_type: str | None, expects: Content, detail: str
+    body: bytes, content_type: str | None, expects: BodyFormat, detail: str
 ) -> None:
     with pytest.raises(MalformedRequest) as problem:
         decode(body, content_type, expects=expects)

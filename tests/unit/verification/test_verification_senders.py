@@ -94,7 +94,7 @@ UNPREFIXED = ("github", "standard-webhooks", "slack", "pagerduty", "hmac")
 @pytest.mark.parametrize("name", UNPREFIXED)
 def test_a_signature_without_its_version_is_malformed(name: str) -> None:
     sender = named(name)
-    scheme = parse(sender.verify).preset.scheme
+    scheme = parse(sender.verify).scheme
     row = scheme.symmetric if isinstance(scheme, StandardWebhooksScheme) else scheme
     assert isinstance(row, HmacScheme)
     value = sender.request().headers[row.header]
@@ -218,7 +218,7 @@ def test_a_refusal_repeats_nothing_of_the_request_or_the_secret(sender: Sender) 
 
 @each
 def test_the_proof_is_named_among_the_headers_to_redact(sender: Sender) -> None:
-    redacted = parse(sender.verify).preset.redacted
+    redacted = parse(sender.verify).redacted
     assert sender.proof[0] in redacted
     assert "authorization" in redacted
 
@@ -227,7 +227,7 @@ def test_github_s_sha1_signature_proves_nothing() -> None:
     sender = named("github")
     headers = {name: value for name, value in sender.request().headers.items() if name != "x-hub-signature-256"}
     assert refusal(sender, sender.request(headers=headers)) == "missing header x-hub-signature-256"
-    assert "x-hub-signature" in parse("github").preset.redacted
+    assert "x-hub-signature" in parse("github").redacted
 
 
 @pytest.mark.parametrize("name", ["standard-webhooks", "svix", "ed25519"])

@@ -26,7 +26,7 @@ def test_every_sender_of_the_list_has_its_row() -> None:
 @pytest.mark.parametrize("name", sorted(set(PRESETS) - set(REQUIRED)))
 def test_a_name_alone_will_do(name: str) -> None:
     assert parse(name) == parse({"preset": name})
-    assert parse(name).preset.name == name
+    assert parse(name).name == name
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -77,15 +77,15 @@ def test_a_mistake_names_the_field_and_what_was_expected(value: dict[str, Any], 
 
 def test_header_names_may_be_written_in_any_case() -> None:
     upper = parse({"preset": "hmac", "header": "X-SIGNATURE", "id_header": "X-Id"})
-    assert upper.preset.scheme == parse({"preset": "hmac", "header": "x-signature", "id_header": "x-id"}).preset.scheme
+    assert upper.scheme == parse({"preset": "hmac", "header": "x-signature", "id_header": "x-id"}).scheme
 
 
 def test_settings_change_a_copy_and_never_the_table() -> None:
     before = PRESETS["stripe"].scheme
-    changed = parse({"preset": "stripe", "tolerance": 60}).preset.scheme
+    changed = parse({"preset": "stripe", "tolerance": 60}).scheme
     assert changed != before
     assert PRESETS["stripe"].scheme == before
-    assert parse("stripe").preset.scheme == before
+    assert parse("stripe").scheme == before
 
 
 @pytest.mark.parametrize("name", ["github", "gitlab", "stripe", "shopify", "slack", "pagerduty", "twilio"])
