@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from relay import limits
 from relay.configure.expressions import Expression
 from relay.configure.sources import BrokenRoute, Route, Source
 from relay.message.notifications import Notification
@@ -20,12 +21,6 @@ from relay.ports import UnknownScenario
 from relay.problems import FieldError, InvalidBody, Mistake, field_path
 from relay.templates.templates import Template
 
-MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
-MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
-MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
-SLOW_SECONDS = 0.1  # what fails so slowly would do it for every other item, too
-MAX_ITEMS_TOLD = 3  # of a route's failed ones
-MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
@@ -76,9 +71,9 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    run = _Run(event, source, limit, installation, scenario_key, until=thread_time() + MAX_SECONDS)
+    run = _Run(event, source, limit, installation, scenario_key, until=thread_time() + limits.ROUTES_SECONDS)
     rules = (None,) if source.format == "message" else source.routes
-    left = MAX_DESTINATIONS
+    left = limits.RECIPIENTS
     dispatches: dict[str, Dispatch] = {}
     misrouted: list[Misrouted] = []
     for rule in rules:
@@ -111,13 +106,13 @@ class _Run:
         failures: list[_ItemFailed] = []
         for item, notification in self._notifications(rule):
             if thread_time() > self.until:
-                raise _RouteFailed(name, f"takes more than {MAX_SECONDS} s")
+                raise _RouteFailed(name, f"takes more than {limits.ROUTES_SECONDS} s")
             if isinstance(notification, _ItemFailed):
                 failures.append(notification)
                 continue
             left -= len(notification.to)
             if left < 0:
-                raise _RouteFailed(name, f"to: more than {MAX_DESTINATIONS} destinations of one event")
+                raise _RouteFailed(name, f"to: more than {limits.RECIPIENTS} destinations of one event")
             made += self._dispatches(name, item, notification)
         return made, [_misrouted(name, failures)] if failures else []
 
@@ -157,15 +152,15 @@ class _Run:
             try:
                 yield key, _notification(rule, variables | {"item": item})
             except _RouteFailed as failure:
-                if thread_time() - began > SLOW_SECONDS:
+                if thread_time() - began > limits.SLOW_ITEM_SECONDS:
                     raise
                 yield key, _ItemFailed(f"item {place} of {len(items)}: {failure.detail}")
 
 
 def _misrouted(route_name: str, failures: Sequence[_ItemFailed]) -> Misrouted:
     """What a person needs to know of a route's failed items: there may be hundreds."""
-    more = len(failures) - MAX_ITEMS_TOLD
-    told = [failure.detail for failure in failures[:MAX_ITEMS_TOLD]] + [f"and {more} more"] * (more > 0)
+    more = len(failures) - limits.ITEMS_TOLD
+    told = [failure.detail for failure in failures[: limits.ITEMS_TOLD]] + [f"and {more} more"] * (more > 0)
     return Misrouted(Reason.ROUTE_INVALID, f"route {route_name}: {'; '.join(told)}")
 
 
@@ -184,7 +179,7 @@ def parse_notification(body: Any) -> Notification:
 def field_errors(problem: ValidationError) -> list[FieldError]:
     """Pydantic's errors as paths in the body and what was expected there."""
     errors = problem.errors(include_url=False, include_input=False)
-    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[:MAX_ERRORS]]
+    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[: limits.ERRORS]]
 
 
 def _holds(value: Any) -> bool:
@@ -201,8 +196,8 @@ def _items(
         return
     if not isinstance(items, list):
         raise _RouteFailed(rule.name, "for_each: expected a list")
-    if len(items) > MAX_NOTIFICATIONS:
-        raise _RouteFailed(rule.name, f"for_each: {len(items)} items, of at most {MAX_NOTIFICATIONS}")
+    if len(items) > limits.ITEMS:
+        raise _RouteFailed(rule.name, f"for_each: {len(items)} items, of at most {limits.ITEMS}")
     seen: dict[str, int] = {}
     for item in items:
         key = _item_key(rule, variables, item, named_by)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from omni.errors import AnswerError, OmniError
 from omni.statuses import Policy
+from relay import limits
 from relay.deliver.log_lines import status_record
 from relay.deliver.parking import Parker
 from relay.deliver.retries import LONGEST_DELAY, Condition, RetrySchedule, Tries
@@ -34,7 +35,6 @@ from relay.ports import (
 )
 
 LEAST_CALL_SECONDS = 1.0  # less than that is not worth starting: OMNI may take it, and we'd not hear
-LONGEST_EXPLANATION = 300
 _EXHAUSTED: Mapping[Condition, Reason] = {
     Condition.TRANSIENT: Reason.ATTEMPTS_EXHAUSTED,
     Condition.ACCOUNT: Reason.ACCOUNT_BLOCKED,
@@ -237,7 +237,7 @@ def _describe(error: OmniError) -> str:
 def _words(error: OmniError) -> str:
     """OMNI's own explanation, for the parked item only: it may repeat a number or the message, and that holds both."""
     words = error.problem.text if isinstance(error, AnswerError) else None
-    return f": {words[:LONGEST_EXPLANATION]}" if words else ""
+    return f": {words[: limits.EXPLANATION_CHARS]}" if words else ""
 
 
 def _statuses(receipt: Receipt, messages: Sequence[Message]) -> str:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from relay import limits
 from relay.problems import NotAuthenticated
 from relay.verification import Verification
 from relay.verification.inbound import InboundRequest
 from relay.verification.sns import confirmation_url
-
-_LONGEST_CHALLENGE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def _slack(_request: InboundRequest, body: dict[str, Any]) -> Handshake | None:
     if body.get("type") != "url_verification":
         return None
     challenge = body.get("challenge")
-    if not isinstance(challenge, str) or len(challenge) > _LONGEST_CHALLENGE:
+    if not isinstance(challenge, str) or len(challenge) > limits.CHALLENGE_CHARS:
         return Ignored()
     return Challenge(challenge)
 
