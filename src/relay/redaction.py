@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from relay import limits
+
 HIDDEN = "[redacted]"
 _SHOWABLE_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _SHOWN_HEAD, _SHOWN_TAIL, _LEAST_HIDDEN = 4, 2, 4
 _SHORTEST_SECRET = 4  # masking shorter ones would shred every text
 _SHORTEST_ENCODED = 8
-_DEEPEST = 32
-_LARGEST_BITS = 256
 _TELLTALE_LENGTH = 16  # longer than the words that follow "basic" or "token:" in plain prose
 _SMALLEST_PHONE, _LARGEST_PHONE = 10**10, 10**15 - 1  # of integers; smaller ones are counts and sizes
 
@@ -106,7 +106,7 @@ class Redactor:
         if value is None or isinstance(value, int | float):
             return _clean_number(value)
         if isinstance(value, Mapping | list | tuple | set | frozenset):
-            return self._clean_entries(value, depth) if depth < _DEEPEST else HIDDEN
+            return self._clean_entries(value, depth) if depth < limits.LOG_LEVELS else HIDDEN
         if isinstance(value, bytes | bytearray | memoryview):
             return f"[{len(value)} bytes]"
         return self.clean(str(value))
@@ -185,7 +185,7 @@ def _hide_phone(match: re.Match[str]) -> str:
 
 
 def _clean_number(value: float | None) -> float | str | None:
-    if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+    if isinstance(value, int) and value.bit_length() > limits.LOG_NUMBER_BITS:
         return "[large number]"  # which no encoder would print
     if value is None or not _SMALLEST_PHONE <= value <= _LARGEST_PHONE or value != int(value):
         return value

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from relay.configure.expressions import compile_expression
-from relay.message.recipients import parse_destination
+from relay.message.recipients import parse_recipient
 from relay.message.urls import check_public_url
 from relay.problems import MalformedRequest, Mistake
 from relay.redaction import Redactor, mask_email, mask_phone
@@ -265,7 +265,7 @@ def _small(value: Any) -> bool:
 )
 def test_any_json_is_a_destination_or_its_problem(raw: dict[str, Any]) -> None:
     try:
-        destination = parse_destination(raw)
+        destination = parse_recipient(raw)
     except Mistake as problem:
         str(problem).encode()
         return

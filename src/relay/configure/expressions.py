@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from relay import limits
 from relay.problems import Mistake
-
-MAX_EXPRESSION_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def compile_expression(source: str, variables: frozenset[str] | None = None) -> 
     """
     import jmespath
 
-    if len(source) > MAX_EXPRESSION_CHARS:
-        raise _mistake(source[:40] + "…", f"too long: expected at most {MAX_EXPRESSION_CHARS} characters")
+    if len(source) > limits.EXPRESSION_CHARS:
+        raise _mistake(source[:40] + "…", f"too long: expected at most {limits.EXPRESSION_CHARS} characters")
     try:
         with warnings.catch_warnings():
             # `literal` without JSON quotes: jmespath only warns of it, and takes it for text.

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from relay import limits
 from relay.problems import FieldError, InvalidBody, Mistake, field_path
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.validation import SchemaValidationError
 
-MAX_ERRORS = 20  # are enough to correct a body by
-MAX_LOOKS = 20  # parts of a body that are looked at by themselves: each costs a compilation of some milliseconds
 _HOMES = ("definitions", "$defs")
 _LOCAL = tuple(f"#/{home}/" for home in _HOMES)
 _SHARED = ("$schema", *_HOMES)  # what a part needs of the whole
@@ -38,7 +37,7 @@ class BodySchema:
             return []
         inner = chain(self._own(schema, value, path), self._parts(schema, value, path, looks))
         whole = FieldError(field_path((*path, *_path(refusal.path))), _words(refusal))
-        return list(islice(inner, MAX_ERRORS)) or [whole]
+        return list(islice(inner, limits.ERRORS)) or [whole]
 
     def _own(self, schema: Mapping[str, Any], value: Any, path: _Path) -> Iterator[FieldError]:
         """Fields that the schema requires and the body lacks, and those that it doesn't know."""
@@ -58,7 +57,7 @@ class BodySchema:
         if isinstance(value, Mapping):
             rules = {name: self._resolved(rule) for name, rule in schema.get("properties", {}).items() if name in value}
         elif isinstance(value, list):
-            rules = dict.fromkeys(range(min(len(value), MAX_LOOKS)), self._resolved(schema.get("items")))
+            rules = dict.fromkeys(range(min(len(value), limits.SCHEMA_LOOKS)), self._resolved(schema.get("items")))
         for name, rule in rules.items():
             if rule is not None:
                 yield from self._errors(rule, value[name], (*path, name), looks)
@@ -86,7 +85,7 @@ class _Looks:
     """How many parts may still be looked at: a body may have thousands."""
 
     def __init__(self) -> None:
-        self._left = MAX_LOOKS
+        self._left = limits.SCHEMA_LOOKS
 
     def one_more(self) -> bool:
         self._left -= 1

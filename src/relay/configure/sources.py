@@ -16,7 +16,7 @@ from relay.configure.expressions import Expression, compile_expression
 from relay.configure.schemas import BodySchema, compile_schema
 from relay.message.channels import CHANNELS, channel_meant
 from relay.message.notifications import Notification
-from relay.message.recipients import Destination, parse_destination
+from relay.message.recipients import Recipient, parse_recipient
 from relay.message.wording import expected, place_of
 from relay.problems import Mistake, field_path
 from relay.templates.templates import VARIABLES, Template, compile_template
@@ -71,7 +71,7 @@ class _RouteSettings(BaseModel):
 
 
 _FIELDS = {"text", "subject", "channels", "send_at", "callback_data", "notify_url"}
-_ANYBODY = Destination(phone=None, email="anybody@example.com")
+_ANYBODY = Recipient(phone=None, email="anybody@example.com")
 # What a template could give where not every text will do.
 _STAND_INS = {
     "sendAt": "2031-05-24T10:45:38.000+0000",
@@ -275,7 +275,7 @@ def _check_literals(given: Mapping[str, str], source: str, route: str, index: in
     for field, text in given.items():
         if "{" not in text:
             try:
-                parse_destination({field: text})
+                parse_recipient({field: text})
             except Mistake as problem:
                 raise ConfigurationMistake(source, route, f"to[{index}].{field}", problem.detail) from None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from relay import limits
 from relay.configure.expressions import Expression
 from relay.configure.sources import BrokenRoute, Route, Source
 from relay.message.notifications import Notification
@@ -20,12 +21,6 @@ from relay.ports import UnknownScenario
 from relay.problems import FieldError, InvalidBody, Mistake, field_path
 from relay.templates.templates import Template
 
-MAX_NOTIFICATIONS = 500  # of one event and route: more is a mistake in `for_each`, or an attack
-MAX_DESTINATIONS = 5_000  # of one event, over all its routes and items
-MAX_SECONDS = 3.0  # of processor time for one event's routes: a template's own limit holds for each item
-SLOW_SECONDS = 0.1  # what fails so slowly would do it for every other item, too
-MAX_ITEMS_TOLD = 3  # of a route's failed ones
-MAX_ERRORS = 20  # are enough to correct a body by; a hostile one has thousands
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
@@ -58,8 +53,8 @@ def route(
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    until = thread_time() + MAX_SECONDS
-    left = MAX_DESTINATIONS
+    until = thread_time() + limits.ROUTES_SECONDS
+    left = limits.RECIPIENTS
     dispatches: dict[str, Dispatch] = {}
     misrouted: list[Misrouted] = []
     for rule in (None,) if source.format == "message" else source.routes:
@@ -106,7 +101,7 @@ def parse_notification(body: Any) -> Notification:
 def field_errors(problem: ValidationError) -> list[FieldError]:
     """Gives Pydantic's errors as paths in the body and what was expected there."""
     errors = problem.errors(include_url=False, include_input=False)
-    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[:MAX_ERRORS]]
+    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[: limits.ERRORS]]
 
 
 def _notifications(
@@ -120,13 +115,13 @@ def _notifications(
     failures: list[str] = []
     for item, notification in _each(rule, event, source) if rule else [("", parse_notification(event.body))]:
         if thread_time() > until:
-            raise Mistake(f"takes more than {MAX_SECONDS} s")
+            raise Mistake(f"takes more than {limits.ROUTES_SECONDS} s")
         if isinstance(notification, Mistake):
             failures.append(str(notification))
             continue
         left -= len(notification.to)
         if left < 0:
-            raise Mistake(f"to: more than {MAX_DESTINATIONS} destinations of one event")
+            raise Mistake(f"to: more than {limits.RECIPIENTS} destinations of one event")
         made.append((item, notification))
     return made, failures
 
@@ -148,15 +143,15 @@ def _each(rule: Route | BrokenRoute, event: Event, source: Source) -> Iterator[t
         try:
             yield key, _notification(rule, variables | {"item": item})
         except Mistake as mistake:
-            if thread_time() - began > SLOW_SECONDS:
+            if thread_time() - began > limits.SLOW_ITEM_SECONDS:
                 raise
             yield key, Mistake(str(mistake), f"item {place} of {len(items)}")
 
 
 def _told(failures: Sequence[str]) -> str:
     """Says what a person needs to know of a route's failed items: there may be hundreds."""
-    more = len(failures) - MAX_ITEMS_TOLD
-    return "; ".join([*failures[:MAX_ITEMS_TOLD], *([f"and {more} more"] if more > 0 else [])])
+    more = len(failures) - limits.ITEMS_TOLD
+    return "; ".join([*failures[: limits.ITEMS_TOLD], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _holds(value: Any) -> bool:
@@ -173,8 +168,8 @@ def _items(
         return
     if not isinstance(items, list):
         raise Mistake("expected a list", "for_each")
-    if len(items) > MAX_NOTIFICATIONS:
-        raise Mistake(f"{len(items)} items, of at most {MAX_NOTIFICATIONS}", "for_each")
+    if len(items) > limits.ITEMS:
+        raise Mistake(f"{len(items)} items, of at most {limits.ITEMS}", "for_each")
     seen: dict[str, int] = {}
     for item in items:
         key = _item_key(rule, variables, item, named_by)

@@ -13,6 +13,7 @@ from typing import Any
 from omni.errors import AnswerError, OmniError
 from omni.models import Status
 from omni.statuses import GROUPS, Policy, group_of
+from relay import limits
 from relay.deliver.log_lines import message_lines
 from relay.deliver.parking import park
 from relay.deliver.retries import LONGEST_DELAY, Attempt, retry_delay
@@ -35,7 +36,6 @@ from relay.ports import (
 
 LEAST_CALL_SECONDS = 1.0  # a shorter call is not worth starting: OMNI may take the message, and we would not hear it
 RESERVE_SECONDS = 2.0  # kept for recording what happened: one write to the ledger, or one to the queue instead
-LONGEST_EXPLANATION = 300
 _EXHAUSTED: Mapping[Policy, Reason] = {
     Policy.RETRY: Reason.ATTEMPTS_EXHAUSTED,
     Policy.RETRY_ACCOUNT: Reason.ACCOUNT_BLOCKED,
@@ -267,4 +267,4 @@ def _describe(error: OmniError) -> str:
 def _explanation(error: OmniError) -> str:
     """OMNI's own words, for the parked item only: they may repeat a number or the message, and that item holds both."""
     words = error.body.text if isinstance(error, AnswerError) else None
-    return f": {words[:LONGEST_EXPLANATION]}" if words else ""
+    return f": {words[: limits.EXPLANATION_CHARS]}" if words else ""

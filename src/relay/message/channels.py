@@ -8,13 +8,12 @@ from pydantic import ValidationError
 
 from omni.contents import CONTENT_FIELDS, ChannelContent
 from omni.models import AdvancedRequest
+from relay import limits
 from relay.message.cleaning import message_line, message_text
 from relay.message.wording import expected, misplaced, place_of
 
 Channels = dict[str, dict[str, Any]]
 CHANNELS = tuple(CONTENT_FIELDS.values())
-TEXT_CHARS = 20_000
-SUBJECT_CHARS = 1_000
 _CHANNEL = re.compile(r"[a-z][A-Za-z]{0,31}")  # a channel of next year's is welcome, another field of the request isn't
 _BY_LETTERS = {name.lower(): name for name in CHANNELS}
 _OTHER_FIELDS = {
@@ -65,7 +64,8 @@ def _cleaned(body: Mapping[str, Any], place: tuple[int | str, ...]) -> dict[str,
 
 def _fit(value: Any, place: tuple[int | str, ...]) -> Any:
     if isinstance(value, str):
-        most, clean = (SUBJECT_CHARS, message_line) if place[-1] == "subject" else (TEXT_CHARS, message_text)
+        most = limits.SUBJECT_CHARS if place[-1] == "subject" else limits.TEXT_CHARS
+        clean = message_line if place[-1] == "subject" else message_text
         if len(value) > most:
             raise misplaced(place, f"expected {most} characters or fewer")
         return clean(value)

@@ -21,16 +21,14 @@ from pydantic import (
     model_validator,
 )
 
-from relay.message.channels import SUBJECT_CHARS, TEXT_CHARS, Channels, check_speaks, checked_channels, is_blank
+from relay import limits
+from relay.message.channels import Channels, check_speaks, checked_channels, is_blank
 from relay.message.cleaning import message_line, message_text
-from relay.message.recipients import Destination, parse_destination
+from relay.message.recipients import Recipient, parse_recipient
 from relay.message.urls import check_public_url
 from relay.message.wording import AN_INSTANT, misplaced
 from relay.problems import Mistake
 
-CALLBACK_DATA_CHARS = 4_000  # the API's own limit
-MAX_DESTINATIONS = 5_000
-MAX_FIELDS = 30  # and channels: twice what there is
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:", re.ASCII)  # ISO 8601; what follows is Pydantic's to check
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
@@ -54,17 +52,19 @@ class Notification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-    to: Annotated[tuple[Destination, ...], Field(min_length=1, max_length=MAX_DESTINATIONS)]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=limits.EVENT_ID_CHARS)] | None = None
+    to: Annotated[tuple[Recipient, ...], Field(min_length=1, max_length=limits.RECIPIENTS)]
     scenario: _Name
-    text: Annotated[str, StringConstraints(max_length=TEXT_CHARS), AfterValidator(message_text)] | None = None
-    subject: Annotated[str, StringConstraints(max_length=SUBJECT_CHARS), AfterValidator(message_line)] | None = None
+    text: Annotated[str, StringConstraints(max_length=limits.TEXT_CHARS), AfterValidator(message_text)] | None = None
+    subject: Annotated[str, StringConstraints(max_length=limits.SUBJECT_CHARS), AfterValidator(message_line)] | None = (
+        None
+    )
     channels: Channels | None = None
     send_at: Annotated[
         AwareDatetime | None, BeforeValidator(_instant), Field(validation_alias=AliasChoices("sendAt", "send_at"))
     ] = None
     callback_data: Annotated[
-        Annotated[str, StringConstraints(max_length=CALLBACK_DATA_CHARS), AfterValidator(message_text)] | None,
+        Annotated[str, StringConstraints(max_length=limits.CALLBACK_DATA_CHARS), AfterValidator(message_text)] | None,
         Field(validation_alias=AliasChoices("callbackData", "callback_data")),
     ] = None
     notify_url: Annotated[str | None, Field(validation_alias=AliasChoices("notifyUrl", "notify_url"))] = None
@@ -74,18 +74,18 @@ class Notification(BaseModel):
     def _not_too_much(cls, value: Any) -> Any:
         """Before each field is looked at: thousands of wrong ones would cost, and say, too much."""
         channels = value.get("channels") if isinstance(value, dict) else None
-        if any(isinstance(each, dict) and len(each) > MAX_FIELDS for each in (value, channels)):
-            raise ValueError(f"expected at most {MAX_FIELDS} fields")
+        if any(isinstance(each, dict) and len(each) > limits.FIELDS for each in (value, channels)):
+            raise ValueError(f"expected at most {limits.FIELDS} fields")
         return value
 
     @field_validator("to", mode="before")
     @classmethod
-    def _parse_destinations(cls, value: Any) -> tuple[Destination, ...]:
+    def _parse_recipients(cls, value: Any) -> tuple[Recipient, ...]:
         if not isinstance(value, list | tuple):
             raise ValueError("expected a list of {phone, email}")  # noqa: TRY004 - Pydantic turns a ValueError into a field's error
-        if len(value) > MAX_DESTINATIONS:  # before the work of reading them
-            raise ValueError(f"expected at most {MAX_DESTINATIONS} destinations")
-        return _without_repetitions([_destination(index, entry) for index, entry in enumerate(value)])
+        if len(value) > limits.RECIPIENTS:  # before the work of reading them
+            raise ValueError(f"expected at most {limits.RECIPIENTS} destinations")
+        return _without_repetitions([_recipient(index, entry) for index, entry in enumerate(value)])
 
     @field_validator("channels")
     @classmethod
@@ -112,24 +112,24 @@ class Notification(BaseModel):
         return self
 
 
-def _without_repetitions(destinations: Iterable[Destination]) -> tuple[Destination, ...]:
+def _without_repetitions(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
     """Merges pairs that are equal but for the letter case of an email, which no mail host tells apart.
 
     `{phone}` beside `{phone, email}` stays: which of them the scenario's channels will reach only OMNI knows.
     """
-    first: dict[tuple[str | None, str], Destination] = {}
-    for destination in destinations:
-        first.setdefault((destination.phone, (destination.email or "").lower()), destination)
+    first: dict[tuple[str | None, str], Recipient] = {}
+    for recipient in recipients:
+        first.setdefault((recipient.phone, (recipient.email or "").lower()), recipient)
     return tuple(first.values())
 
 
-def _destination(index: int, entry: Any) -> Destination:
-    if isinstance(entry, Destination):
+def _recipient(index: int, entry: Any) -> Recipient:
+    if isinstance(entry, Recipient):
         return entry
     if not isinstance(entry, dict):
         raise misplaced((index,), "expected an object with phone, email or both")
     try:
-        return parse_destination(entry)
+        return parse_recipient(entry)
     except Mistake as problem:
         place = (index, problem.place) if problem.place else (index,)
         raise misplaced(place, problem.detail) from None

@@ -5,25 +5,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from relay import limits
 from relay.problems import Mistake
 from relay.redaction import mask_email, mask_phone
 
 _FIELDS = ("phone", "email")
 _NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
-_LONGEST = 320  # an email address; a phone number as people write it is far shorter
 # As people write and paste them: spaces and hyphens that don't break lines, and dashes, too.
 _PHONE = re.compile(r"(?P<prefix>\+|00)?(?P<rest>[0-9 \u00a0\u202f().\-\u2010\u2011\u2013/]{3,40})")
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class Recipient:
     """At least one address: `phone` as digits with the country code ("41793026727"), `email` in ASCII."""
 
     phone: str | None
     email: str | None
 
 
-def parse_destination(raw: Mapping[str, Any]) -> Destination:
+def parse_recipient(raw: Mapping[str, Any]) -> Recipient:
     """Reads `{phone, email}`; an empty or null address counts as absent.
 
     Raises:
@@ -36,7 +36,7 @@ def parse_destination(raw: Mapping[str, Any]) -> Destination:
     phone, email = (_text(name, raw.get(name)) for name in _FIELDS)
     if not phone and not email:
         raise Mistake("expected a phone, an email or both")
-    return Destination(parse_phone(phone) if phone else None, parse_email(email) if email else None)
+    return Recipient(parse_phone(phone) if phone else None, parse_email(email) if email else None)
 
 
 def parse_phone(text: str) -> str:
@@ -83,8 +83,8 @@ def _text(name: str, value: Any) -> str:
         return str(value)
     if not isinstance(value, str):
         raise Mistake("expected a text", name)
-    if len(value) > _LONGEST:
-        raise Mistake(f"expected at most {_LONGEST} characters", name)
+    if len(value) > limits.ADDRESS_CHARS:
+        raise Mistake(f"expected at most {limits.ADDRESS_CHARS} characters", name)
     return value.strip()
 
 

@@ -4,9 +4,9 @@ import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from relay import limits
 from relay.problems import Mistake
 
-MAX_URL_CHARS = 2_048
 _HTTPS_PORT = 443
 _FIRST_UNPRIVILEGED_PORT = 1_024
 _ALLOWED_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")  # RFC 3986
@@ -28,8 +28,8 @@ def check_public_url(url: str) -> None:
 
     A host's name is checked as a name: OMNI resolves it. Raises Mistake.
     """
-    if len(url) > MAX_URL_CHARS or not _ALLOWED_CHARACTERS.fullmatch(url):
-        raise Mistake(f"expected a URL of at most {MAX_URL_CHARS} ASCII characters without spaces")
+    if len(url) > limits.URL_CHARS or not _ALLOWED_CHARACTERS.fullmatch(url):
+        raise Mistake(f"expected a URL of at most {limits.URL_CHARS} ASCII characters without spaces")
     parts, port = _split(url)
     if "@" in parts.netloc:
         raise Mistake("expected a URL without user name and password")

@@ -11,10 +11,9 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
-from omni.models import AdvancedRequest, TextRequest, To
-from omni.models import Destination as OmniDestination
+from omni.models import AdvancedRequest, Destination, TextRequest, To
 from relay.message.notifications import Notification
-from relay.message.recipients import Destination
+from relay.message.recipients import Recipient
 
 _TEXT_CHANNELS = ("sms", "email", "viber", "whatsApp", "voice", "push")
 _AGAIN = "again"
@@ -103,7 +102,7 @@ def dispatches_of(
     """
     content = Content(**notification.model_dump(exclude={"id", "to"}))
     scope = derive_id(installation, source, event_id, route, item)
-    messages = [_message(scope, destination) for destination in notification.to]
+    messages = [_message(scope, recipient) for recipient in notification.to]
     for start in range(0, len(messages), limit):
         chunk = messages[start : start + limit]
         yield Dispatch(
@@ -120,7 +119,7 @@ def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedR
     """The OMNI request: for `/text` where that says it all, else for `/advanced`."""
     content = dispatch.content
     destinations = tuple(
-        OmniDestination(message_id=m.message_id, to=To(phone_number=m.phone, email_address=m.email))
+        Destination(message_id=m.message_id, to=To(phone_number=m.phone, email_address=m.email))
         for m in dispatch.messages
     )
     common = {"destinations": destinations, "bulk_id": dispatch.id, "scenario_key": scenario_key}
@@ -149,9 +148,9 @@ def _channel_bodies(content: Content) -> dict[str, dict[str, Any]]:
     return bodies
 
 
-def _message(scope: str, destination: Destination) -> Message:
-    message_id = derive_id(scope, destination.phone or "", destination.email or "")
-    return Message(message_id=message_id, phone=destination.phone, email=destination.email)
+def _message(scope: str, recipient: Recipient) -> Message:
+    message_id = derive_id(scope, recipient.phone or "", recipient.email or "")
+    return Message(message_id=message_id, phone=recipient.phone, email=recipient.email)
 
 
 def _renewed(message: Message) -> Message:

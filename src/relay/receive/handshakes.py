@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from relay import limits
 from relay.problems import NotAuthenticated
 from relay.verification import Verification
 from relay.verification.sns import confirmation_url
-
-_LONGEST_CHALLENGE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def _slack(body: dict[str, Any]) -> Handshake | None:
     if body.get("type") != "url_verification":
         return None
     challenge = body.get("challenge")
-    if not isinstance(challenge, str) or len(challenge) > _LONGEST_CHALLENGE:
+    if not isinstance(challenge, str) or len(challenge) > limits.CHALLENGE_CHARS:
         return Handshake()
     return Handshake(challenge=challenge)
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from relay import limits
 from relay.configure.sources import SOURCE_NAME, Source
 from relay.deliver.relaying import Outcome, Relayer
 from relay.model.events import Event
@@ -17,8 +18,6 @@ from relay.receive.handshakes import handshake
 from relay.verification.decoding import LOST, decode
 from relay.verification.inbound import InboundRequest
 
-MAX_HEADER_BYTES = 16_384  # API Gateway lets 10,240 through
-MAX_ID_CHARS = 256
 _KEPT_HEADERS = re.compile(r"[a-z0-9-]{1,64}")
 # These hold for every sender, because a neighbour's token may be sent here by mistake.
 _TELLTALE = re.compile(r"authorization|cookie|hmac|password|secret|signature|token|api-?key|forwarded-for")
@@ -71,8 +70,8 @@ def receive(
 def _check_size(request: InboundRequest, max_body_bytes: int) -> None:
     if len(request.body) > max_body_bytes:
         raise PayloadTooLarge(f"Send at most {max_body_bytes} bytes.")
-    if sum(len(name) + len(value) for name, value in request.headers.items()) > MAX_HEADER_BYTES:
-        raise TooManyHeaders(f"Send at most {MAX_HEADER_BYTES} bytes of headers.")
+    if sum(len(name) + len(value) for name, value in request.headers.items()) > limits.HEADER_BYTES:
+        raise TooManyHeaders(f"Send at most {limits.HEADER_BYTES} bytes of headers.")
 
 
 def _source(name: str, configuration: Configuration) -> Source:
@@ -111,7 +110,11 @@ def _identity(source: Source, request: InboundRequest, headers: Mapping[str, str
             found = body.get("id")
     if isinstance(found, str | int) and not isinstance(found, bool) and str(found) and LOST not in str(found):
         text = str(found)
-        return text if len(text) <= MAX_ID_CHARS and text.isprintable() else _digest(text.encode(errors="replace"))
+        return (
+            text
+            if len(text) <= limits.EVENT_ID_CHARS and text.isprintable()
+            else _digest(text.encode(errors="replace"))
+        )
     return _digest(request.body)
 
 

@@ -6,24 +6,17 @@ import re
 from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qsl
 
+from relay import limits
 from relay.problems import MalformedRequest
 
 BodyFormat = Literal["json", "form", "json-or-form"]
-MAX_FORM_FIELDS = 1_000
 LOST = "\ufffd"  # stands for half a character, as a cut text ends in: texts that differed may look alike
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def decode(
-    body: bytes,
-    content_type: str | None,
-    *,
-    expects: BodyFormat,
-    max_depth: int = 64,
-    max_number_chars: int = 64,
-) -> Any:
+def decode(body: bytes, content_type: str | None, *, expects: BodyFormat) -> Any:
     """Gives a JSON value, or a form's fields as an object of texts (of a repeated name, the last).
 
     A form's `payload` field that holds JSON, as Slack and GitHub send it, is decoded in its place.
@@ -36,8 +29,8 @@ def decode(
         raise MalformedRequest("expected a body in UTF-8, not in another charset")
     text = _text(body)
     if _is_form(expects, media_type, text):
-        return _form(text, max_depth, max_number_chars)
-    return _json(text, max_depth, max_number_chars)
+        return _form(text)
+    return _json(text)
 
 
 def _is_form(expects: BodyFormat, media_type: str, text: str) -> bool:
@@ -65,29 +58,29 @@ def _text(body: bytes) -> str:
     return text
 
 
-def _form(text: str, max_depth: int, max_number_chars: int) -> dict[str, Any]:
+def _form(text: str) -> dict[str, Any]:
     try:
-        pairs = parse_qsl(text.strip(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+        pairs = parse_qsl(text.strip(), keep_blank_values=True, errors="strict", max_num_fields=limits.FORM_FIELDS)
     except UnicodeDecodeError:
         raise MalformedRequest("a form field is not UTF-8") from None
     except ValueError:
-        raise MalformedRequest(f"expected a form of at most {MAX_FORM_FIELDS} fields") from None
+        raise MalformedRequest(f"expected a form of at most {limits.FORM_FIELDS} fields") from None
     fields: dict[str, Any] = dict(pairs)
     payload = fields.get("payload", "")
     if payload.lstrip()[:1] in {"{", "["}:
-        fields["payload"] = _json(payload, max_depth, max_number_chars)
+        fields["payload"] = _json(payload)
     return fields
 
 
-def _json(text: str, max_depth: int, max_number_chars: int) -> Any:
+def _json(text: str) -> Any:
     def integer(digits: str) -> int:
-        if len(digits) > max_number_chars:
-            raise MalformedRequest(f"a number is too long: expected at most {max_number_chars} characters")
+        if len(digits) > limits.NUMBER_CHARS:
+            raise MalformedRequest(f"a number is too long: expected at most {limits.NUMBER_CHARS} characters")
         return int(digits)
 
     def fraction(digits: str) -> float:
-        if len(digits) > max_number_chars:
-            raise MalformedRequest(f"a number is too long: expected at most {max_number_chars} characters")
+        if len(digits) > limits.NUMBER_CHARS:
+            raise MalformedRequest(f"a number is too long: expected at most {limits.NUMBER_CHARS} characters")
         value = float(digits)
         if not math.isfinite(value):
             raise MalformedRequest("a number is too large")
@@ -98,8 +91,8 @@ def _json(text: str, max_depth: int, max_number_chars: int) -> Any:
     except json.JSONDecodeError as problem:
         raise MalformedRequest(f"not JSON: {problem.msg} at line {problem.lineno}, column {problem.colno}") from None
     except RecursionError:
-        raise _too_deep(max_depth) from None
-    _check_depth(value, max_depth)
+        raise _too_deep() from None
+    _check_depth(value)
     return _mended(value) if _SURROGATE_ESCAPE.search(text) else value
 
 
@@ -107,19 +100,19 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedRequest(f"{name} is not JSON")
 
 
-def _check_depth(value: Any, most: int) -> None:
+def _check_depth(value: Any) -> None:
     """Goes down level by level, so that depth costs no recursion."""
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(most):
+    for _ in range(limits.JSON_LEVELS):
         inner = (entry for one in level for entry in (one.values() if isinstance(one, dict) else one))
         level = [entry for entry in inner if isinstance(entry, dict | list)]
         if not level:
             return
-    raise _too_deep(most)
+    raise _too_deep()
 
 
-def _too_deep(most: int) -> MalformedRequest:
-    return MalformedRequest(f"nested too deeply: expected at most {most} levels")
+def _too_deep() -> MalformedRequest:
+    return MalformedRequest(f"nested too deeply: expected at most {limits.JSON_LEVELS} levels")
 
 
 def _mended(value: Any) -> Any:

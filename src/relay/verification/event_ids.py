@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from relay import limits
 from relay.verification.decoding import LOST
 from relay.verification.inbound import InboundRequest
 
 EventId = Callable[[InboundRequest, Any], str | None]
 
-_PLAIN = re.compile(r"[!-~]{1,128}", re.ASCII)
+_PLAIN = re.compile(rf"[!-~]{{1,{limits.SENDER_ID_CHARS}}}", re.ASCII)
 
 
 def unnamed(_request: InboundRequest, _body: Any) -> str | None:

@@ -5,12 +5,12 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from relay import limits
 from relay.problems import NotAuthenticated
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Keys, any_equal, from_base64, from_hex, header, raw
 
 _FORM = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class TwilioScheme:
 def _fields(body: bytes) -> list[tuple[str, str]]:
     """Each distinct pair once, in the order of names and then values."""
     try:
-        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=limits.FORM_FIELDS
+        )
     except ValueError:  # not UTF-8, or too many fields
         raise NotAuthenticated("malformed form") from None
     return sorted(set(pairs))
@@ -63,7 +65,7 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
 def _body_digest(query: str) -> bytes | None:
     """The `bodySHA256` of a signed address; None where it has none."""
     try:
-        values = [value for name, value in parse_qsl(query, max_num_fields=_MOST_FIELDS) if name == "bodySHA256"]
+        values = [value for name, value in parse_qsl(query, max_num_fields=limits.FORM_FIELDS) if name == "bodySHA256"]
     except ValueError:
         raise NotAuthenticated("malformed query") from None
     if not values:

@@ -9,8 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from relay.deliver.routing import MAX_ERRORS, MAX_NOTIFICATIONS
-from relay.message.notifications import MAX_DESTINATIONS
+from relay import limits
 from sandbox.signing import sign
 from tests.support.inprocess import PREFIX, Answer, Relay
 
@@ -58,7 +57,7 @@ def message(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"to": phones(MAX_DESTINATIONS + 1)}, f"to: expected at most {MAX_DESTINATIONS} destinations"),
+        ({"to": phones(limits.RECIPIENTS + 1)}, f"to: expected at most {limits.RECIPIENTS} destinations"),
         ({"text": "x" * 20_001}, "text: expected 20000 characters or fewer"),
         ({"subject": "x" * 1_001}, "subject: expected 1000 characters or fewer"),
         ({"callbackData": "x" * 4_001}, "callbackData: expected 4000 characters or fewer"),
@@ -83,15 +82,15 @@ def test_a_notification_beyond_a_limit_is_refused(post: Post, inprocess: Relay, 
 
 
 def test_a_notification_at_the_limits_is_sent(post: Post, inprocess: Relay) -> None:
-    answer = post("standard-webhooks", message(to=phones(MAX_DESTINATIONS), text="x" * 20_000))
+    answer = post("standard-webhooks", message(to=phones(limits.RECIPIENTS), text="x" * 20_000))
     assert answer.status == 200
-    assert len(answer.json()["messages"]) == MAX_DESTINATIONS
+    assert len(answer.json()["messages"]) == limits.RECIPIENTS
     assert {len(request.destinations) for request in inprocess.omni.requests} == {100}
 
 
 def test_of_thousands_of_errors_the_first_few_are_told(post: Post) -> None:
     answer = post("standard-webhooks", message(channels={"sms": {}} | {f"f{chr(97 + n)}": n for n in range(25)}))
-    assert len(answer.json()["errors"]) == MAX_ERRORS
+    assert len(answer.json()["errors"]) == limits.ERRORS
 
 
 def test_items_whose_recipients_add_up_to_too_many_are_parked_and_nothing_of_them_is_sent(
@@ -130,16 +129,16 @@ def test_thousands_of_items_that_a_large_schema_refuses_are_answered_soon(post: 
 
 
 def test_too_many_items_are_parked(post: Post) -> None:
-    answer = post("github", {"items": [{"name": f"n{n}"} for n in range(MAX_NOTIFICATIONS + 1)]})
+    answer = post("github", {"items": [{"name": f"n{n}"} for n in range(limits.ITEMS + 1)]})
     assert answer.json()["outcome"] == "parked"
-    assert f"of at most {MAX_NOTIFICATIONS}" in answer.json()["reason"]
+    assert f"of at most {limits.ITEMS}" in answer.json()["reason"]
 
 
 def test_routes_that_take_too_long_are_parked_while_the_answer_is_still_soon(
     post: Post, inprocess: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each item's template stays within its own limit; five hundred of them would not."""
-    monkeypatch.setattr("relay.deliver.routing.MAX_SECONDS", 0.2)
+    monkeypatch.setattr("relay.limits.ROUTES_SECONDS", 0.2)
     busy = {
         "scenario": "incident",
         "for_each": "body.items",
@@ -147,7 +146,7 @@ def test_routes_that_take_too_long_are_parked_while_the_answer_is_still_soon(
         "text": "{% for a in body.items %}{{ a.name | upper | lower | title | truncate(3) }}{% endfor %}",
     }
     with route(inprocess, "github", busy):
-        answer = post("github", {"items": [{"name": f"n{n}"} for n in range(MAX_NOTIFICATIONS)]})
+        answer = post("github", {"items": [{"name": f"n{n}"} for n in range(limits.ITEMS)]})
     assert "route extra: takes more than 0.2 s" in answer.json()["reason"]
     assert answer.seconds < 1.5
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.message.recipients import Destination, parse_destination
+from relay.message.recipients import Recipient, parse_recipient
 from relay.problems import Mistake
 from relay.redaction import mask_email, mask_phone
 
@@ -26,7 +26,7 @@ from relay.redaction import mask_email, mask_phone
     ],
 )
 def test_an_international_number_becomes_digits(phone: Any, digits: str) -> None:
-    assert parse_destination({"phone": phone}) == Destination(phone=digits, email=None)
+    assert parse_recipient({"phone": phone}) == Recipient(phone=digits, email=None)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_international_number_becomes_digits(phone: Any, digits: str) -> None
 )
 def test_what_is_no_international_number_is_refused(phone: Any) -> None:
     with pytest.raises(Mistake) as problem:
-        parse_destination({"phone": phone})
+        parse_recipient({"phone": phone})
 
     assert problem.value.place == "phone"
 
@@ -72,7 +72,7 @@ def test_what_is_no_international_number_is_refused(phone: Any) -> None:
     ],
 )
 def test_an_email_address_comes_out_in_ascii(email: str, address: str) -> None:
-    assert parse_destination({"email": email}).email == address
+    assert parse_recipient({"email": email}).email == address
 
 
 @pytest.mark.parametrize(
@@ -98,23 +98,23 @@ def test_an_email_address_comes_out_in_ascii(email: str, address: str) -> None:
 )
 def test_what_is_no_email_address_is_refused(email: Any) -> None:
     with pytest.raises(Mistake) as problem:
-        parse_destination({"email": email})
+        parse_recipient({"email": email})
 
     assert problem.value.place == "email"
     str(problem.value).encode()
 
 
 def test_an_empty_address_counts_as_absent_but_one_is_needed() -> None:
-    assert parse_destination({"phone": " ", "email": "a@example.com"}).phone is None
-    assert parse_destination({"phone": "+41793026727", "email": None}).email is None
+    assert parse_recipient({"phone": " ", "email": "a@example.com"}).phone is None
+    assert parse_recipient({"phone": "+41793026727", "email": None}).email is None
     for raw in ({}, {"phone": ""}, {"phone": None, "email": " "}):
         with pytest.raises(Mistake, match="expected a phone, an email or both"):
-            parse_destination(raw)
+            parse_recipient(raw)
 
 
 def test_an_unknown_key_is_named() -> None:
     with pytest.raises(Mistake, match="unknown 'fone': expected phone, email or both"):
-        parse_destination({"fone": "+41793026727"})
+        parse_recipient({"fone": "+41793026727"})
 
 
 def test_errors_show_a_mask_of_the_address() -> None:
@@ -123,7 +123,7 @@ def test_errors_show_a_mask_of_the_address() -> None:
         ({"email": "secret.person@localhost"}, "s***@localhost", "secret.person"),
     ):
         with pytest.raises(Mistake) as problem:
-            parse_destination(raw)
+            parse_recipient(raw)
         assert shown in str(problem.value)
         assert hidden not in str(problem.value)
 

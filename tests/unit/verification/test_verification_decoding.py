@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from relay import limits
 from relay.problems import MalformedRequest
 from relay.verification.decoding import BodyFormat, decode
 
@@ -77,10 +78,12 @@ def test_anything_else_is_refused_with_a_reason(
     assert detail in problem.value.detail
 
 
-def test_values_at_the_limits_are_taken() -> None:
+def test_values_at_the_limits_are_taken(monkeypatch) -> None:
     assert decode(b"9" * 64, None, expects="json") == int("9" * 64)
     assert decode(b"[" * 64 + b"]" * 64, None, expects="json") is not None
-    assert decode(b"[[1]]", None, expects="json", max_depth=2, max_number_chars=1) == [[1]]
+    monkeypatch.setattr(limits, "JSON_LEVELS", 2)
+    monkeypatch.setattr(limits, "NUMBER_CHARS", 1)
+    assert decode(b"[[1]]", None, expects="json") == [[1]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Every limit that hostile data meets in relay/, in one table; docs/security.md quotes it.
+
+Three kinds of limits stand elsewhere: a body's size is `MaxBodyBytes` in template.yaml, a template's limits are in
+`templates/`, and the limits of AWS and of the OMNI API are beside the code that calls them. A limit on the shape of one
+field is part of its pattern, such as a scenario's name of at most 128 letters.
+"""
+
+# The request.
+HEADER_BYTES = 16_384  # names and values of all headers; API Gateway lets 10,240 through
+FORM_FIELDS = 1_000  # of a form, and of a query that is signed; reading them costs time
+JSON_LEVELS = 64  # objects and lists within each other; later steps recurse into them
+NUMBER_CHARS = 64  # of a number in JSON; longer ones cost quadratic time
+EVENT_ID_CHARS = 256  # longer ids are replaced by their hash
+SENDER_ID_CHARS = 128  # the same for an id that a preset finds
+CHALLENGE_CHARS = 1_024  # of Slack's handshake, which is echoed
+
+# What a 422 tells, and how much work it may cost.
+ERRORS = 20  # fields listed in one answer; a hostile body has thousands of wrong ones
+SCHEMA_LOOKS = 20  # parts of a body validated one by one; each compiles a schema for some milliseconds
+
+# A notification.
+FIELDS = 30  # of a notification, and of its `channels`; twice as many as exist
+RECIPIENTS = 5_000  # of one notification, and of one event over all its routes and items
+ADDRESS_CHARS = 320  # an email address may have 320; a phone number as people write it has far fewer
+TEXT_CHARS = 20_000  # of each text of a message
+SUBJECT_CHARS = 1_000  # of a mail's subject
+CALLBACK_DATA_CHARS = 4_000  # the API's own limit
+URL_CHARS = 2_048  # of `notifyUrl`
+
+# The routes.
+EXPRESSION_CHARS = 4_000  # of a JMESPath expression
+ITEMS = 500  # of one event in a route's `for_each`; more are a mistake, or an attack
+ROUTES_SECONDS = 3.0  # of processor time for all routes of an event; a template has its own limit for each item
+SLOW_ITEM_SECONDS = (
+    0.1  # of processor time; an item that fails more slowly ends its route, because each may cost as much
+)
+ITEMS_TOLD = 3  # failed items named in the reason for which a route is parked
+
+# What is written down.
+EXPLANATION_CHARS = 300  # of OMNI's own words about a refusal, in a parked item
+LOG_LEVELS = 32  # of a log record; what is deeper is hidden
+LOG_NUMBER_BITS = 256  # of an integer in a log record; larger ones are hidden, because encoders refuse them
