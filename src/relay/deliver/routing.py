@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import Any
 
-from pydantic import ValidationError
-
 from relay import limits
 from relay.configure.expressions import Expression
-from relay.configure.sources import BrokenRoute, Route, Source
-from relay.message.notifications import Notification
-from relay.message.wording import expected, place_of
+from relay.configure.routes import Route
+from relay.configure.sources import Source
+from relay.message.notifications import Notification, parse_notification
 from relay.model.dispatches import Dispatch, dispatches_of
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import UnknownScenario
-from relay.problems import FieldError, InvalidBody, Mistake, field_path
+from relay.problems import InvalidBody, Mistake
 from relay.templates.templates import Template
 
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
@@ -84,6 +82,7 @@ def route(event: Event, source: Source, *, limit: int, scenario_key: Callable[[s
             misrouted += failed
         except _RouteFailed as failure:
             misrouted.append(failure.misrouted)
+    misrouted += [Misrouted(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]
     return Routed(tuple(dispatches.values()), tuple(misrouted))
 
 
@@ -96,7 +95,7 @@ class _Run:
     scenario_key: Callable[[str], str]
     until: float
 
-    def serve(self, rule: Route | BrokenRoute | None, left: int) -> tuple[list[Dispatch], list[Misrouted]]:
+    def serve(self, rule: Route | None, left: int) -> tuple[list[Dispatch], list[Misrouted]]:
         """The dispatches of one rule, with at most `left` destinations, and what its failed items come to.
 
         None stands for a body that is the notification. Raises _RouteFailed where nothing of the rule may be sent.
@@ -132,13 +131,11 @@ class _Run:
             installation=self.installation,
         )
 
-    def _notifications(self, rule: Route | BrokenRoute | None) -> Iterator[tuple[str, Notification | _ItemFailed]]:
+    def _notifications(self, rule: Route | None) -> Iterator[tuple[str, Notification | _ItemFailed]]:
         """Each with the key of its item."""
         if rule is None:
             yield "", parse_notification(self.event.body)
             return
-        if isinstance(rule, BrokenRoute):
-            raise _RouteFailed(rule.name, str(rule.mistake))
         variables = self.event.variables()
         if rule.when and not _holds(_search(rule, "when", rule.when, variables)):
             return
@@ -162,24 +159,6 @@ def _misrouted(route_name: str, failures: Sequence[_ItemFailed]) -> Misrouted:
     more = len(failures) - limits.ITEMS_TOLD
     told = [failure.detail for failure in failures[: limits.ITEMS_TOLD]] + [f"and {more} more"] * (more > 0)
     return Misrouted(Reason.ROUTE_INVALID, f"route {route_name}: {'; '.join(told)}")
-
-
-def parse_notification(body: Any) -> Notification:
-    """A notification from outside: a message body, or a schedule's payload.
-
-    Raises:
-        InvalidBody: with each wrong field; values are not repeated.
-    """
-    try:
-        return Notification.model_validate(body)
-    except ValidationError as problem:
-        raise InvalidBody("Correct the fields listed in errors.", errors=field_errors(problem)) from None
-
-
-def field_errors(problem: ValidationError) -> list[FieldError]:
-    """Pydantic's errors as paths in the body and what was expected there."""
-    errors = problem.errors(include_url=False, include_input=False)
-    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[: limits.ERRORS]]
 
 
 def _holds(value: Any) -> bool:
@@ -221,9 +200,9 @@ def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
         to = _search(rule, "to", rule.to, variables)
     fields = {name: _render(rule, name, value, variables) for name, value in rule.fields.items()}
     try:
-        return Notification.model_validate({"scenario": rule.scenario, "to": to, **fields})
-    except ValidationError as problem:
-        first = field_errors(problem)[0]
+        return parse_notification({"scenario": rule.scenario, "to": to, **fields})
+    except InvalidBody as problem:
+        first = problem.errors[0]
         raise _RouteFailed(rule.name, f"{first.field}: {first.problem}") from None
 
 
