@@ -19,7 +19,7 @@ ERRORS = 20  # fields listed in one answer; a hostile body has thousands of wron
 SCHEMA_LOOKS = 20  # parts of a body validated one by one; each compiles a schema for some milliseconds
 
 # A notification.
-FIELDS = 30  # of a notification, and of its `channels`; twice as many as exist
+FIELDS = 30  # of a notification, its `channels` and a recipient; twice as many as a notification has
 RECIPIENTS = 5_000  # of one notification, and of one event over all its routes and items
 ADDRESS_CHARS = 320  # an email address may have 320; a phone number as people write it has far fewer
 TEXT_CHARS = 20_000  # of each text of a message

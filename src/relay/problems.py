@@ -5,21 +5,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+WHOLE_BODY = "(body)"
 _FIELD_NAME = re.compile(r"[A-Za-z_][\w-]{0,39}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """`field` is a path in the body, such as `to[0].phone`."""
+    """`field` is a path in the body, such as `to[0].phone`, or `WHOLE_BODY`."""
 
     field: str
     problem: str
 
 
 def field_path(parts: Iterable[int | str]) -> str:
-    """`to[0].phone` of `("to", 0, "phone")`. What isn't a field's name is not repeated: it may be an address."""
+    """Gives `to[0].phone` for `("to", 0, "phone")`. A part that can't be a field's name is shown as "…".
+
+    Such a part may be an address or a secret.
+    """
     shown = (part if isinstance(part, int) or _FIELD_NAME.fullmatch(part) else "…" for part in parts)
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".") or "(body)"
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".") or WHOLE_BODY
 
 
 class Mistake(ValueError):

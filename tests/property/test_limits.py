@@ -8,10 +8,12 @@ from typing import Any
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from pydantic import ValidationError
 
 from relay.configure.expressions import compile_expression
-from relay.message.recipients import parse_recipient
+from relay.message.recipients import Recipient
 from relay.message.urls import check_public_url
+from relay.message.wording import field_errors
 from relay.problems import MalformedRequest, Mistake
 from relay.redaction import Redactor, mask_email, mask_phone
 from relay.templates.templates import TemplateLimits, compile_template
@@ -263,16 +265,16 @@ def _small(value: Any) -> bool:
         JSON | st.from_regex(r"\+?[0-9 ()-]{5,20}|.{1,9}@.{1,9}\.[a-z]+"),
     )
 )
-def test_any_json_is_a_destination_or_its_problem(raw: dict[str, Any]) -> None:
+def test_any_json_is_a_recipient_or_its_problems(raw: dict[str, Any]) -> None:
     try:
-        destination = parse_recipient(raw)
-    except Mistake as problem:
-        str(problem).encode()
+        recipient = Recipient.model_validate(raw)
+    except ValidationError as problem:
+        str(field_errors(problem)).encode()
         return
 
-    assert destination.phone or destination.email
-    assert destination.phone is None or (destination.phone.isascii() and destination.phone.isdigit())
-    assert destination.email is None or destination.email.isascii()
+    assert recipient.phone or recipient.email
+    assert recipient.phone is None or (recipient.phone.isascii() and recipient.phone.isdigit())
+    assert recipient.email is None or recipient.email.isascii()
 
 
 @given(url=ANY_TEXT | ANY_TEXT.map("https://".__add__))

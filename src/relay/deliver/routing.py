@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from time import thread_time
 from typing import Any
 
-from pydantic import ValidationError
-
 from relay import limits
 from relay.configure.expressions import Expression
-from relay.configure.sources import BrokenRoute, Route, Source
-from relay.message.notifications import Notification
-from relay.message.wording import expected, place_of
+from relay.configure.routes import Route
+from relay.configure.sources import Source
+from relay.message.notifications import Notification, parse_notification
 from relay.model.dispatches import Dispatch, dispatches_of
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import UnknownScenario
-from relay.problems import FieldError, InvalidBody, Mistake, field_path
+from relay.problems import InvalidBody, Mistake
 from relay.templates.templates import Template
 
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
@@ -83,29 +81,12 @@ def route(
                 dispatches[dispatch.id] = dispatch
         if failures:
             misrouted.append(Misrouted(Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
+    misrouted += [Misrouted(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]
     return list(dispatches.values()), misrouted
 
 
-def parse_notification(body: Any) -> Notification:
-    """Reads a notification from outside: a message body, or a schedule's payload.
-
-    Raises:
-        InvalidBody: with each wrong field; values are not repeated.
-    """
-    try:
-        return Notification.model_validate(body)
-    except ValidationError as problem:
-        raise InvalidBody("Correct the fields listed in errors.", errors=field_errors(problem)) from None
-
-
-def field_errors(problem: ValidationError) -> list[FieldError]:
-    """Gives Pydantic's errors as paths in the body and what was expected there."""
-    errors = problem.errors(include_url=False, include_input=False)
-    return [FieldError(field_path(place_of(error)), expected(error)) for error in errors[: limits.ERRORS]]
-
-
 def _notifications(
-    rule: Route | BrokenRoute | None, event: Event, source: Source, left: int, until: float
+    rule: Route | None, event: Event, source: Source, left: int, until: float
 ) -> tuple[list[tuple[str, Notification]], list[str]]:
     """Makes a route's notifications, each with the key of its item, and says which items failed.
 
@@ -126,10 +107,8 @@ def _notifications(
     return made, failures
 
 
-def _each(rule: Route | BrokenRoute, event: Event, source: Source) -> Iterator[tuple[str, Notification | Mistake]]:
+def _each(rule: Route, event: Event, source: Source) -> Iterator[tuple[str, Notification | Mistake]]:
     """Yields each item's key with its notification, or with the mistake for which the item can't be served."""
-    if isinstance(rule, BrokenRoute):
-        raise rule.mistake
     variables = event.variables()
     if rule.when and not _holds(_search("when", rule.when, variables)):
         return
@@ -195,9 +174,9 @@ def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
         to = _search("to", rule.to, variables)
     fields = {name: _render(name, value, variables) for name, value in rule.fields.items()}
     try:
-        return Notification.model_validate({"scenario": rule.scenario, "to": to, **fields})
-    except ValidationError as problem:
-        first = field_errors(problem)[0]
+        return parse_notification({"scenario": rule.scenario, "to": to, **fields})
+    except InvalidBody as problem:
+        first = problem.errors[0]
         raise Mistake(first.problem, first.field) from None
 
 

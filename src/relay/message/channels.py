@@ -1,7 +1,7 @@
 """The bodies that a notification gives to OMNI's channels: their names, their limits, and whether they say anything."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,19 +10,21 @@ from omni.contents import CONTENT_FIELDS, ChannelContent
 from omni.models import AdvancedRequest
 from relay import limits
 from relay.message.cleaning import message_line, message_text
-from relay.message.wording import expected, misplaced, place_of
+from relay.message.wording import Place, errors_at, errors_of
+from relay.problems import FieldError, field_path
 
 Channels = dict[str, dict[str, Any]]
 CHANNELS = tuple(CONTENT_FIELDS.values())
-_CHANNEL = re.compile(r"[a-z][A-Za-z]{0,31}")  # a channel of next year's is welcome, another field of the request isn't
+_CHANNEL = re.compile(r"[a-z][A-Za-z]{0,31}")
 _BY_LETTERS = {name.lower(): name for name in CHANNELS}
+# A channel that we don't know yet may be next year's. A field of the request beside the channels is none.
 _OTHER_FIELDS = {
     name
     for field, info in AdvancedRequest.model_fields.items()
     if info.alias not in CHANNELS
     for name in (field, info.alias)
 }
-# A channel of these says its text; the others may show a picture or fill in a template instead.
+# These channels only say a text. The others may show a picture or fill in a template instead.
 _TEXT_ONLY = frozenset({"sms", "email", "voice"})
 _NO_CONTENT = frozenset(
     {"text", "validityPeriod", "validityPeriodTimeUnit", "language", "isPromotional", "buttonText", "buttonURL"}
@@ -31,67 +33,93 @@ _UNITS = ("NANOSECONDS", "MICROSECONDS", "MILLISECONDS", "SECONDS", "MINUTES", "
 
 
 def channel_meant(name: str) -> str | None:
-    """The known channel of these letters: `sms` of `SMS`, `whatsApp` of `whatsapp`, `kakaoAlim` of `KAKAO_ALIM`."""
+    """Gives the known channel of these letters, such as `sms` for `SMS` or `kakaoAlim` for `KAKAO_ALIM`, or None."""
     return _BY_LETTERS.get(re.sub(r"[ _-]", "", name.lower()))
 
 
+def name_mistake(name: str) -> str | None:
+    """Says what was expected instead of `name`; None for a channel, known or of next year's."""
+    meant = channel_meant(name)
+    if meant not in {None, name}:
+        return f"expected it as {meant}"
+    if not _CHANNEL.fullmatch(name) or name in _OTHER_FIELDS:
+        return "expected the name of a channel, such as sms, email or whatsApp"
+    return None
+
+
 def checked_channels(channels: Channels) -> Channels:
-    """The bodies with their texts fit for a message, and without nulls, which mustn't hide what holds for all channels.
+    """Gives the bodies with their texts fit for a message.
+
+    Nulls are left out, because a channel's null must not hide the text that holds for all channels.
 
     Raises:
-        ValueError, PydanticCustomError: a name is no channel's, a field isn't what the API takes, a text is too long.
+        ValidationError: names are no channel's, fields aren't what the API takes, texts are too long; it lists all.
     """
-    for name in channels:
-        meant = channel_meant(name)
-        if meant not in {None, name}:
-            raise misplaced((name,), f"expected it as {meant}")
-        if not _CHANNEL.fullmatch(name) or name in _OTHER_FIELDS:
-            raise ValueError("expected names of channels, such as sms, email or whatsApp")
-    bodies = {name: _cleaned(body, (name,)) for name, body in channels.items()}
-    try:
-        AdvancedRequest.model_validate({"destinations": (), **bodies})
-    except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        raise misplaced(place_of(first), expected(first)) from None
-    for name, body in bodies.items():
-        _check_validity(name, body)
+    bodies: Channels = {}
+    found: list[tuple[Place, str]] = []
+    for name, body in channels.items():
+        wrong = name_mistake(name)
+        if wrong:
+            found.append(((name,), wrong))
+            continue
+        bodies[name] = {key: _fit(value, (name, key), found) for key, value in body.items() if value is not None}
+        found += _refused(name, bodies[name])
+    if found:
+        raise errors_at(found)
     return bodies
 
 
-def _cleaned(body: Mapping[str, Any], place: tuple[int | str, ...]) -> dict[str, Any]:
-    return {key: _fit(value, (*place, key)) for key, value in body.items() if value is not None}
-
-
-def _fit(value: Any, place: tuple[int | str, ...]) -> Any:
+def _fit(value: Any, place: Place, found: list[tuple[Place, str]]) -> Any:
+    """Gives the value with its texts cleaned; adds those that are too long to `found`."""
     if isinstance(value, str):
-        most = limits.SUBJECT_CHARS if place[-1] == "subject" else limits.TEXT_CHARS
-        clean = message_line if place[-1] == "subject" else message_text
+        is_subject = place[-1] == "subject"
+        most = limits.SUBJECT_CHARS if is_subject else limits.TEXT_CHARS
         if len(value) > most:
-            raise misplaced(place, f"expected {most} characters or fewer")
-        return clean(value)
+            found.append((place, f"expected {most} characters or fewer"))
+        return message_line(value) if is_subject else message_text(value)
     if isinstance(value, Mapping):
-        return {key: _fit(inner, (*place, key)) for key, inner in value.items()}
+        return {key: _fit(inner, (*place, key), found) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_fit(inner, (*place, index)) for index, inner in enumerate(value)]
+        return [_fit(inner, (*place, index), found) for index, inner in enumerate(value)]
     return value
 
 
-def _check_validity(name: str, body: Mapping[str, Any]) -> None:
+def _refused(name: str, body: Mapping[str, Any]) -> list[tuple[Place, str]]:
+    """Lists what the API would refuse in the body of a channel that we know."""
     if name not in CHANNELS:
-        return
+        return []
+    try:
+        AdvancedRequest.model_validate({"destinations": (), name: body})
+    except ValidationError as problem:
+        return errors_of(problem)
     content = ChannelContent.model_validate(body)
+    found: list[tuple[Place, str]] = []
     if content.validity_period is not None and content.validity_period < 1:
-        raise misplaced((name, "validityPeriod"), "expected a whole number from 1 on")
+        found.append(((name, "validityPeriod"), "expected a whole number from 1 on"))
     if content.validity_period_time_unit not in {None, *_UNITS}:
-        raise misplaced((name, "validityPeriodTimeUnit"), f"expected one of {', '.join(_UNITS)}")
+        found.append(((name, "validityPeriodTimeUnit"), f"expected one of {', '.join(_UNITS)}"))
+    return found
 
 
-def check_speaks(channels: Channels, text: str | None) -> None:
-    """Raises PydanticCustomError where a channel has neither the text that holds for all nor content of its own."""
-    for name, body in channels.items():
-        if is_blank(body.get("text", text)) and (name in _TEXT_ONLY or body.keys() <= _NO_CONTENT):
-            raise misplaced(("channels", name, "text"), "expected a text that isn't blank, here or for all channels")
+def silent_fields(text: Any, channels: Any) -> Iterator[FieldError]:
+    """Finds where nothing would be said: without a text everywhere, or on a channel without content of its own.
+
+    Both come as they were written: what is no text or no channel is another check's to report.
+    """
+    if not channels and is_blank(text):
+        yield FieldError("text", "expected a text, or channels with their own")
+    for name, body in channels.items() if isinstance(channels, Mapping) else ():
+        if isinstance(body, Mapping) and not name_mistake(name) and _is_silent(name, body, text):
+            field = field_path(("channels", name, "text"))
+            yield FieldError(field, "expected a text that isn't blank, here or for all channels")
+
+
+def _is_silent(name: str, body: Mapping[str, Any], text: Any) -> bool:
+    own = body.get("text")
+    given = {key for key, value in body.items() if value is not None}
+    return is_blank(text if own is None else own) and (name in _TEXT_ONLY or given <= _NO_CONTENT)
 
 
 def is_blank(text: Any) -> bool:
-    return text is None or not str(text).strip()
+    """Says whether nothing is left of a text once it is clean."""
+    return text is None or (isinstance(text, str) and not message_text(text))

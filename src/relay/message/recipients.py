@@ -1,42 +1,18 @@
 """Who gets a message: phone numbers as E.164 digits and email addresses, checked, and masked where they are shown."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from relay import limits
+from relay.message.wording import Place, errors_at, errors_of
 from relay.problems import Mistake
 from relay.redaction import mask_email, mask_phone
 
-_FIELDS = ("phone", "email")
-_NAME = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
-# As people write and paste them: spaces and hyphens that don't break lines, and dashes, too.
+# Numbers as people write and paste them, with spaces and hyphens that don't break lines, and with dashes.
 _PHONE = re.compile(r"(?P<prefix>\+|00)?(?P<rest>[0-9 \u00a0\u202f().\-\u2010\u2011\u2013/]{3,40})")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """At least one address: `phone` as digits with the country code ("41793026727"), `email` in ASCII."""
-
-    phone: str | None
-    email: str | None
-
-
-def parse_recipient(raw: Mapping[str, Any]) -> Recipient:
-    """Reads `{phone, email}`; an empty or null address counts as absent.
-
-    Raises:
-        Mistake: an address is wrong, a key is unknown, or there is no address.
-    """
-    unknown = sorted(str(key) for key in raw if key not in _FIELDS)
-    if unknown:
-        shown = repr(unknown[0]) if _NAME.fullmatch(unknown[0]) else "field"  # an address in a name's place isn't shown
-        raise Mistake(f"unknown {shown}: expected phone, email or both")
-    phone, email = (_text(name, raw.get(name)) for name in _FIELDS)
-    if not phone and not email:
-        raise Mistake("expected a phone, an email or both")
-    return Recipient(parse_phone(phone) if phone else None, parse_email(email) if email else None)
 
 
 def parse_phone(text: str) -> str:
@@ -71,21 +47,8 @@ def parse_email(text: str) -> str:
     except (EmailNotValidError, UnicodeError):
         address = None
     if address is None:
-        raise Mistake(f"{mask_email(text)!r} is not an email address: expected one like ops@example.com", "email")
+        raise Mistake(f"{mask_email(text)!r} is not an email address: expected one like ops@example.com")
     return address
-
-
-def _text(name: str, value: Any) -> str:
-    """Gives an address as stripped text; YAML reads an unquoted phone number as an integer."""
-    if value is None:
-        return ""
-    if name == "phone" and isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**15:
-        return str(value)
-    if not isinstance(value, str):
-        raise Mistake("expected a text", name)
-    if len(value) > limits.ADDRESS_CHARS:
-        raise Mistake(f"expected at most {limits.ADDRESS_CHARS} characters", name)
-    return value.strip()
 
 
 def _digits(text: str) -> str:
@@ -94,4 +57,83 @@ def _digits(text: str) -> str:
 
 def _bad_phone(text: str) -> Mistake:
     shown = mask_phone(_digits(text))
-    return Mistake(f"{shown!r} is not an international number: expected its country code first, as in +41…", "phone")
+    return Mistake(f"{shown!r} is not an international number: expected its country code first, as in +41…")
+
+
+def _phone(value: Any) -> str | None:
+    """YAML reads an unquoted phone number as an integer."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**15:
+        return parse_phone(str(value))
+    return _address(value, parse_phone)
+
+
+def _email(value: Any) -> str | None:
+    return _address(value, parse_email)
+
+
+def _address(value: Any, parse: Callable[[str], str]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Mistake("expected a text")
+    if len(value) > limits.ADDRESS_CHARS:
+        raise Mistake(f"expected at most {limits.ADDRESS_CHARS} characters")
+    text = value.strip()
+    return parse(text) if text else None
+
+
+class Recipient(BaseModel):
+    """One or both addresses: `phone` as digits with the country code ("41793026727"), `email` in ASCII.
+
+    An empty or null address counts as absent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phone: Annotated[str | None, BeforeValidator(_phone)] = None
+    email: Annotated[str | None, BeforeValidator(_email)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_small_object(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or len(value) > limits.FIELDS:
+            raise Mistake("expected an object with phone, email or both")
+        return value
+
+    @model_validator(mode="after")
+    def _has_address(self) -> "Recipient":
+        if not self.phone and not self.email:
+            raise Mistake("expected a phone, an email or both")
+        return self
+
+
+def read_recipients(value: Any) -> tuple[Recipient, ...]:
+    """Reads a list of `{phone, email}`; reading ends once there are as many errors as are told.
+
+    Pairs that are equal but for the letter case of an email are merged, because no mail host tells them apart.
+    `{phone}` beside `{phone, email}` stays: only OMNI knows which of them the scenario's channels will reach.
+
+    Raises:
+        Mistake: it is no list, empty, or too long.
+        ValidationError: recipients are wrong, each with its index.
+    """
+    if not isinstance(value, list | tuple):
+        raise Mistake("expected a list of {phone, email}")
+    if not value:
+        raise Mistake("expected 1 or more")
+    if len(value) > limits.RECIPIENTS:
+        raise Mistake(f"expected at most {limits.RECIPIENTS} destinations")
+    found: list[tuple[Place, str]] = []
+    first: dict[tuple[str | None, str], Recipient] = {}
+    for index, entry in enumerate(value):
+        try:
+            recipient = Recipient.model_validate(entry)
+        except ValidationError as problem:
+            found += (((index, *place), words) for place, words in errors_of(problem))
+            if len(found) >= limits.ERRORS:
+                break
+        else:
+            first.setdefault((recipient.phone, (recipient.email or "").lower()), recipient)
+    if found:
+        raise errors_at(found)
+    return tuple(first.values())

@@ -1,18 +1,24 @@
 """Validation errors in plain words: what was expected, never what came, which may be a secret or an address."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from relay import limits
+from relay.problems import FieldError, field_path
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+Place = tuple[int | str, ...]
+
+NO_SUCH_FIELD = "there is no such field"
 AN_INSTANT = "expected a date and time with its zone, such as 2026-03-01T12:00:00Z"
-# By Pydantic's names of errors; what is not here keeps its own words.
+# By Pydantic's names of errors; an error that isn't listed keeps Pydantic's words.
 _EXPECTED: Mapping[str, str] = {
     "missing": "expected a value",
-    "extra_forbidden": "there is no such field",
+    "extra_forbidden": NO_SUCH_FIELD,
     "model_type": "expected an object",
     "dict_type": "expected an object",
     "list_type": "expected a list",
@@ -35,17 +41,27 @@ _EXPECTED: Mapping[str, str] = {
 }
 
 
-def misplaced(place: tuple[int | str, ...], problem: str) -> PydanticCustomError:
-    """What a validator raises of a part of its value: `place` is the way from there."""
-    return PydanticCustomError("misplaced", "{problem}", {"problem": problem, "place": place})
+def errors_at(found: Iterable[tuple[Place, str]]) -> ValidationError:
+    """Makes the error by which a validator reports several parts of its value: their places, and what was expected."""
+    lines = [
+        InitErrorDetails(type=PydanticCustomError("mistake", "{words}", {"words": words}), loc=place, input=None)
+        for place, words in found
+    ]
+    return ValidationError.from_exception_data("", lines)
 
 
-def place_of(error: "ErrorDetails") -> tuple[int | str, ...]:
-    return (*error["loc"], *error.get("ctx", {}).get("place", ()))
+def errors_of(problem: ValidationError) -> list[tuple[Place, str]]:
+    """Gives the first errors of a validation, `limits.ERRORS` at most: their places, and what was expected there."""
+    errors = problem.errors(include_url=False, include_input=False)[: limits.ERRORS]
+    return [(error["loc"], _expected(error)) for error in errors]
 
 
-def expected(error: "ErrorDetails") -> str:
-    """Of an error made with its context, but without its input."""
+def field_errors(problem: ValidationError) -> list[FieldError]:
+    """Gives the same errors with places such as `to[0].phone`."""
+    return [FieldError(field_path(place), words) for place, words in errors_of(problem)]
+
+
+def _expected(error: "ErrorDetails") -> str:
     if error["type"] in _EXPECTED:
         return _EXPECTED[error["type"]].format_map(error.get("ctx", {}))
     return error["msg"].removeprefix("Value error, ").replace("Input should be", "expected")

@@ -8,7 +8,7 @@ from typing import Any
 
 from relay.configure.sources import SCHEDULE, Source
 from relay.deliver.relaying import Outcome, Relayer
-from relay.deliver.routing import parse_notification
+from relay.message.notifications import parse_notification
 from relay.model.dispatches import derive_id
 from relay.model.events import Event
 from relay.ports import Configuration, ConfigurationUnavailable

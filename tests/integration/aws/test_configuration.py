@@ -189,7 +189,8 @@ def test_a_broken_route_leaves_the_others_standing_and_is_named(ssm, configurati
     name = f"{PREFIX}/sources/ci/routes/broken"
     ssm.client.put_parameter(Name=name, Type="String", Value='{"scenario": "incident"', Overwrite=True)
     source = configuration.source("ci")
-    assert {route.name for route in source.routes} == {"all", "broken"}
+    assert {route.name for route in source.routes} == {"all"}
+    assert [mistake.route for mistake in source.mistakes] == ["broken"]
     assert "route broken" in heard.mistakes[0]
     ssm.client.delete_parameter(Name=name)
 

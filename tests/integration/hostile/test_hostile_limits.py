@@ -63,9 +63,18 @@ def message(**fields: Any) -> dict[str, Any]:
         ({"callbackData": "x" * 4_001}, "callbackData: expected 4000 characters or fewer"),
         ({f"f{n}": n for n in range(40)}, "(body): expected at most 30 fields"),
         ({"channels": {f"f{n}": {} for n in range(40)}}, "(body): expected at most 30 fields"),
-        ({"channels": {"destinations": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
-        ({"channels": {"notifyUrl": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
-        ({"channels": {"bulk_id": {}}}, "channels: expected names of channels, such as sms, email or whatsApp"),
+        (
+            {"channels": {"destinations": {}}},
+            "channels.destinations: expected the name of a channel",
+        ),
+        (
+            {"channels": {"notifyUrl": {}}},
+            "channels.notifyUrl: expected the name of a channel",
+        ),
+        (
+            {"channels": {"bulk_id": {}}},
+            "channels.bulk_id: expected the name of a channel",
+        ),
         (
             {"channels": {"sms": {"validityPeriod": "long"}}},
             "channels.sms.validityPeriod: expected a whole number",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.environment import Environment
-from relay.deliver.routing import parse_notification
+from relay.message.notifications import parse_notification
 from sandbox.stack.intrinsics import load_yaml
 from sandbox.stack.sandbox_server import SNS_PATH
 from sandbox.stack.template import FunctionSpec, Template, read_template

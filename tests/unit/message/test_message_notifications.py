@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.deliver.routing import parse_notification
+from relay import limits
+from relay.message.notifications import parse_notification
 from relay.problems import InvalidBody
 
 NOTE = {"to": [{"phone": "+41793026727"}], "scenario": "incident"}
@@ -34,6 +35,61 @@ def problems(**fields):
 def test_a_channel_that_would_say_nothing_is_refused(fields, field):
     assert list(problems(**fields)) == [field]
     assert problems(**fields)[field].startswith("expected a text")
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"to": [{"phone": "079 302 67 27"}]}, "to[0].phone text"),
+        (
+            {"to": [{"phone": "079"}, {"email": "a@example.com"}, {"email": "a@"}, {}, 7]},
+            "to[0].phone to[2].email to[3] to[4] text",
+        ),
+        ({"to": [{"phone": "079", "email": "a@", "fax": 1}], "text": "x"}, "to[0].phone to[0].email to[0].fax"),
+        ({"scenario": "in cident", "text": 5, "sendAt": "tomorrow"}, "scenario text sendAt"),
+        (
+            {"to": "all", "channels": {"sms": {}, "email": {"text": "x"}, "voice": {}}},
+            "to channels.sms.text channels.voice.text",
+        ),
+        ({"to": [], "channels": {"SMS": {}, "email": {}}}, "to channels.SMS channels.email.text"),
+        (
+            {"notifyUrl": "http://a", "channels": {"sms": {"validityPeriod": "x"}, "viber": {"isPromotional": "x"}}},
+            "channels.sms.validityPeriod channels.viber.isPromotional notifyUrl channels.sms.text channels.viber.text",
+        ),
+        (
+            {"channels": {"sms": {"text": "x", "validityPeriod": 0, "validityPeriodTimeUnit": "x"}}},
+            "channels.sms.validityPeriod channels.sms.validityPeriodTimeUnit",
+        ),
+        ({"channels": [], "text": None, "colour": "red"}, "channels colour text"),
+        ({"channels": "sms"}, "channels"),
+        ({"channels": {"sms": "x"}}, "channels.sms"),
+    ],
+)
+def test_each_wrong_field_is_listed_and_rules_across_fields_too(fields, wrong):
+    assert list(problems(**fields)) == wrong.split()
+
+
+@pytest.mark.parametrize("raw", [None, 7, "text", [], [NOTE], {}])
+def test_what_is_no_notification_at_all_is_refused(raw):
+    with pytest.raises(InvalidBody) as refusal:
+        parse_notification(raw)
+    assert [error.field for error in refusal.value.errors] == (["to", "scenario", "text"] if raw == {} else ["(body)"])
+
+
+def test_of_thousands_of_wrong_recipients_the_first_few_are_listed():
+    wrong = problems(to=[{"phone": "079", "email": "a@"}] * limits.RECIPIENTS)
+    assert list(wrong) == [f"to[{n}].{field}" for n in range(limits.ERRORS // 2) for field in ("phone", "email")]
+
+
+def test_no_value_is_repeated():
+    secret = "correct-horse"
+    fields = {
+        name: [secret] for name in ("id", "scenario", "text", "sendAt", "notifyUrl", "callbackData", f"{secret}@")
+    }
+    channels = {"sms": {"text": [secret], secret + "!": 1}, "viber": {"isPromotional": secret}, secret + "?": {}}
+    wrong = problems(**fields, to=[{"phone": secret, "email": secret}, secret, {secret + ".": 1}], channels=channels)
+    assert secret not in str(wrong)
+    assert len(wrong) > 10
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,13 @@ def test_each_notification_of_a_list_is_sent(world):
     assert world.sent_texts == ["weekly", "and this"]
 
 
+def test_a_payload_that_can_not_be_sent_is_refused_with_each_wrong_field(world):
+    with pytest.raises(InvalidBody) as refusal:
+        fire(world, [NOTE, {"to": [{"phone": "079 302 67 27"}, {}], "scenario": "incident", "sendAt": "tomorrow"}])
+    assert [error.field for error in refusal.value.errors] == ["to[0].phone", "to[1]", "sendAt", "text"]
+    assert world.sent_texts == []
+
+
 def test_notifications_of_a_list_that_bear_the_same_id_are_all_sent_once(world):
     notes = [NOTE | {"id": "firing-1"}, NOTE | {"id": "other"}, NOTE | {"id": "firing-1", "text": "and this"}]
     for request in ("request-1", "request-2"):

@@ -114,6 +114,15 @@ def test_a_message_is_sent_once_under_its_own_id(world):
     assert second.duplicate
 
 
+def test_a_message_that_can_not_be_sent_is_refused_with_each_wrong_field(world):
+    world.add_source("ci", format="message")
+    body = {"to": [{"phone": "079 302 67 27"}, {"email": "ops@"}], "scenario": "incident", "channels": {"sms": {}}}
+    with pytest.raises(InvalidBody) as refusal:
+        accept(world, json.dumps(body).encode())
+    assert [error.field for error in refusal.value.errors] == ["to[0].phone", "to[1].email", "channels.sms.text"]
+    assert world.sent_texts == []
+
+
 def test_a_body_that_its_schema_refuses_names_the_field(world):
     schema = {"type": "object", "properties": {"text": {"type": "integer"}}}
     world.add_source("ci", {"all": ROUTE}, schema=schema)
