@@ -8,8 +8,7 @@ from typing import Any
 from configuration.files import Unreadable, read_yaml
 from configuration.parameters import parameters_of
 from sandbox.renewal import Sources
-from sandbox.stack.ports import Ports
-from sandbox.stack.settings import PROJECT, StackSettings
+from sandbox.stack.settings import PROJECT, Ports, StackSettings
 
 
 class Unusable(Exception):

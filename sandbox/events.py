@@ -18,6 +18,7 @@ from configuration.parameters import Mistakes
 from sandbox.environment import Unusable, lambda_port, relay_port, sources
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
+from sandbox.validation import first_mistake
 
 ROOT = Path(__file__).resolve().parent.parent
 EVENTS = ROOT / "events"
@@ -127,9 +128,7 @@ def _read(path: Path) -> dict[str, Any]:
             _Webhook.model_validate(event)
             body_of(event)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise NotAnEvent(f"{path} is not API Gateway's event: {field}: {first['msg']}; compare events/") from None
+        raise NotAnEvent(f"{path} is not API Gateway's event: {first_mistake(error)}; compare events/") from None
     except (OSError, ValueError, RecursionError) as problem:
         raise NotAnEvent(f"{path} is no event: {problem}; expected JSON as in events/") from None
     return event

@@ -10,8 +10,8 @@ from itertools import chain
 from configuration.parameters import Mistakes
 from sandbox.environment import Unusable, settings_from_environment
 from sandbox.samples import relayed_samples, sample_names
+from sandbox.sockets import CannotListen
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.ports import CannotListen
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.stack import Stack, StackStopped
 
@@ -27,7 +27,7 @@ def guide(stack: Stack) -> str:
             f"  relay     {stack.relay_url}/webhooks/{{source}}",
             f"  inbox     {stack.sandbox_url}/",
             f"  sandbox   {stack.sandbox_url}/omni/1",
-            f"  AWS       {stack.aws_url} (SSM, SQS, DynamoDB, S3), {stack.lambda_url} (Lambda)",
+            f"  AWS       {stack.aws_url} (SSM, SQS, DynamoDB), {stack.lambda_url} (Lambda)",
             f"  logs      {os.path.relpath(stack.settings.logs)}/",
             "",
             "Send the next one:",

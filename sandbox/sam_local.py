@@ -21,9 +21,9 @@ from configuration.parameters import Mistakes
 from sandbox import events
 from sandbox.environment import Unusable, sources
 from sandbox.signing import CannotSign
-from sandbox.stack.ports import CannotListen, Ports
+from sandbox.sockets import CannotListen
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.settings import PROJECT, StackError, StackSettings
+from sandbox.stack.settings import PROJECT, Ports, StackError, StackSettings
 from sandbox.stack.stack import Stack
 
 SAM = PROJECT / ".venv-sam" / "bin" / "sam"

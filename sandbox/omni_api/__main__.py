@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sandbox.omni_api.app import create_app
 from sandbox.omni_api.clock import MAX_TIME_SCALE
-from sandbox.omni_api.server import PortInUseError, SandboxServer, bind
+from sandbox.omni_api.server import SandboxServer
 from sandbox.omni_api.settings import SandboxSettings, SettingsError, settings_from
+from sandbox.sockets import CannotListen, listen, port_of
 
 
 def _scale(text: str) -> float:
@@ -38,11 +39,11 @@ def main() -> int:
     }
     try:
         settings = settings_from(arguments.config, **others) if arguments.config else SandboxSettings(**others)
-        listener = bind(arguments.host, arguments.port)
-    except (SettingsError, PortInUseError) as error:
+        listener = listen(arguments.host, arguments.port, port_setting="--port", host_setting="--host")
+    except (SettingsError, CannotListen) as error:
         print(error, file=sys.stderr)
         return 2
-    port = listener.getsockname()[1]
+    port = port_of(listener)
     print(f"OMNI API sandbox on http://{arguments.host}:{port}/omni/1, inbox at http://{arguments.host}:{port}/")
     SandboxServer(create_app(settings)).run([listener])
     return 0

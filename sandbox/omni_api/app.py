@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,7 @@ from sandbox.omni_api.wire import (
     respond_error,
     wanted_format,
 )
+from sandbox.tasks import cancelled
 
 PREFIXES: Final = ("/omni/1", "/1/omni/1")
 SENDS: Final = frozenset({"/text", "/advanced"})
@@ -44,9 +45,7 @@ def create_app(settings: SandboxSettings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         ticking = asyncio.create_task(state.scheduler.run())
         yield
-        ticking.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticking
+        await cancelled(ticking)
         await state.pusher.close()
 
     app = Starlette(

@@ -1,7 +1,7 @@
 """The request bodies, parsed: the API's field names on the wire, the same models for JSON and XML."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -18,7 +18,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from sandbox.omni_api.channels import CHANNELS, Channel
+from sandbox.omni_api.clock import parsed
 from sandbox.omni_api.errors import bad_request
+from sandbox.validation import first_mistake
 
 _UNIT_SECONDS: Final[Mapping[str, float]] = {
     "NANOSECONDS": 1e-9,
@@ -33,13 +35,13 @@ MAX_VALIDITY_SECONDS: Final = 48 * 3600
 _SHORTEST_VALIDITY: Final[Mapping[str, int]] = {"viber": 35}
 
 
+CheckedT = TypeVar("CheckedT", bound=BaseModel)
+
+
 class Body(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, coerce_numbers_to_str=True
     )
-
-
-T = TypeVar("T", bound=Body)
 
 
 class To(Body):
@@ -109,12 +111,7 @@ class ChannelBody(Body):
 
 
 def _moment(value: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value.strip() if isinstance(value, str) else "")
-        # Whether a time without an offset is UTC is documented nowhere; we take it so.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError("must be a time such as 2031-05-24T10:45:38.000+0000") from error
+    return parsed(value if isinstance(value, str) else "")
 
 
 class AdvancedBody(SendBody):
@@ -161,7 +158,7 @@ class ScenarioBody(Body):
     default: bool | None = Field(default=None, validation_alias=AliasChoices("default", "defaultScenario"))
 
 
-def checked(model: type[T], content: object) -> T:
+def checked(model: type[CheckedT], content: object) -> CheckedT:
     """The content as a model.
 
     Raises:
@@ -170,6 +167,4 @@ def checked(model: type[T], content: object) -> T:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise bad_request(f"{where}: {first['msg']}") from error
+        raise bad_request(first_mistake(error)) from error

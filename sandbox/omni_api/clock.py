@@ -17,6 +17,19 @@ def stamp(moment: datetime) -> str:
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}+0000"
 
 
+def parsed(text: str) -> datetime:
+    """The moment in UTC. Nobody documents what a time without an offset means, and the sandbox takes it as UTC.
+
+    Raises:
+        ValueError: the text isn't a time; the error says what was expected.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("must be a time such as 2031-05-24T10:45:38.000+0000") from error
+
+
 class Clock:
     """Counts sandbox seconds: `scale` of them pass in one real second."""
 

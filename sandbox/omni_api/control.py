@@ -1,35 +1,30 @@
 """The control calls under /sandbox: look at what was accepted, order faults, set the clock, add trails."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.omni_api.bodies import checked
 from sandbox.omni_api.clock import MAX_TIME_SCALE
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import KINDS, order_model
+from sandbox.omni_api.faults import KINDS, ControlBody, order_model
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
 from sandbox.omni_api.state import State
 from sandbox.omni_api.wire import parse_json
 
-M = TypeVar("M", bound=BaseModel)
 Control = Callable[[State, Request, bytes], Response]
 _MANY: Final = 10**6
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
-
-
-class ClockOrder(_Model):
+class ClockOrder(ControlBody):
     time_scale: Annotated[float, Field(gt=0, le=MAX_TIME_SCALE)]
 
 
-class TrailOrder(_Model):
+class TrailOrder(ControlBody):
     """What is known of the way to some messages: any parts beside the ids."""
 
     model_config = ConfigDict(extra="allow")
@@ -76,7 +71,7 @@ def order_fault(state: State, _: Request, body: bytes) -> Response:
     content = parse_json(body)
     if isinstance(content, dict) and content.get("kind", KINDS[0]) not in KINDS:
         raise ApiError(400, f"kind: expected {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}")
-    state.faults.add(_validated(order_model(content), content))
+    state.faults.add(checked(order_model(content), content))
     return JSONResponse(state.faults.view(), 201)
 
 
@@ -90,13 +85,13 @@ def show_clock(state: State, _: Request, __: bytes) -> Response:
 
 
 def set_clock(state: State, _: Request, body: bytes) -> Response:
-    state.clock.rescale(_validated(ClockOrder, parse_json(body)).time_scale)
+    state.clock.rescale(checked(ClockOrder, parse_json(body)).time_scale)
     state.scheduler.rescaled()
     return JSONResponse({"timeScale": state.clock.scale})
 
 
 def add_trail(state: State, _: Request, body: bytes) -> Response:
-    order = _validated(TrailOrder, parse_json(body))
+    order = checked(TrailOrder, parse_json(body))
     parts: Mapping[str, Any] = order.model_extra or {}
     for message_id in order.message_ids:
         state.store.add_trail(message_id, parts)
@@ -121,12 +116,3 @@ ROUTES: Final[tuple[tuple[str, str, Control], ...]] = (
     ("POST", "/sandbox/trail", add_trail),
     ("GET", "/sandbox/health", health),
 )
-
-
-def _validated(model: type[M], content: object) -> M:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise ApiError(400, f"{where}: {first['msg'].replace('Input should be', 'expected')}") from error

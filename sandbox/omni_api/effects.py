@@ -1,8 +1,6 @@
 """What a send that meets a fault is answered with: spoilt, late or dripping answers, silence, a TCP reset."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from sandbox.omni_api.errors import ApiError
 from sandbox.omni_api.faults import Fault, Kind
 from sandbox.omni_api.wire import Format, respond_error
+from sandbox.sockets import reset
 
 _DRIP_MS: Final = 1000
 _BODILESS: Final = frozenset({204, 205, 304})
@@ -132,10 +131,7 @@ class Reset(NoAnswer):
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:
-    """Close the client's connection with RST: an abort with a linger time of zero."""
+    """Resets the client's connection."""
     transport: asyncio.Transport = scope["extensions"][TRANSPORT_EXTENSION]["transport"]
-    connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is not None and not transport.is_closing():
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+    reset(transport)
     await _client_gone(receive)

@@ -16,11 +16,13 @@ HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
 
 
-class _Model(BaseModel):
+class ControlBody(BaseModel):
+    """The body of a control call: camel case, and no unknown field."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
 
-class Fault(_Model):
+class Fault(ControlBody):
     """One way to fail. `after: accept` takes the message first, so that only the answer is lost or spoilt."""
 
     kind: Kind
@@ -50,7 +52,7 @@ def _every_kind() -> tuple[Fault, ...]:
     )
 
 
-class RandomFault(_Model):
+class RandomFault(ControlBody):
     """Fails a share of the sends, until deleted; the same seed fails the same ones in the same ways."""
 
     kind: Literal["random"]

@@ -14,15 +14,14 @@ import requests
 
 from configuration.parameters import Parameter, parameters_of
 from sandbox.omni_api.settings import SettingsError, settings_from
+from sandbox.sockets import listen, port_of
 from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.gateway import Gateway
 from sandbox.stack.invoke_api import invoke_api
 from sandbox.stack.polling import QueuePoller
-from sandbox.stack.ports import listen, port_of
 from sandbox.stack.processes import ServerProcess
-from sandbox.stack.proxies import ServiceProxy
 from sandbox.stack.runtime_api import runtime_api
 from sandbox.stack.sandbox_server import SNS_PATH
 from sandbox.stack.schedules import Scheduler, schedulers
@@ -33,7 +32,6 @@ from sandbox.stack.template import read_template
 from sandbox.stack.trail import Trail
 from sandbox.stack.workers import Worker
 
-PROXIED_SERVICES = ("ssm", "sqs", "dynamodb", "s3")
 START_TIMEOUT = 60
 NOWHERE = "http://127.0.0.1:9"  # all that a function needs is here, by plain HTTP: nothing may leave this machine
 
@@ -45,7 +43,6 @@ class Assembly:
         self, settings: StackSettings, listeners: Mapping[str, socket.socket], urls: Mapping[str, str]
     ) -> None:
         self.functions: dict[str, LambdaFunction] = {}
-        self.proxies: dict[str, ServiceProxy] = {}
         self.servers: list[ServerProcess] = []
         self.template: Template
         self._settings = settings
@@ -120,10 +117,10 @@ class Assembly:
 
     async def _start_functions(self, running: AsyncExitStack, trail: Trail) -> None:
         environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self._urls["aws"], "AWS_EC2_METADATA_DISABLED": "true"}
-        environment["AWS_XRAY_DAEMON_ADDRESS"] = self._settings.xray_daemon
+        environment["AWS_XRAY_DAEMON_ADDRESS"] = "127.0.0.1:2000"  # by UDP, so nobody has to listen
         environment["HTTPS_PROXY"] = NOWHERE
         environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
-        environment |= await self._start_proxies(running)
+        environment |= self._settings.environment
         specs = self.template.functions
         sockets = {name: [listen("127.0.0.1") for _ in range(self._settings.processes)] for name in specs}
         for name, spec in specs.items():
@@ -139,16 +136,6 @@ class Assembly:
         for function in self.functions.values():
             running.push_async_callback(function.stop)
             function.prewarm()
-
-    async def _start_proxies(self, running: AsyncExitStack) -> dict[str, str]:
-        if not self._settings.faults:
-            return {}
-        host, _, port = self._urls["aws"].removeprefix("http://").partition(":")
-        for service in PROXIED_SERVICES:
-            proxy = self.proxies[service] = ServiceProxy(host, int(port))
-            await proxy.start()
-            running.push_async_callback(proxy.stop)
-        return {f"AWS_ENDPOINT_URL_{service.upper()}": proxy.url for service, proxy in self.proxies.items()}
 
     async def _start_triggers(self, running: AsyncExitStack) -> None:
         template, functions = self.template, self.functions

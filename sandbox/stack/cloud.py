@@ -5,29 +5,17 @@ import os
 import socket
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from configuration.parameters import Parameter
 from sandbox.stack.processes import ServerProcess
 from sandbox.stack.specs import REGION, QueueSpec, TableSpec, Template
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local-secret"}
-
-
-class Parameter(Protocol):
-    """One of SSM's."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def type(self) -> Any: ...
-
-    @property
-    def value(self) -> str: ...
 
 
 _ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30, proxies={})

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
 from sandbox.stack.specs import REGION, MappingSpec, QueueSpec
+from sandbox.tasks import cancelled
 
 _WAIT_SECONDS = 5
 _PAUSE_AFTER_FAILURE = 0.2
@@ -43,10 +44,7 @@ class QueuePoller:
 
     async def stop(self) -> None:
         for task in (self._task, *self._batches):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await cancelled(task)
 
     async def _poll(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
 from sandbox.stack.specs import ACCOUNT, REGION, ScheduleSpec, Template
+from sandbox.tasks import cancelled
 
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # 1 to 7
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -135,10 +136,7 @@ class Scheduler:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
 
     async def _run(self) -> None:
         now = datetime.now(ZoneInfo("UTC"))

@@ -14,12 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from sandbox.sockets import listen, port_of
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
 from sandbox.stack.cloud import client
 from sandbox.stack.function_log import hold
 from sandbox.stack.invocations import Outcome
-from sandbox.stack.ports import listen, port_of
-from sandbox.stack.proxies import Reachability
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.specs import Template
 
@@ -94,7 +93,7 @@ class Stack:
         return self._assembly.public_url(name)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the stack's AWS, past the proxies."""
+        """A boto3 client of the stack's AWS, with the stack's own addresses."""
         return client(service, self.aws_url)
 
     def queue_url(self, logical_id: str) -> str:
@@ -115,10 +114,6 @@ class Stack:
     def replace_processes(self, function: str) -> None:
         """Forgets all that the function's processes keep in memory; ready again when it returns."""
         self._call(self._assembly.functions[function].replace_processes())
-
-    def set_reachability(self, service: str, reachability: Reachability) -> None:
-        """Of ssm, sqs, dynamodb or s3, as the functions see it; needs `faults`."""
-        self._call(self._assembly.proxies[service].become(reachability))
 
     def log_path(self, function: str) -> Path:
         return self.settings.logs / f"{function}.jsonl"
@@ -162,6 +157,6 @@ def _bound(settings: StackSettings, held: ExitStack) -> dict[str, socket.socket]
     ports = settings.ports
     wanted = {"relay": ports.relay, "sandbox": ports.sandbox, "aws": ports.aws, "lambda": ports.lambda_}
     return {
-        name: held.enter_context(listen(settings.bind_host, port, f"{name.upper()}_PORT"))
+        name: held.enter_context(listen(settings.bind_host, port, port_setting=f"{name.upper()}_PORT"))
         for name, port in wanted.items()
     }

@@ -39,7 +39,6 @@ _NAMES = {
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Serverless::HttpApi": "Name",
     "AWS::SNS::Topic": "TopicName",
-    "AWS::S3::Bucket": "BucketName",
 }
 _ARNS = {
     "AWS::Serverless::Function": "lambda:{region}:{account}:function:{name}",
@@ -48,7 +47,6 @@ _ARNS = {
     "AWS::Serverless::SimpleTable": "dynamodb:{region}:{account}:table/{name}",
     "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
     "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
-    "AWS::S3::Bucket": "s3:::{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
 }
 _QUEUE_ATTRIBUTES = (

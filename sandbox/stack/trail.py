@@ -7,6 +7,8 @@ from typing import Any
 
 import requests
 
+from sandbox.tasks import cancelled
+
 _LINE = "message_status"
 _TIMEOUT = 5
 
@@ -52,10 +54,7 @@ class Trail:
         self._task = asyncio.create_task(self._post_all())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
 
     async def _post_all(self) -> None:
         while True:

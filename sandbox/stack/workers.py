@@ -4,13 +4,13 @@ import asyncio
 import signal
 import time
 from asyncio.subprocess import Process
-from contextlib import suppress
 from typing import Protocol
 
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.invocations import Invocation, Outcome, failure
 from sandbox.stack.processes import kill
 from sandbox.stack.specs import FunctionSpec
+from sandbox.tasks import cancelled
 
 INIT_TIMEOUT = 30  # Lambda gives 10 s; a laptop that compiles the modules for the first time needs longer
 
@@ -65,10 +65,7 @@ class Worker:
             self._life = asyncio.create_task(self._live())
 
     async def stop(self) -> None:
-        if self._life is not None:
-            self._life.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._life
+        await cancelled(self._life)
         if self.process is not None:
             await self.process.wait()
         self._stop_waiting()

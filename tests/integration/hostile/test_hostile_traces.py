@@ -14,6 +14,7 @@ from sandbox.stack.settings import OMNI_AUTHORIZATION, StackSettings
 from sandbox.stack.stack import Stack
 from tests.support.canaries import forms_of, found, signatures
 from tests.support.hostility import WEBHOOKS
+from tests.support.proxies import ProxiedStack
 from tests.support.relay_stack import BLOCKLISTED, CONFIG, PHONE, SECRETS, Relay
 from tests.support.xray import XrayDaemon
 
@@ -38,7 +39,7 @@ def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
         config={name: {**settings.config[name], **CONFIG[name]} for name in ("scenarios", "sources")},
         secrets={"sources": {**settings.secrets["sources"], **SECRETS["sources"]}},
         template_parameters={**settings.template_parameters, "Tracing": "Active", "OmniTimeoutSeconds": "1"},
-        xray_daemon=daemon.address,
+        environment={"AWS_XRAY_DAEMON_ADDRESS": daemon.address},
     )
 
 
@@ -46,7 +47,7 @@ def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
 class Course:
     """What was planted on the way, and what was answered: each answer's status and text."""
 
-    stack: Stack
+    stack: ProxiedStack
     relay: Relay
     planted: set[str] = field(default_factory=set)
     answers: list[tuple[int, str]] = field(default_factory=list)
@@ -110,7 +111,7 @@ def every_other_flow(course: Course) -> None:
 def test_what_was_planted_is_in_no_segment_log_line_metric_or_answer(
     stack_settings: Callable[..., StackSettings], eventually: Wait
 ) -> None:
-    with XrayDaemon() as daemon, Stack(traced(stack_settings(processes=1), daemon)) as stack:
+    with XrayDaemon() as daemon, ProxiedStack(traced(stack_settings(processes=1), daemon)) as stack:
         course = Course(stack, Relay(stack))
         for walk in (every_sender, every_failure_of_omni, every_failure_of_aws, every_other_flow):
             walk(course)

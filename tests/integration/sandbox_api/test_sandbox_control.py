@@ -252,4 +252,4 @@ def test_a_port_in_use_is_said_in_so_many_words() -> None:
             _, said = program.communicate(timeout=10)
 
     assert program.returncode == 2
-    assert said == f"Port {port} on 127.0.0.1 is in use; choose another (SANDBOX_PORT, or --port).\n"
+    assert said == f"port {port} is in use; free it, or choose another one with --port=…\n"

@@ -17,8 +17,8 @@ import requests
 
 from sandbox.environment import Unusable, settings_from_environment
 from sandbox.running import guide
+from sandbox.sockets import PortInUse
 from sandbox.stack.function_log import hold
-from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
 from tests.support.ports import unused_ports
@@ -217,7 +217,7 @@ def test_each_port_in_use_is_named_with_its_variable(
         pytest.raises(PortInUse, match=f"{ports[variable]} .* {variable}=") as error,
     ):
         Stack(replace(tiny_settings(), ports=chosen))
-    assert error.value.variable == variable
+    assert error.value.setting == variable
 
 
 @pytest.mark.parametrize(

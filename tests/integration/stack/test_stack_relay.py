@@ -8,8 +8,8 @@ import requests
 
 from sandbox import events
 from sandbox.renewal import Sources
-from sandbox.stack.proxies import Reachability
 from sandbox.stack.stack import Stack
+from tests.support.proxies import ProxiedStack, Reachability
 
 Wait = Callable[..., Any]
 
@@ -69,7 +69,7 @@ def test_a_schedule_whose_payload_is_wrong_says_which_field(stack: Stack) -> Non
     assert not messages(stack)
 
 
-def test_with_its_table_out_of_reach_the_relay_queues_instead_of_sending(stack: Stack, eventually: Wait) -> None:
+def test_with_its_table_out_of_reach_the_relay_queues_instead_of_sending(stack: ProxiedStack, eventually: Wait) -> None:
     stack.set_reachability("dynamodb", Reachability.REFUSE)
     assert post(stack, fresh(stack, "github-release")).status == requests.codes.accepted
     assert not messages(stack)
