@@ -22,6 +22,8 @@ def _scale(text: str) -> float:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox.omni_api", description="A local OMNI API with an inbox page.")
     parser.add_argument("--host", default="127.0.0.1")
+    public = os.environ.get("PUBLIC_HOST", "")
+    parser.add_argument("--public-host", default=public, help="a further name by which clients call this machine")
     parser.add_argument("--port", type=int, default=int(os.environ.get("SANDBOX_PORT", "8025")))
     parser.add_argument("--config", type=Path, help="a relay.yaml, whose scenario keys the sandbox then knows")
     parser.add_argument("--credential", action="append", default=[], help="a further Authorization value to accept")
@@ -35,6 +37,7 @@ def main() -> int:
     others = {
         "credentials": tuple(arguments.credential),
         "time_scale": arguments.time_scale,
+        "hosts": frozenset({arguments.host, arguments.public_host}),
         "push_beyond_loopback": arguments.push_anywhere,
     }
     try:

@@ -7,11 +7,14 @@ from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.browsers import BrowserGuard
 from sandbox.omni_api import control, pages
 from sandbox.omni_api.effects import Meeting, meet
 from sandbox.omni_api.errors import ApiError
@@ -51,6 +54,7 @@ def create_app(settings: SandboxSettings) -> Starlette:
     app = Starlette(
         routes=[*_api_routes(state), *_control_routes(state), *pages.routes(state)],
         lifespan=lifespan,
+        middleware=[Middleware(BrowserGuard, refuse=_forbid, hosts=settings.hosts)],
         exception_handlers={HTTPException: _http_error},
     )
     app.router.redirect_slashes = False
@@ -148,6 +152,10 @@ async def _body(request: Request, limit: int) -> bytes:
     if length > limit:
         raise ApiError(413, f"The body is longer than {limit} bytes", {"Connection": "close"})
     return bytes(chunks)
+
+
+def _forbid(headers: Headers, why: str) -> Response:
+    return respond_error(ApiError(403, why), wanted_format(headers))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

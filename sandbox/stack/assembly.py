@@ -58,7 +58,7 @@ class Assembly:
         """What is started is stopped by `running`. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
         parameters = self._parameters()
-        await self._start_server(cloud_process(self._listeners["aws"]), running)
+        await self._start_server(cloud_process(self._listeners["aws"], self._settings.hosts), running)
         sandbox = await self._start_sandbox(running)
         trail = Trail(self._urls["sandbox"])
         await self._start_functions(running, trail)
@@ -105,7 +105,7 @@ class Assembly:
             settings_from(config)
         except SettingsError as mistake:
             raise StackError(str(mistake).removeprefix(f"{config}: ")) from None
-        arguments = (str(config), str(self._settings.time_scale))
+        arguments = (str(config), str(self._settings.time_scale), *self._settings.hosts)
         sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments)
         await self._start_server(sandbox, running)
         return sandbox
@@ -142,7 +142,7 @@ class Assembly:
         gateway = Gateway(
             template.routes, functions, template.throttle, integration_timeout=self._settings.integration_timeout
         )
-        for app, name in ((gateway, "relay"), (invoke_api(functions), "lambda")):
+        for app, name in ((gateway, "relay"), (invoke_api(functions, self._settings.hosts), "lambda")):
             server = Server(app, [self._listeners[name]])
             await server.start()
             running.push_async_callback(server.stop)

@@ -42,8 +42,9 @@ def client(service: str, url: str) -> Any:
     return _session().client(service, endpoint_url=url, config=_ONE_TRY)  # type: ignore[call-overload]  # wants literals
 
 
-def cloud_process(listener: socket.socket) -> ServerProcess:
-    return ServerProcess("sandbox.stack.cloud_server", listener, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
+def cloud_process(listener: socket.socket, hosts: Iterable[str]) -> ServerProcess:
+    """`hosts` are names of this machine, by which containers call it."""
+    return ServerProcess("sandbox.stack.cloud_server", listener, *hosts, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
 
 
 async def create_resources(url: str, template: Template, parameters: Iterable[Parameter]) -> None:

@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from threading import Lock
@@ -18,6 +18,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.ssm.exceptions import ValidationException
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from werkzeug.serving import make_server
+
+from sandbox.browsers import refusal
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -78,12 +80,31 @@ def refuse_references() -> None:
     SimpleSystemManagerBackend.put_parameter = checked  # type: ignore[method-assign]  # moto offers no hook
 
 
+def guarded(app: WsgiApp, hosts: Collection[str]) -> WsgiApp:
+    """Refuses foreign web pages, whatever the method, because moto lets any page read its answers."""
+
+    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        names = ("host", "origin", "sec-fetch-site")
+        headers = {name: environ[key] for name in names if (key := f"HTTP_{name.upper().replace('-', '_')}") in environ}
+        why = refusal(environ["REQUEST_METHOD"], headers, hosts, harmless=())
+        if why is None:
+            return app(environ, start_response)
+        body = json.dumps({"__type": "AccessDeniedException", "message": why}).encode()
+        start_response(
+            "403 Forbidden", [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(body)))]
+        )
+        return [body]
+
+    return answer
+
+
 def main() -> None:
-    """`cloud_server.py FILE_DESCRIPTOR` of a listening socket."""
+    """`cloud_server.py FILE_DESCRIPTOR HOST…`: the descriptor of a listening socket, the names of this machine."""
+    descriptor, *hosts = sys.argv[1:]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     refuse_references()
-    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(sys.argv[1]))
+    app = guarded(OneAtATime(DomainDispatcherApplication(create_backend_app)), hosts)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(descriptor))
     server.serve_forever()
 
 

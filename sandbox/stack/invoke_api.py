@@ -4,21 +4,24 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.browsers import BrowserGuard
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
 
 _STATUSES = {"RequestResponse": 200, "Event": 202, "DryRun": 204}
 
 
-def invoke_api(functions: Mapping[str, LambdaFunction]) -> Starlette:
-    """A function is known by its logical id, its name and its ARN."""
+def invoke_api(functions: Mapping[str, LambdaFunction], hosts: Collection[str]) -> Starlette:
+    """A function is known by its logical id, its name and its ARN. `hosts` are names of this machine."""
     known = {
         name: function
         for logical_id, function in functions.items()
@@ -43,7 +46,10 @@ def invoke_api(functions: Mapping[str, LambdaFunction]) -> Starlette:
             return Response(status_code=202)
         return await _answer(call)
 
-    return Starlette(routes=[Route("/2015-03-31/functions/{name:path}/invocations", invoke, methods=["POST"])])
+    return Starlette(
+        routes=[Route("/2015-03-31/functions/{name:path}/invocations", invoke, methods=["POST"])],
+        middleware=[Middleware(BrowserGuard, refuse=_forbid, hosts=hosts, harmless=())],
+    )
 
 
 async def _answer(call: asyncio.Task[Outcome]) -> Response:
@@ -57,6 +63,10 @@ async def _answer(call: asyncio.Task[Outcome]) -> Response:
     if outcome.error:
         headers["X-Amz-Function-Error"] = outcome.error
     return Response(outcome.payload, headers=headers, media_type="application/json")
+
+
+def _forbid(_: Headers, why: str) -> Response:
+    return _error(403, "AccessDeniedException", why)
 
 
 def _error(status: int, kind: str, message: str) -> Response:

@@ -7,10 +7,13 @@ way to say who is asking.
 from collections.abc import Mapping
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.browsers import BrowserGuard
 from sandbox.stack.invocations import MAX_PAYLOAD_BYTES, Outcome, failure
 from sandbox.stack.specs import FunctionSpec
 from sandbox.stack.workers import ProcessLost, Worker
@@ -69,8 +72,13 @@ def runtime_api(workers: Mapping[int, tuple[FunctionSpec, Worker]]) -> Starlette
             Route(f"{_PREFIX}/invocation/{{invocation}}/error", take_error, methods=["POST"]),
             Route(f"{_PREFIX}/init/error", take_init_error, methods=["POST"]),
         ],
+        middleware=[Middleware(BrowserGuard, refuse=_forbid, harmless=())],
         exception_handlers={ClientDisconnect: forget},
     )
+
+
+def _forbid(_: Headers, why: str) -> Response:
+    return JSONResponse({"errorType": "Forbidden", "errorMessage": why}, status_code=403)
 
 
 def _answer(accepted: bool) -> Response:

@@ -53,6 +53,11 @@ class StackSettings:
     time_scale: float = 1
 
     @property
+    def hosts(self) -> frozenset[str]:
+        """The names by which programs elsewhere, such as containers, call this machine."""
+        return frozenset({self.bind_host, self.public_host or self.bind_host})
+
+    @property
     def local_host(self) -> str:
         """Where this machine's own processes reach what listens."""
         return "127.0.0.1" if self.bind_host == "0.0.0.0" else self.bind_host
