@@ -196,7 +196,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}\u2
 def test_the_page_shows_hostile_content_as_text(sandbox: Any) -> None:
     send = {"destinations": [{"messageId": HOSTILE, "to": {"phoneNumber": "41793026727", "emailAddress": HOSTILE}}]}
     sandbox.ask("POST", "/omni/1/text", {**send, "text": HOSTILE, "mailSubject": HOSTILE})
-    page = sandbox.ask("GET", "/")
+    page = sandbox.ask("GET", "/", headers={"Host": 'localhost/"><script>x</script>'})
     html = page.body.decode()
 
     assert page.status == 200
