@@ -88,7 +88,7 @@ def _confirm(request: Request) -> Response:
     return Response("<ConfirmSubscriptionResponse/>", media_type="text/xml")
 
 
-def routes(prefix: str = "") -> list[Route]:
+def sns_routes(prefix: str = "") -> list[Route]:
     """For a Starlette app; `AWS_ENDPOINT_URL_SNS` is its address and `prefix`."""
     return [
         Route(prefix + CERTIFICATE_PATH, _certificate, methods=["GET"]),

@@ -16,8 +16,8 @@ from relay.verification.twilio import TwilioScheme
 from sandbox import local_sns
 from sandbox.signing import CannotSign, sign
 
-Json = dict[str, Any]
-Rename = Callable[[Json, str, datetime], Json]
+EventFile = dict[str, Any]
+Rename = Callable[[EventFile, str, datetime], EventFile]
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -43,24 +43,24 @@ class Sources:
         return next((secret for secret in candidates if not secret.startswith("whpk_")), "")
 
 
-def renewed(event: Json, sources: Sources, now: datetime) -> Json:
+def renewed(event: EventFile, sources: Sources, now: datetime) -> EventFile:
     """The event as its sender would send another one like it at `now`: its id is new wherever the sender puts it."""
     return _signed(event, sources, now, secrets.token_hex(16))
 
 
-def resigned(event: Json, sources: Sources) -> Json:
+def resigned(event: EventFile, sources: Sources) -> EventFile:
     """The same event, ids and time included, with the signature that it should have had."""
     now = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC)
     return _signed(event, sources, now, None)
 
 
-def body_of(event: Json) -> bytes:
+def body_of(event: EventFile) -> bytes:
     """The body's bytes as they were sent."""
     body = event.get("body") or ""
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
-def _signed(event: Json, sources: Sources, now: datetime, fresh_id: str | None) -> Json:
+def _signed(event: EventFile, sources: Sources, now: datetime, fresh_id: str | None) -> EventFile:
     source = event["pathParameters"]["source"]
     verify = sources.verify_of(source)
     verification = parse(verify)
@@ -84,14 +84,14 @@ def _signed(event: Json, sources: Sources, now: datetime, fresh_id: str | None) 
     }
 
 
-def _body(event: Json, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
+def _body(event: EventFile, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
     try:
         return _renamed(event, verification, fresh_id, now)
     except (ValueError, LookupError, TypeError, AttributeError):
         return body_of(event)  # not what this sender sends: it goes as it is, for the relay to judge
 
 
-def _renamed(event: Json, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
+def _renamed(event: EventFile, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
     body, name = body_of(event), verification.preset.name
     if name == "sns":
         message = json.loads(body)
@@ -104,7 +104,7 @@ def _renamed(event: Json, verification: Verification, fresh_id: str | None, now:
     return _dumped(rename(json.loads(body), fresh_id, now))
 
 
-def _header_id(event: Json, verification: Verification) -> str:
+def _header_id(event: EventFile, verification: Verification) -> str:
     """The event's id where a header carries it; what the body carries is signed with the body."""
     request = InboundRequest("POST", event["rawPath"], "", event["headers"], b"", datetime.now(UTC))
     return verification.event_id(request, None) or ""
@@ -124,47 +124,47 @@ def _public_url(verification: Verification, query: str) -> str | None:
     return f"{scheme.public_url}?{query}" if isinstance(scheme, TwilioScheme) else None
 
 
-def _time(now: datetime) -> Json:
+def _time(now: datetime) -> EventFile:
     return {"time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"), "timeEpoch": int(now.timestamp() * 1000)}
 
 
-def _dumped(body: Json) -> bytes:
+def _dumped(body: EventFile) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _rename_id(body: Json, fresh_id: str, _now: datetime) -> Json:
+def _rename_id(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
     """Only where there is an id: other senders' events are told apart by a header, or by their whole body."""
     return body | {"id": fresh_id} if isinstance(body.get("id"), str) else body
 
 
-def _rename_stripe(body: Json, fresh_id: str, now: datetime) -> Json:
+def _rename_stripe(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"id": f"evt_{fresh_id}", "created": int(now.timestamp())}
 
 
-def _rename_slack(body: Json, fresh_id: str, _now: datetime) -> Json:
+def _rename_slack(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
     """A command has no id of its own, but each has its trigger."""
     fresh = {"event_id": f"Ev{fresh_id}", "trigger_id": f"1793608.1.{fresh_id}"}
     return body | {name: value for name, value in fresh.items() if name in body}
 
 
-def _rename_pagerduty(body: Json, fresh_id: str, now: datetime) -> Json:
+def _rename_pagerduty(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"event": body["event"] | {"id": fresh_id, "occurred_at": _iso(now)}}
 
 
-def _rename_twilio(body: Json, fresh_id: str, _now: datetime) -> Json:
+def _rename_twilio(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
     return body | {name: f"{body[name][:2]}{fresh_id}" for name in ("MessageSid", "SmsSid", "CallSid") if name in body}
 
 
-def _rename_alerts(body: Json, _fresh_id: str, now: datetime) -> Json:
+def _rename_alerts(body: EventFile, _fresh_id: str, now: datetime) -> EventFile:
     """An alert is another one when it has started at another time."""
     return body | {"alerts": [alert | {"startsAt": _iso(now)} for alert in body["alerts"]]}
 
 
-def _rename_sns(body: Json, fresh_id: str, now: datetime) -> Json:
+def _rename_sns(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"MessageId": fresh_id, "Timestamp": _iso(now)}
 
 
-def _keep(body: Json, _fresh_id: str, _now: datetime) -> Json:
+def _keep(body: EventFile, _fresh_id: str, _now: datetime) -> EventFile:
     return body
 
 

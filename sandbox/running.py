@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from itertools import chain
 
 from configuration.parameters import Mistakes
-from sandbox.environment import Unusable, settings_from_environment
 from sandbox.samples import relayed_samples, sample_names
 from sandbox.sockets import CannotListen
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.stack import Stack, StackStopped
+from sandbox.variables import Unusable, settings_from_environment
 
 MISTAKE = 2
 _EXAMPLE = "github-release"  # as README has it

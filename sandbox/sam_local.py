@@ -18,13 +18,13 @@ from typing import Any
 import requests
 
 from configuration.parameters import Mistakes
-from sandbox import events
-from sandbox.environment import Unusable, sources
+from sandbox import event_files
 from sandbox.signing import CannotSign
 from sandbox.sockets import CannotListen
 from sandbox.stack.sandbox_server import SNS_PATH
 from sandbox.stack.settings import PROJECT, Ports, StackError, StackSettings
 from sandbox.stack.stack import Stack
+from sandbox.variables import Unusable, sources
 
 SAM = PROJECT / ".venv-sam" / "bin" / "sam"
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
@@ -38,8 +38,8 @@ class CannotInvoke(Exception):
 
 
 _PROBLEMS = (
-    events.NoSuchEvent,
-    events.NotAnEvent,
+    event_files.NoSuchEvent,
+    event_files.NotAnEvent,
     CannotSign,
     Unusable,
     Mistakes,
@@ -50,7 +50,7 @@ _PROBLEMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class Invoked:
     """`answer` is the function's own, or Lambda's report of its error; `log` is what it wrote."""
 
     answer: Any
@@ -110,7 +110,7 @@ class SamLocal:
         own = {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_SNS": sandbox + SNS_PATH}
         return own | {name: environment[name] for name in _FROM_STACK}
 
-    def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Invoked:
         """Raises CannotInvoke where SAM fails, which is not where the function does."""
         command = [str(SAM), "local", "invoke", function, "--event", "-", *self.options()]
         done = subprocess.run(
@@ -121,7 +121,7 @@ class SamLocal:
             answer = json.loads(lines[-1])
         except (IndexError, ValueError):
             raise CannotInvoke(f"sam local invoke failed ({done.returncode}):\n{done.stdout}{done.stderr}") from None
-        return Invocation(answer, "\n".join([*lines[:-1], done.stderr]))
+        return Invoked(answer, "\n".join([*lines[:-1], done.stderr]))
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     name, function = (*arguments, "", "")[:2]
     try:
         known = sources()
-        event, function = events.fresh(name, known), function or events.function_of(name)
+        event, function = event_files.fresh(name, known), function or event_files.function_of(name)
         with sam_local(StackSettings(config=known.config, secrets=known.secrets, processes=1)) as sam:
             invocation = sam.invoke(function, event)
             messages = requests.get(f"{sam.stack.sandbox_url}/sandbox/messages", timeout=5).json()["messages"]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.signing import CannotSign
 from sandbox.stack.stack import Stack
@@ -28,23 +28,23 @@ def relayed_samples(stack: Stack) -> Iterator[str]:
 def sample_names(config: Mapping[str, Any]) -> list[str]:
     """Of the samples whose source is configured."""
     configured = config.get("sources") or {}
-    loaded = {name: events.load(name) for name in events.names()}
+    loaded = {name: event_files.load(name) for name in event_files.names()}
     return [
         name
         for name, event in loaded.items()
-        if events.is_webhook(event) and event["pathParameters"]["source"] in configured
+        if event_files.is_webhook(event) and event["pathParameters"]["source"] in configured
     ]
 
 
-def _posted(stack: Stack, name: str, known: Sources) -> events.Answer | str:
+def _posted(stack: Stack, name: str, known: Sources) -> event_files.Answer | str:
     """The relay's answer, or why there is none."""
     try:
-        return events.post(events.fresh(name, known), int(stack.relay_url.rpartition(":")[2]))
-    except (CannotSign, events.NotAnEvent, events.NoAnswer) as problem:
+        return event_files.post(event_files.fresh(name, known), int(stack.relay_url.rpartition(":")[2]))
+    except (CannotSign, event_files.NotAnEvent, event_files.NoAnswer) as problem:
         return f"not sent: {problem}"
 
 
-def _line(stack: Stack, answer: events.Answer, deadline: float) -> str:
+def _line(stack: Stack, answer: event_files.Answer, deadline: float) -> str:
     """The status, the outcome, and each message's status at OMNI."""
     try:
         content = json.loads(answer.body)

@@ -22,8 +22,8 @@ from sandbox.omni_api.logs import logs
 from sandbox.omni_api.settings import SandboxSettings
 from sandbox.omni_api.state import State, create_state
 from sandbox.omni_api.wire import (
-    Answer,
-    Call,
+    ApiAnswer,
+    ApiCall,
     authorize,
     given_format,
     respond,
@@ -36,7 +36,7 @@ PREFIXES: Final = ("/omni/1", "/1/omni/1")
 SENDS: Final = frozenset({"/text", "/advanced"})
 _DRAINED_TIMES: Final = 10
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[ApiCall], ApiAnswer]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -46,13 +46,13 @@ def create_app(settings: SandboxSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(state.scheduler.run())
+        ticking = asyncio.create_task(state.timers.run())
         yield
         await cancelled(ticking)
         await state.pusher.close()
 
     app = Starlette(
-        routes=[*_api_routes(state), *_control_routes(state), *pages.routes(state)],
+        routes=[*_api_routes(state), *_control_routes(state), *pages.page_routes(state)],
         lifespan=lifespan,
         middleware=[Middleware(BrowserGuard, refuse=_forbid, hosts=settings.hosts)],
         exception_handlers={HTTPException: _http_error},
@@ -64,8 +64,8 @@ def create_app(settings: SandboxSettings) -> Starlette:
 
 def _api_routes(state: State) -> Iterator[Route]:
     table: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", "/text", state.sending.text),
-        ("POST", "/advanced", state.sending.advanced),
+        ("POST", "/text", state.sends.text),
+        ("POST", "/advanced", state.sends.advanced),
         ("GET", "/scenarios", state.scenarios.list),
         ("POST", "/scenarios", state.scenarios.create),
         ("GET", "/scenarios/{key}", state.scenarios.get),
@@ -90,7 +90,7 @@ def _api(state: State, handler: Handler, *, sends: bool) -> Endpoint:
             body = await _body(request, state.max_body_bytes)
         except ApiError as error:
             return respond_error(error, wanted)
-        call = Call(
+        call = ApiCall(
             endpoint=request.url.path,
             path=request.path_params,
             query=request.query_params,

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from sandbox.omni_api.bodies import checked
 from sandbox.omni_api.clock import MAX_TIME_SCALE
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import KINDS, ControlBody, order_model
+from sandbox.omni_api.faults import FAULT_KINDS, ControlBody, order_model
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
 from sandbox.omni_api.state import State
@@ -57,7 +57,7 @@ def one_message(state: State, request: Request, _: bytes) -> Response:
 
 def empty(state: State, request: Request, _: bytes) -> Response:
     """Empty the sandbox. Ids stay known, as at OMNI, unless `?forget=ids` makes it a new account."""
-    state.scheduler.clear()
+    state.timers.clear()
     state.reports.empty()
     state.store.empty(forget_ids=request.query_params.get("forget") == "ids")
     return Response(status_code=204)
@@ -69,8 +69,8 @@ def show_faults(state: State, _: Request, __: bytes) -> Response:
 
 def order_fault(state: State, _: Request, body: bytes) -> Response:
     content = parse_json(body)
-    if isinstance(content, dict) and content.get("kind", KINDS[0]) not in KINDS:
-        raise ApiError(400, f"kind: expected {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}")
+    if isinstance(content, dict) and content.get("kind", FAULT_KINDS[0]) not in FAULT_KINDS:
+        raise ApiError(400, f"kind: expected {', '.join(map(repr, FAULT_KINDS[:-1]))} or {FAULT_KINDS[-1]!r}")
     state.faults.add(checked(order_model(content), content))
     return JSONResponse(state.faults.view(), 201)
 
@@ -86,7 +86,7 @@ def show_clock(state: State, _: Request, __: bytes) -> Response:
 
 def set_clock(state: State, _: Request, body: bytes) -> Response:
     state.clock.rescale(checked(ClockOrder, parse_json(body)).time_scale)
-    state.scheduler.rescaled()
+    state.timers.rescaled()
     return JSONResponse({"timeScale": state.clock.scale})
 
 

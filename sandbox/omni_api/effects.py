@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import Fault, Kind
+from sandbox.omni_api.faults import Fault, FaultKind
 from sandbox.omni_api.wire import Format, respond_error
 from sandbox.sockets import reset
 
@@ -50,7 +50,7 @@ async def _status(fault: Fault, meeting: Meeting) -> Response:
 
 async def _timeout(fault: Fault, meeting: Meeting) -> Response:
     _accept_first(fault, meeting)
-    return NoAnswer(meeting.closing)
+    return Silence(meeting.closing)
 
 
 async def _reset(fault: Fault, meeting: Meeting) -> Response:
@@ -82,7 +82,7 @@ async def _drip(fault: Fault, meeting: Meeting) -> Response:
     return StreamingResponse(drops(), whole.status_code, dict(whole.headers))
 
 
-_EFFECTS: Final[dict[Kind, Callable[[Fault, Meeting], Awaitable[Response]]]] = {
+_EFFECTS: Final[dict[FaultKind, Callable[[Fault, Meeting], Awaitable[Response]]]] = {
     "status": _status,
     "timeout": _timeout,
     "reset": _reset,
@@ -105,7 +105,7 @@ async def _client_gone(receive: Receive) -> None:
         pass
 
 
-class NoAnswer(Response):
+class Silence(Response):
     """Says nothing: holds the connection until the client goes away or the sandbox closes."""
 
     def __init__(self, closing: asyncio.Event) -> None:
@@ -123,7 +123,7 @@ class NoAnswer(Response):
             await hang_up(scope, receive)
 
 
-class Reset(NoAnswer):
+class Reset(Silence):
     """Breaks the connection off with a TCP reset, nothing sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Protocol
 
 from sandbox.omni_api.channels import Channel
-from sandbox.omni_api.models import Message, Step
-from sandbox.omni_api.numbers import Fate
-from sandbox.omni_api.scheduler import Scheduler
+from sandbox.omni_api.models import Message, TakenStep
+from sandbox.omni_api.numbers import StepFate
 from sandbox.omni_api.statuses import DELIVERED, NO_ERROR, NOT_SENT, PENDING_ENROUTE, DeliveryError
 from sandbox.omni_api.store import MessageStore
+from sandbox.omni_api.timers import Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Leg:
     sender: str | None
     address: str
     validity: float
-    fate: Fate
+    fate: StepFate
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,16 @@ class Reporter(Protocol):
 
 
 class FailoverEngine:
-    def __init__(
-        self, store: MessageStore, scheduler: Scheduler, reporter: Reporter, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: MessageStore, timers: Timers, reporter: Reporter, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._scheduler = scheduler
+        self._timers = timers
         self._reporter = reporter
         self._now = now
 
     def start(self, serial: int, legs: tuple[Leg, ...], delay: float) -> None:
         """Begin the first step after `delay` sandbox seconds."""
         if delay > 0 or not legs:
-            self._scheduler.after(delay, partial(self._begin, serial, legs, 0))
+            self._timers.after(delay, partial(self._begin, serial, legs, 0))
         else:
             self._begin(serial, legs, 0)
 
@@ -72,12 +70,12 @@ class FailoverEngine:
             self._store.replace(self._reporter.finished(Ending(unsent, None, moment, moment, NO_ERROR)))
             return
         leg = legs[index]
-        step = Step(leg.channel, leg.sender, self._now(), None, PENDING_ENROUTE)
+        step = TakenStep(leg.channel, leg.sender, self._now(), None, PENDING_ENROUTE)
         self._store.replace(replace(message, steps=(*message.steps, step)))
         if leg.fate.after is not None:
-            self._scheduler.after(min(leg.fate.after, leg.validity), partial(self._end, serial, legs, index))
+            self._timers.after(min(leg.fate.after, leg.validity), partial(self._end, serial, legs, index))
         elif leg.fate.expires:
-            self._scheduler.after(leg.validity, partial(self._end, serial, legs, index))
+            self._timers.after(leg.validity, partial(self._end, serial, legs, index))
 
     def _end(self, serial: int, legs: tuple[Leg, ...], index: int) -> None:
         message = self._store.get(serial)

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-Kind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
-KINDS: Final = (*get_args(Kind), "random")
+FaultKind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
+FAULT_KINDS: Final = (*get_args(FaultKind), "random")
 _LONGEST_MS: Final = 600_000
 
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
+_HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+_HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
 
 
 class ControlBody(BaseModel):
@@ -25,9 +25,9 @@ class ControlBody(BaseModel):
 class Fault(ControlBody):
     """One way to fail. `after: accept` takes the message first, so that only the answer is lost or spoilt."""
 
-    kind: Kind
+    kind: FaultKind
     status: Annotated[int, Field(ge=200, le=599)] = 503
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    headers: dict[_HeaderName, _HeaderValue] = Field(default_factory=dict)
     body: str | None = None
     """Instead of the usual error (`status`) or the usual garbage (`garbage`)."""
     delay_ms: Annotated[int, Field(ge=0, le=_LONGEST_MS)] | None = None

@@ -12,9 +12,9 @@ from sandbox.omni_api.errors import bad_request
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, moment, whole
 from sandbox.omni_api.store import MessageStore
-from sandbox.omni_api.wire import Answer, Call
+from sandbox.omni_api.wire import ApiAnswer, ApiCall
 
-ROOT: Final = "omniLogsResponse"
+_ROOT: Final = "omniLogsResponse"
 KEPT: Final = timedelta(hours=48)
 _GROUPS: Final = frozenset({"ACCEPTED", "PENDING", "UNDELIVERABLE", "DELIVERED", "REJECTED", "EXPIRED"})
 
@@ -60,11 +60,11 @@ def _matchers(query: QueryParams) -> Iterator[Matcher]:
         yield lambda message, _: message.received_at <= until
 
 
-def logs(store: MessageStore, now: Callable[[], datetime], call: Call) -> Answer:
+def logs(store: MessageStore, now: Callable[[], datetime], call: ApiCall) -> ApiAnswer:
     """GET /logs: the newest first."""
     limit = whole(call.query, "limit", default=50, least=1, most=1000)
     matchers = list(_matchers(call.query))
     oldest = now() - KEPT
     lines = ((message, log_of(message)) for message in store.newest_first() if message.received_at >= oldest)
     chosen = (line for message, line in lines if all(matches(message, line) for matches in matchers))
-    return Answer({"results": list(islice(chosen, limit))}, ROOT)
+    return ApiAnswer({"results": list(islice(chosen, limit))}, _ROOT)

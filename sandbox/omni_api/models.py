@@ -11,7 +11,7 @@ from sandbox.omni_api.statuses import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TakenStep:
     """One channel's attempt to carry a message."""
 
     channel: Channel
@@ -64,7 +64,7 @@ class Message:
     request: RequestRecord
     status: Status
     answered: Status
-    steps: tuple[Step, ...] = ()
+    steps: tuple[TakenStep, ...] = ()
     report: Mapping[str, Any] | None = None
     pushes: tuple[Mapping[str, Any], ...] = ()
 

@@ -39,7 +39,7 @@ _environment: Final = Environment(
 )
 
 
-def routes(state: State) -> Iterator[Route]:
+def page_routes(state: State) -> Iterator[Route]:
     async def inbox(request: Request) -> Response:
         shown = [_card(state, message) for message in _newest(state)]
         held = len(state.store)

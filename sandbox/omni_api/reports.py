@@ -11,9 +11,9 @@ from sandbox.omni_api.clock import stamp
 from sandbox.omni_api.engine import Ending
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
-from sandbox.omni_api.wire import Answer, Call
+from sandbox.omni_api.wire import ApiAnswer, ApiCall
 
-ROOT: Final = "omniReportsResponse"
+REPORTS_ROOT: Final = "omniReportsResponse"
 _PRICE: Final = {"pricePerMessage": 0.01, "currency": "EUR"}
 _SWISS_NETWORK: Final = "22801"
 # How many characters one SMS holds: alone, and as a part of several; in GSM 7 bit and in UCS-2.
@@ -82,7 +82,7 @@ class ReportDesk:
     def empty(self) -> None:
         self._waiting.clear()
 
-    def pull(self, call: Call) -> Answer:
+    def pull(self, call: ApiCall) -> ApiAnswer:
         """GET /reports: the oldest first, each handed out once."""
         limit = whole(call.query, "limit", default=50, least=1, most=1000)
         filters = {name: among(call.query, name) for name in ("bulkId", "messageId", "channel")}
@@ -92,7 +92,7 @@ class ReportDesk:
         self._waiting = deque(
             (report for report in self._waiting if id(report) not in gone), maxlen=self._waiting.maxlen
         )
-        return Answer({"results": taken}, ROOT)
+        return ApiAnswer({"results": taken}, REPORTS_ROOT)
 
 
 def _matches(report: Mapping[str, Any], filters: Mapping[str, frozenset[str] | None]) -> bool:

@@ -37,7 +37,7 @@ class SandboxSettings:
     max_body_bytes: int = 8 * 1024 * 1024
     max_messages: int = 100_000
     push_beyond_loopback: bool = False
-    """Push reports to any host; off, so that a production notifyUrl never gets a report that isn't one."""
+    """ReportPush reports to any host; off, so that a production notifyUrl never gets a report that isn't one."""
     hosts: frozenset[str] = frozenset()
     """Further names by which clients call this machine, beside localhost and IP addresses."""
     ready: Callable[[], bool] = _always

@@ -27,7 +27,7 @@ _FORMATS: Final[Mapping[str, Format]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request as a handler sees it."""
 
     endpoint: str
@@ -39,7 +39,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """What a handler gives back; `root` names the XML document."""
 
     payload: Mapping[str, Any]
@@ -77,7 +77,7 @@ def _weight(text: str) -> float:
         return 0.0
 
 
-def read_body(call: Call) -> Any:
+def read_body(call: ApiCall) -> Any:
     """The request's content, in the same shape for both formats.
 
     Raises:
@@ -109,7 +109,7 @@ def _parse_xml(body: bytes) -> Any:
         raise bad_request(f"The body can't be read: {error}") from error
 
 
-def respond(answer: Answer, wanted: Format) -> Response:
+def respond(answer: ApiAnswer, wanted: Format) -> Response:
     if wanted is Format.XML:
         content = render_xml(answer.root, answer.payload)
     else:
@@ -120,8 +120,8 @@ def respond(answer: Answer, wanted: Format) -> Response:
 def respond_error(error: ApiError, wanted: Format) -> Response:
     payload = error_payload(error.status, error.text)
     if wanted is Format.XML:
-        return respond(Answer(payload["requestError"], "requestError", error.status, error.headers), wanted)
-    return respond(Answer(payload, "", error.status, error.headers), wanted)
+        return respond(ApiAnswer(payload["requestError"], "requestError", error.status, error.headers), wanted)
+    return respond(ApiAnswer(payload, "", error.status, error.headers), wanted)
 
 
 def canonical_credential(authorization: str) -> bytes:

@@ -15,7 +15,7 @@ LISTS: Final[Mapping[str, str]] = {
     "results": "result",
     "scenarios": "scenario",
 }
-MAX_DEPTH: Final = 32
+_MAX_DEPTH: Final = 32
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
@@ -43,7 +43,7 @@ def _local(element: Element) -> str:
 
 
 def _read(element: Element, depth: int) -> Any:
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         raise BadXml("the XML is nested too deeply")
     if _local(element) in LISTS:
         return [_read(child, depth + 1) or {} for child in element]

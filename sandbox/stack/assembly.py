@@ -23,12 +23,12 @@ from sandbox.stack.invoke_api import invoke_api
 from sandbox.stack.polling import QueuePoller
 from sandbox.stack.processes import ServerProcess
 from sandbox.stack.runtime_api import runtime_api
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.schedules import Scheduler, schedulers
+from sandbox.stack.schedule_timers import ScheduleTimer, schedule_timers
 from sandbox.stack.servers import Server
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
-from sandbox.stack.specs import FunctionSpec, Template
-from sandbox.stack.template import read_template
+from sandbox.stack.specs import FunctionSpec, SamTemplate
 from sandbox.stack.trail import Trail
 from sandbox.stack.workers import Worker
 
@@ -44,7 +44,7 @@ class Assembly:
     ) -> None:
         self.functions: dict[str, LambdaFunction] = {}
         self.servers: list[ServerProcess] = []
-        self.template: Template
+        self.template: SamTemplate
         self._settings = settings
         self._listeners = listeners
         self._urls = urls
@@ -70,7 +70,7 @@ class Assembly:
             trail.start()
             running.push_async_callback(trail.stop)
 
-    def _read_template(self) -> Template:
+    def _read_template(self) -> SamTemplate:
         settings = self._settings
         template = read_template(
             settings.template, cloud_url=self._urls["aws"], parameters=settings.template_parameters
@@ -147,13 +147,13 @@ class Assembly:
             await server.start()
             running.push_async_callback(server.stop)
         sqs = await asyncio.to_thread(client, "sqs", self._urls["aws"])
-        triggers: list[QueuePoller | Scheduler] = [
+        triggers: list[QueuePoller | ScheduleTimer] = [
             QueuePoller(
                 sqs, template.queues[m.queue], template.queue_url(m.queue, self._urls["aws"]), m, functions[m.function]
             )
             for m in template.mappings
         ]
-        triggers += schedulers(template, functions)
+        triggers += schedule_timers(template, functions)
         for trigger in triggers:
             trigger.start()
             running.push_async_callback(trigger.stop)

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from configuration.parameters import Parameter
 from sandbox.stack.processes import ServerProcess
-from sandbox.stack.specs import REGION, QueueSpec, TableSpec, Template
+from sandbox.stack.specs import REGION, QueueSpec, SamTemplate, TableSpec
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local-secret"}
 
@@ -47,7 +47,7 @@ def cloud_process(listener: socket.socket, hosts: Iterable[str]) -> ServerProces
     return ServerProcess("sandbox.stack.cloud_server", listener, *hosts, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
 
 
-async def create_resources(url: str, template: Template, parameters: Iterable[Parameter]) -> None:
+async def create_resources(url: str, template: SamTemplate, parameters: Iterable[Parameter]) -> None:
     """Calls made while the process still starts wait for it in the socket's backlog."""
     await asyncio.gather(
         asyncio.to_thread(create_queues, url, template.queues),

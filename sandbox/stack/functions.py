@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.invocations import (
     MAX_PAYLOAD_BYTES,
+    ConcurrencyExceeded,
+    FunctionOutcome,
     Invocation,
-    Outcome,
-    PayloadTooLarge,
-    Throttled,
+    InvocationTooLarge,
     failure,
     new_trace_id,
 )
@@ -34,7 +34,7 @@ class LambdaFunction:
         self._pending: deque[Invocation] = deque()
         self._in_flight = 0
         self._closed = False
-        self.init_error: Outcome | None = None
+        self.init_error: FunctionOutcome | None = None
 
     @property
     def pids(self) -> list[int]:
@@ -46,15 +46,15 @@ class LambdaFunction:
         """Whether a process has loaded the handler; `init_error` says why none could."""
         return any(worker.alive and not worker.initialising for worker in self.workers)
 
-    async def invoke(self, payload: bytes, trace_id: str | None = None) -> Outcome:
+    async def invoke(self, payload: bytes, trace_id: str | None = None) -> FunctionOutcome:
         """Waits for a free process: the few there are stand for Lambda's hundreds.
 
-        Raises Throttled and PayloadTooLarge; a function that fails is an Outcome with an error.
+        Raises ConcurrencyExceeded and InvocationTooLarge; a function that fails is an FunctionOutcome with an error.
         """
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise PayloadTooLarge
+            raise InvocationTooLarge
         if self.spec.reserved is not None and self._in_flight >= self.spec.reserved:
-            raise Throttled
+            raise ConcurrencyExceeded
         loop = asyncio.get_running_loop()
         invocation = Invocation(payload, trace_id or new_trace_id(sampled=self.spec.traced), loop.create_future())
         self._in_flight += 1
@@ -124,7 +124,7 @@ class LambdaFunction:
         else:
             self._idle.append(worker)
 
-    def init_failed(self, outcome: Outcome) -> None:
+    def init_failed(self, outcome: FunctionOutcome) -> None:
         """The invocation that waited for this process gets the error, as at AWS."""
         self.init_error = outcome
         if self._pending:
@@ -151,5 +151,5 @@ class LambdaFunction:
         if cold is not None and starting < len(self._pending):
             cold.start()
 
-    def _settled(self, _: asyncio.Future[Outcome]) -> None:
+    def _settled(self, _: asyncio.Future[FunctionOutcome]) -> None:
         self._in_flight -= 1

@@ -36,13 +36,13 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-class MalformedAnswer(ValueError):
+class UnusableAnswer(ValueError):
     """A function's answer that API Gateway can't turn into a response."""
 
 
@@ -119,18 +119,18 @@ def _body(body: bytes, content_type: str) -> tuple[str | None, bool]:
     return base64.b64encode(body).decode(), True
 
 
-def http_answer(payload: bytes) -> Answer:
-    """An object with a `statusCode` says all; anything else is the body of a 200. Raises MalformedAnswer."""
+def http_answer(payload: bytes) -> HttpAnswer:
+    """An object with a `statusCode` says all; anything else is the body of a 200. Raises UnusableAnswer."""
     try:
         answer = json.loads(payload)
     except ValueError as error:
-        raise MalformedAnswer(str(error)) from error
+        raise UnusableAnswer(str(error)) from error
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        return Answer(200, (("content-type", "application/json"),), payload)
+        return HttpAnswer(200, (("content-type", "application/json"),), payload)
     try:
-        return Answer(_answer_status(answer), tuple(_answer_headers(answer)), _answer_body(answer))
+        return HttpAnswer(_answer_status(answer), tuple(_answer_headers(answer)), _answer_body(answer))
     except (TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise MalformedAnswer(str(error)) from error
+        raise UnusableAnswer(str(error)) from error
 
 
 def _answer_status(answer: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ MAX_PAYLOAD_BYTES = 6 * 2**20  # of a synchronous invocation, in each direction
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FunctionOutcome:
     """`error` is the X-Amz-Function-Error header, set where the function failed; `payload` then describes the error."""
 
     payload: bytes
@@ -21,16 +21,16 @@ class Outcome:
         return json.loads(self.payload)
 
 
-class Throttled(Exception):
+class ConcurrencyExceeded(Exception):
     """The function's reserved concurrency is used up."""
 
 
-class PayloadTooLarge(Exception):
+class InvocationTooLarge(Exception):
     """The event is larger than Lambda takes."""
 
 
-def failure(kind: str, message: str) -> Outcome:
-    return Outcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error="Unhandled")
+def failure(kind: str, message: str) -> FunctionOutcome:
+    return FunctionOutcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error="Unhandled")
 
 
 def new_trace_id(*, sampled: bool) -> str:
@@ -45,10 +45,10 @@ class Invocation:
 
     payload: bytes
     trace_id: str
-    outcome: asyncio.Future[Outcome]
+    outcome: asyncio.Future[FunctionOutcome]
     id: str = field(default_factory=lambda: str(uuid4()))
     deadline: float = 0
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: FunctionOutcome) -> None:
         if not self.outcome.done():
             self.outcome.set_result(outcome)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from sandbox.browsers import BrowserGuard
 from sandbox.stack.functions import LambdaFunction
-from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
+from sandbox.stack.invocations import ConcurrencyExceeded, FunctionOutcome, InvocationTooLarge
 
 _STATUSES = {"RequestResponse": 200, "Event": 202, "DryRun": 204}
 
@@ -27,7 +27,7 @@ def invoke_api(functions: Mapping[str, LambdaFunction], hosts: Collection[str]) 
         for logical_id, function in functions.items()
         for name in (logical_id, function.spec.name, function.spec.arn)
     }
-    running: set[asyncio.Task[Outcome]] = set()
+    running: set[asyncio.Task[FunctionOutcome]] = set()
 
     async def invoke(request: Request) -> Response:
         function = known.get(request.path_params["name"])
@@ -52,12 +52,12 @@ def invoke_api(functions: Mapping[str, LambdaFunction], hosts: Collection[str]) 
     )
 
 
-async def _answer(call: asyncio.Task[Outcome]) -> Response:
+async def _answer(call: asyncio.Task[FunctionOutcome]) -> Response:
     try:
         outcome = await call
-    except Throttled:
+    except ConcurrencyExceeded:
         return _error(429, "TooManyRequestsException", "Rate Exceeded.")
-    except PayloadTooLarge:
+    except InvocationTooLarge:
         return _error(413, "RequestTooLargeException", "Request must be smaller than 6291456 bytes")
     headers = {"X-Amz-Executed-Version": "$LATEST"}
     if outcome.error:

@@ -13,14 +13,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.stack.functions import LambdaFunction
-from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
+from sandbox.stack.invocations import ConcurrencyExceeded, FunctionOutcome, InvocationTooLarge
 from sandbox.stack.specs import REGION, MappingSpec, QueueSpec
 from sandbox.tasks import cancelled
 
 _WAIT_SECONDS = 5
 _PAUSE_AFTER_FAILURE = 0.2
 _SQS_LIMIT = 10  # messages per receive
-Message = Mapping[str, Any]
+SqsMessage = Mapping[str, Any]
 
 
 class QueuePoller:
@@ -61,7 +61,7 @@ class QueuePoller:
         self._batches.discard(batch)
         self._free.release()
 
-    async def _receive(self) -> list[Message]:
+    async def _receive(self) -> list[SqsMessage]:
         """Up to the batch size; where the mapping has a window, it waits that long for a batch to fill."""
         messages = await self._receive_once(_WAIT_SECONDS, self._mapping.batch_size)
         until = time.monotonic() + self._mapping.window
@@ -70,7 +70,7 @@ class QueuePoller:
             messages += await self._receive_once(min(_WAIT_SECONDS, max(1, int(left))), missing)
         return messages
 
-    async def _receive_once(self, wait: int, count: int) -> list[Message]:
+    async def _receive_once(self, wait: int, count: int) -> list[SqsMessage]:
         try:
             answer = await asyncio.to_thread(
                 self._sqs.receive_message,
@@ -85,16 +85,16 @@ class QueuePoller:
             return []
         return list(answer.get("Messages", []))
 
-    async def _work_off(self, messages: list[Message]) -> None:
+    async def _work_off(self, messages: list[SqsMessage]) -> None:
         event = {"Records": [self._record(message) for message in messages]}
         try:
             outcome = await self._function.invoke(json.dumps(event).encode())
-        except (Throttled, PayloadTooLarge):
+        except (ConcurrencyExceeded, InvocationTooLarge):
             return  # the messages become visible again by themselves
         failed = failed_ids(outcome, messages, reports_failures=self._mapping.reports_failures)
         await self._delete(message for message in messages if message["MessageId"] not in failed)
 
-    def _record(self, message: Message) -> dict[str, Any]:
+    def _record(self, message: SqsMessage) -> dict[str, Any]:
         return {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
@@ -110,14 +110,14 @@ class QueuePoller:
             "awsRegion": REGION,
         }
 
-    async def _delete(self, messages: Iterable[Message]) -> None:
+    async def _delete(self, messages: Iterable[SqsMessage]) -> None:
         entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
         if entries:
             with suppress(BotoCoreError, ClientError):  # then they come again, as at AWS
                 await asyncio.to_thread(self._sqs.delete_message_batch, QueueUrl=self._url, Entries=entries)
 
 
-def failed_ids(outcome: Outcome, messages: list[Message], *, reports_failures: bool) -> set[str]:
+def failed_ids(outcome: FunctionOutcome, messages: list[SqsMessage], *, reports_failures: bool) -> set[str]:
     """Ids of the messages to keep. An answer that can't be read, or names an unknown id, fails the whole batch."""
     everything = {message["MessageId"] for message in messages}
     if outcome.error:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.browsers import BrowserGuard
-from sandbox.stack.invocations import MAX_PAYLOAD_BYTES, Outcome, failure
+from sandbox.stack.invocations import MAX_PAYLOAD_BYTES, FunctionOutcome, failure
 from sandbox.stack.specs import FunctionSpec
 from sandbox.stack.workers import ProcessLost, Worker
 
@@ -50,16 +50,16 @@ def runtime_api(workers: Mapping[int, tuple[FunctionSpec, Worker]]) -> Starlette
             message = f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
             worker.finish(invocation, failure("Function.ResponseSizeTooLarge", message))
             return JSONResponse({"errorType": "RequestEntityTooLarge"}, status_code=413)
-        return _answer(worker.finish(invocation, Outcome(payload)))
+        return _answer(worker.finish(invocation, FunctionOutcome(payload)))
 
     async def take_error(request: Request) -> Response:
         _, worker = asking(request)
-        outcome = Outcome(await request.body(), error="Unhandled")
+        outcome = FunctionOutcome(await request.body(), error="Unhandled")
         return _answer(worker.finish(request.path_params["invocation"], outcome))
 
     async def take_init_error(request: Request) -> Response:
         _, worker = asking(request)
-        worker.init_failed(Outcome(await request.body(), error="Unhandled"))
+        worker.init_failed(FunctionOutcome(await request.body(), error="Unhandled"))
         return _answer(accepted=True)
 
     async def forget(_: Request, __: Exception) -> Response:

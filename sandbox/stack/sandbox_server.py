@@ -24,7 +24,7 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, lambda *_: ready.set())
     settings = settings_from(Path(config), time_scale=float(time_scale), hosts=frozenset(hosts), ready=ready.is_set)
     app = create_app(settings)
-    app.router.routes.extend(local_sns.routes(SNS_PATH))
+    app.router.routes.extend(local_sns.sns_routes(SNS_PATH))
     SandboxServer(app).run([socket.socket(fileno=int(descriptor))])
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
-Json = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class TableSpec:
 
     logical_id: str
     name: str
-    definition: Mapping[str, Json]
+    definition: Mapping[str, Any]
     ttl_attribute: str | None
 
 
@@ -100,7 +99,7 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class SamTemplate:
     """Logical ids are the keys; they are also what `function` and `queue` of the other specs mean."""
 
     functions: Mapping[str, FunctionSpec]

@@ -18,9 +18,9 @@ from sandbox.sockets import listen, port_of
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
 from sandbox.stack.cloud import client
 from sandbox.stack.function_log import hold
-from sandbox.stack.invocations import Outcome
+from sandbox.stack.invocations import FunctionOutcome
 from sandbox.stack.settings import StackError, StackSettings
-from sandbox.stack.specs import Template
+from sandbox.stack.specs import SamTemplate
 
 _T = TypeVar("_T")
 
@@ -85,7 +85,7 @@ class Stack:
         self._ended.result()
 
     @property
-    def template(self) -> Template:
+    def template(self) -> SamTemplate:
         return self._assembly.template
 
     def public_url(self, name: str) -> str:
@@ -99,7 +99,7 @@ class Stack:
     def queue_url(self, logical_id: str) -> str:
         return self.template.queue_url(logical_id, self.aws_url)
 
-    def invoke(self, function: str, payload: Any) -> Outcome:
+    def invoke(self, function: str, payload: Any) -> FunctionOutcome:
         """Synchronously, by logical id; `payload` becomes JSON."""
         return self._call(self._assembly.functions[function].invoke(json.dumps(payload).encode()))
 

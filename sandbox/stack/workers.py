@@ -7,7 +7,7 @@ from asyncio.subprocess import Process
 from typing import Protocol
 
 from sandbox.stack.function_log import FunctionLog
-from sandbox.stack.invocations import Invocation, Outcome, failure
+from sandbox.stack.invocations import FunctionOutcome, Invocation, failure
 from sandbox.stack.processes import kill
 from sandbox.stack.specs import FunctionSpec
 from sandbox.tasks import cancelled
@@ -30,7 +30,7 @@ class Pool(Protocol):
     def offer(self, worker: "Worker") -> None:
         """The worker waits for an invocation."""
 
-    def init_failed(self, outcome: Outcome) -> None:
+    def init_failed(self, outcome: FunctionOutcome) -> None:
         """A process died before it had loaded the handler."""
 
     def lost(self, worker: "Worker", *, restart: bool) -> None:
@@ -46,7 +46,7 @@ class Worker:
         self.process: Process | None = None
         self._pool = pool
         self._next: asyncio.Future[Invocation] | None = None
-        self._init_error: Outcome | None = None
+        self._init_error: FunctionOutcome | None = None
         self._ready = False
         self._life: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -122,7 +122,7 @@ class Worker:
         self._pool.offer(self)
         return await work
 
-    def finish(self, invocation_id: str, outcome: Outcome) -> bool:
+    def finish(self, invocation_id: str, outcome: FunctionOutcome) -> bool:
         """False where the process isn't working on that invocation, or no longer."""
         if self.current is None or self.current.id != invocation_id:
             return False
@@ -132,7 +132,7 @@ class Worker:
         self.current = None
         return True
 
-    def init_failed(self, outcome: Outcome) -> None:
+    def init_failed(self, outcome: FunctionOutcome) -> None:
         self._init_error = outcome
 
     # What the function asks of it.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources, body_of, resigned
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackSettings
 from sandbox.stack.stack import Stack
@@ -60,7 +60,7 @@ class Course:
 
     def post(self, event: dict[str, Any]) -> None:
         self.planted |= signatures(event["headers"])
-        answer = events.post(event, int(self.stack.relay_url.rpartition(":")[2]))
+        answer = event_files.post(event, int(self.stack.relay_url.rpartition(":")[2]))
         self.answers.append((answer.status, answer.body.decode()))
 
     def fire(self, payload: Any) -> None:
@@ -72,11 +72,11 @@ def every_sender(course: Course) -> None:
     """Its event as it should be, and cut, so that another body was signed; then what no source or no schema knows."""
     sources = Sources(course.stack.settings.config, course.stack.settings.secrets)
     for name in WEBHOOKS:
-        event = events.fresh(name, sources)
+        event = event_files.fresh(name, sources)
         cut = base64.b64encode(body_of(event)[:-3]).decode()
         course.post(event)
         course.post(event | {"body": cut, "isBase64Encoded": True})
-    order = events.fresh("orders-message", sources)
+    order = event_files.fresh("orders-message", sources)
     course.post(order | {"rawPath": f"/webhooks/{PHONE}"})
     wrong = {"id": "e-1", "text": {TEXT: EMAIL}, "to": [{PHONE: EMAIL}], "scenario": TEXT}
     course.post(resigned(order | {"body": json.dumps(wrong)}, sources))
@@ -103,7 +103,7 @@ def every_failure_of_aws(course: Course) -> None:
 def every_other_flow(course: Course) -> None:
     course.send(source="queued")
     course.send(broken=True)
-    schedule = events.load("schedule")
+    schedule = event_files.load("schedule")
     course.fire(schedule)
     course.fire(schedule | {"to": [{PHONE: EMAIL}], TEXT: TEXT})
 

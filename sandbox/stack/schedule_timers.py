@@ -1,4 +1,4 @@
-"""EventBridge Scheduler's part: when an expression fires, and the firing of the enabled schedules.
+"""EventBridge ScheduleTimer's part: when an expression fires, and the firing of the enabled schedules.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
@@ -14,8 +14,8 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
-from sandbox.stack.specs import ACCOUNT, REGION, ScheduleSpec, Template
+from sandbox.stack.invocations import ConcurrencyExceeded, FunctionOutcome, InvocationTooLarge
+from sandbox.stack.specs import ACCOUNT, REGION, SamTemplate, ScheduleSpec
 from sandbox.tasks import cancelled
 
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # 1 to 7
@@ -120,10 +120,10 @@ def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
 class Invocable(Protocol):
     """A function, as far as a schedule needs it."""
 
-    async def invoke(self, payload: bytes) -> Outcome: ...
+    async def invoke(self, payload: bytes) -> FunctionOutcome: ...
 
 
-class Scheduler:
+class ScheduleTimer:
     """Fires one schedule, as long as it has a next time."""
 
     def __init__(self, spec: ScheduleSpec, function: Invocable) -> None:
@@ -142,14 +142,14 @@ class Scheduler:
         now = datetime.now(ZoneInfo("UTC"))
         while due := self._next(now):
             await asyncio.sleep((due - datetime.now(due.tzinfo)).total_seconds())
-            with suppress(Throttled, PayloadTooLarge):
+            with suppress(ConcurrencyExceeded, InvocationTooLarge):
                 await self._function.invoke(firing(self._spec, due).encode())
             now = due
 
 
-def schedulers(template: Template, functions: Mapping[str, Invocable]) -> list[Scheduler]:
+def schedule_timers(template: SamTemplate, functions: Mapping[str, Invocable]) -> list[ScheduleTimer]:
     """Of the enabled schedules. Raises TemplateError."""
-    return [Scheduler(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
+    return [ScheduleTimer(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
 
 
 def firing(spec: ScheduleSpec, due: datetime) -> str:

@@ -12,13 +12,11 @@ from sandbox.stack.specs import (
     MappingSpec,
     QueueSpec,
     RouteSpec,
+    SamTemplate,
     ScheduleSpec,
     TableSpec,
-    Template,
     ThrottleSpec,
 )
-
-__all__ = ["FunctionSpec", "MappingSpec", "Template", "read_template"]  # what readers of the result name, too
 
 STACK_NAME = "omni-relay-local"
 _PSEUDO_PARAMETERS = {
@@ -61,7 +59,7 @@ _QUEUE_ATTRIBUTES = (
 )
 
 
-def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> Template:
+def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> SamTemplate:
     """`cloud_url` is where SQS listens: a queue's Ref is a URL. Raises TemplateError."""
     return _Reader(path, cloud_url, parameters or {}).read()
 
@@ -80,9 +78,9 @@ class _Reader:
             mappings=self._document.get("Mappings", {}),
         )
 
-    def read(self) -> Template:
+    def read(self) -> SamTemplate:
         functions = {name: self._function(name) for name in self._of_type("AWS::Serverless::Function")}
-        return Template(
+        return SamTemplate(
             functions=functions,
             routes=tuple(self._routes()),
             throttle=self._throttle(),

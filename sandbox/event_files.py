@@ -1,4 +1,4 @@
-"""The files of events/: finds, signs, and sends them. `python -m sandbox.events` says how."""
+"""The files of events/: finds, signs, and sends them. `python -m sandbox.event_files` says how."""
 
 import argparse
 import http.client
@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from configuration.parameters import Mistakes
-from sandbox.environment import Unusable, lambda_port, relay_port, sources
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
+from sandbox.stack.settings import PROJECT
 from sandbox.validation import first_mistake
+from sandbox.variables import Unusable, lambda_port, relay_port, sources
 
-ROOT = Path(__file__).resolve().parent.parent
-EVENTS = ROOT / "events"
+EVENTS = PROJECT / "events"
 HOST = "127.0.0.1"
 _TIMEOUT = 35.0  # seconds; API Gateway itself gives up after 30
 _BY_CONNECTION = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
@@ -227,7 +227,7 @@ def _text(event: dict[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.events", description="The sample events of events/.")
+    parser = argparse.ArgumentParser(prog="python -m sandbox.event_files", description="The sample events of events/.")
     commands = parser.add_subparsers(required=True)
     posting = commands.add_parser("post", help="sign a fresh copy, send it to the local stack, print the answer")
     posting.add_argument("event", nargs="?", default="")

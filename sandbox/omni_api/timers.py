@@ -8,7 +8,7 @@ from itertools import count
 from sandbox.omni_api.clock import Clock
 
 
-class Scheduler:
+class Timers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
