@@ -1,4 +1,4 @@
-"""Event files made new: another id, the present time, and a signature to match, as if the sender had just sent it."""
+"""Renews event files: a new id, the present time and a matching signature, as if the sender had just sent them."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What relay.yaml and the secrets file say of each source."""
+    """relay.yaml and the secrets file, asked by source."""
 
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]
@@ -37,25 +37,25 @@ class Sources:
         return found
 
     def secret_of(self, source: str) -> str:
-        """The secret that signs: while rotating, the first that can."""
+        """The secret to sign with. While secrets rotate, it is the first one that can sign."""
         found = (self.secrets.get("sources") or {}).get(source, "")
         candidates = [found] if isinstance(found, str) else found
         return next((secret for secret in candidates if not secret.startswith("whpk_")), "")
 
 
 def renewed(event: EventFile, sources: Sources, now: datetime) -> EventFile:
-    """The event as its sender would send another one like it at `now`: its id is new wherever the sender puts it."""
+    """Another event of the same kind, sent at `now`. Its id is new wherever this sender puts it."""
     return _signed(event, sources, now, secrets.token_hex(16))
 
 
 def resigned(event: EventFile, sources: Sources) -> EventFile:
-    """The same event, ids and time included, with the signature that it should have had."""
+    """The same event with the right signature. Ids and time stay."""
     now = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC)
     return _signed(event, sources, now, None)
 
 
 def body_of(event: EventFile) -> bytes:
-    """The body's bytes as they were sent."""
+    """The body as it was sent."""
     body = event.get("body") or ""
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
@@ -88,7 +88,7 @@ def _body(event: EventFile, verification: Verification, fresh_id: str | None, no
     try:
         return _renamed(event, verification, fresh_id, now)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return body_of(event)  # not what this sender sends: it goes as it is, for the relay to judge
+        return body_of(event)  # this sender sends other bodies; the relay shall judge it as it is
 
 
 def _renamed(event: EventFile, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
@@ -105,13 +105,13 @@ def _renamed(event: EventFile, verification: Verification, fresh_id: str | None,
 
 
 def _header_id(event: EventFile, verification: Verification) -> str:
-    """The event's id where a header carries it; what the body carries is signed with the body."""
+    """The event's id if a header carries it. An id in the body is signed with the body."""
     request = InboundRequest("POST", event["rawPath"], "", event["headers"], b"", datetime.now(UTC))
     return verification.event_id(request, None) or ""
 
 
 def _query(query: str, body: bytes) -> str:
-    """The query with the `bodySHA256` of this body, where it has one (Twilio's JSON)."""
+    """The query, with the `bodySHA256` of this body if it has that field (Twilio's JSON)."""
     pairs = parse_qsl(query, keep_blank_values=True)
     if "bodySHA256" not in dict(pairs):
         return query
@@ -133,7 +133,7 @@ def _dumped(body: EventFile) -> bytes:
 
 
 def _rename_id(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
-    """Only where there is an id: other senders' events are told apart by a header, or by their whole body."""
+    """Changes an id only if there is one. Other senders' events are told apart by a header or by the whole body."""
     return body | {"id": fresh_id} if isinstance(body.get("id"), str) else body
 
 
@@ -142,7 +142,7 @@ def _rename_stripe(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
 
 
 def _rename_slack(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
-    """A command has no id of its own, but each has its trigger."""
+    """A Slack command has no event id, but a trigger id of its own."""
     fresh = {"event_id": f"Ev{fresh_id}", "trigger_id": f"1793608.1.{fresh_id}"}
     return body | {name: value for name, value in fresh.items() if name in body}
 
@@ -156,7 +156,7 @@ def _rename_twilio(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
 
 
 def _rename_alerts(body: EventFile, _fresh_id: str, now: datetime) -> EventFile:
-    """An alert is another one when it has started at another time."""
+    """An alert that started at another time is another alert."""
     return body | {"alerts": [alert | {"startsAt": _iso(now)} for alert in body["alerts"]]}
 
 
@@ -173,7 +173,7 @@ def _iso(now: datetime) -> str:
 
 
 _RENAMES: dict[str, Rename] = {
-    "github": _keep,  # a header names the event; `id` is the id of something else
+    "github": _keep,  # a header carries the event's id; `id` is the id of something else
     "gitlab": _keep,
     "shopify": _keep,
     "stripe": _rename_stripe,

@@ -1,4 +1,4 @@
-"""Puts the stack together, in the order in which its parts need each other."""
+"""Starts the parts of the stack in the order in which they need each other."""
 
 import asyncio
 import json
@@ -33,11 +33,11 @@ from sandbox.stack.trail import Trail
 from sandbox.stack.workers import Worker
 
 START_TIMEOUT = 60
-NOWHERE = "http://127.0.0.1:9"  # all that a function needs is here, by plain HTTP: nothing may leave this machine
+NOWHERE = "http://127.0.0.1:9"  # functions need only plain HTTP to this machine, and nothing may leave it
 
 
 class Assembly:
-    """`listeners` are the bound sockets of relay, sandbox, aws and lambda; `urls` their addresses."""
+    """`listeners` are the bound sockets of relay, sandbox, aws and lambda. `urls` are their addresses."""
 
     def __init__(
         self, settings: StackSettings, listeners: Mapping[str, socket.socket], urls: Mapping[str, str]
@@ -50,12 +50,12 @@ class Assembly:
         self._urls = urls
 
     def public_url(self, name: str) -> str:
-        """As `urls` has it, but by the name that containers know."""
+        """The address of relay, sandbox, aws or lambda, by the name that containers know."""
         host = self._settings.public_host or self._settings.local_host
         return f"http://{host}:{self._urls[name].rpartition(':')[2]}"
 
     async def start(self, running: AsyncExitStack) -> None:
-        """What is started is stopped by `running`. Raises TemplateError, Mistakes and StackError."""
+        """`running` later stops what this starts. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
         parameters = self._parameters()
         await self._start_server(cloud_process(self._listeners["aws"], self._settings.hosts), running)
@@ -90,7 +90,7 @@ class Assembly:
         prefix = next(iter(prefixes - {None}), None)
         if prefix is None:
             return []
-        # By plain HTTP also where containers call it by another address than loopback, which no push would take.
+        # Containers call it at another address than loopback, also by plain HTTP. The push command would refuse that.
         sandbox = Parameter(f"{prefix}/omni/base-url", "String", self.public_url("sandbox"))
         config, secrets = self._settings.config, self._settings.secrets
         return [sandbox, *parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)]
@@ -170,7 +170,7 @@ class Assembly:
             await asyncio.sleep(0.02)
 
     async def _until_sandbox_is_ready(self, sandbox: ServerProcess) -> None:
-        """The sandbox answers 503 until the signal says that all the rest is up."""
+        """The sandbox answers 503 until the signal tells it that everything else is up."""
         url = f"{self._urls['sandbox']}/sandbox/health"
         await asyncio.to_thread(_wait_for, url, SERVICE_UNAVAILABLE)
         sandbox.signal(signal.SIGUSR1)
@@ -178,9 +178,9 @@ class Assembly:
 
 
 def _wait_for(url: str, status: int) -> None:
-    """Raises StackError where the server doesn't live to give that answer."""
+    """Waits until the URL answers with that status. Raises StackError if it doesn't in time."""
     session = requests.Session()
-    session.trust_env = False  # a proxy of the user's has no business here
+    session.trust_env = False  # the user's proxy must not be asked for this machine
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         try:

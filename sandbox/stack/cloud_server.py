@@ -1,7 +1,7 @@
-"""SSM, SQS, DynamoDB and S3 in memory: moto, with the consistency that its server lacks. Run as a process by cloud.py.
+"""SSM, SQS and DynamoDB in memory: moto, with the consistency that its server lacks. cloud.py runs it as a process.
 
-Moto's state has no locks: two conditional writes at once could both succeed, and a delete could swallow a send. Here
-one call runs at a time. Long polling must not hold that lock, so it is done here.
+Moto's state has no locks: two conditional writes at once could both succeed, and a delete could swallow a send.
+Therefore one call runs at a time. Long polling must not hold the lock, so this module waits instead of moto.
 """
 
 import json
@@ -28,7 +28,7 @@ _POLL_INTERVAL = 0.05
 
 
 class OneAtATime:
-    """Serialises calls, ReceiveMessage's wait aside."""
+    """Lets one call run at a time. The wait of ReceiveMessage holds up nobody."""
 
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
@@ -60,14 +60,14 @@ class OneAtATime:
 
 
 class KeepAlive(MotoRequestHandler, BaseHTTPRequestHandler):
-    """One connection serves many calls, as at AWS."""
+    """Serves many calls on one connection, as AWS does."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
 
 def refuse_references() -> None:
-    """SSM refuses a value that holds `{{`, which moto takes: a configuration must not work only here."""
+    """Makes moto refuse values with `{{`, as SSM does. A configuration must not work only locally."""
     put_parameter = SimpleSystemManagerBackend.put_parameter
 
     def checked(

@@ -1,4 +1,4 @@
-"""API Gateway's part: an HTTP API's routes, limits and errors, in front of the functions."""
+"""A stand-in for API Gateway: the routes, limits and errors of an HTTP API, in front of the functions."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ INTEGRATION_TIMEOUT: Final = 30.0
 
 
 class _Refused(Exception):
-    """An answer of API Gateway's own."""
+    """API Gateway answers by itself, without a function."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class _Refused(Exception):
 
 
 class TokenBucket:
-    """API Gateway's throttling: `rate` requests a second, `burst` at once."""
+    """Throttles as API Gateway does: `rate` requests a second, `burst` at once."""
 
     def __init__(self, throttle: ThrottleSpec) -> None:
         self._rate = throttle.rate
@@ -64,7 +64,7 @@ class _CompiledRoute:
 
 
 class Gateway:
-    """`domain` is the host name that requests' context shows."""
+    """`domain` is the host name in the context of each request."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Gateway:
         except _Refused as refused:
             response = JSONResponse({"message": refused.message}, status_code=refused.status)
         except ClientDisconnect:
-            response = Response(status_code=400)  # nobody is there to read it
+            response = Response(status_code=400)  # nobody reads it
         response.headers["apigw-requestid"] = request_id
         return response
 
@@ -140,7 +140,7 @@ class Gateway:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """`/webhooks/{source}` as a regular expression."""
+    """A route's path, such as `/webhooks/{source}`, as a regular expression."""
     parts = re.split(r"(\{\w+\+?\})", path)
     compiled = [
         f"(?P<{part[1:-2]}>.+)"
@@ -159,7 +159,7 @@ def _head_bytes(request: Request) -> int:
 
 
 async def _receive(request: Request, request_id: str, *, sampled: bool) -> Received:
-    """Stops reading a body that is too large."""
+    """Reads the request. Raises _Refused as soon as the body is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -1,4 +1,4 @@
-"""What API Gateway makes of an HTTP request and of a function's answer: payload format 2.0.
+"""Turns HTTP requests into events and functions' answers into responses, as API Gateway does (payload format 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request as it came; header names in lower case, both halves as bytes, in order."""
+    """A request as it came. Headers are bytes, in order, with lower-case names."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class HttpAnswer:
 
 
 class UnusableAnswer(ValueError):
-    """A function's answer that API Gateway can't turn into a response."""
+    """API Gateway can't turn the function's answer into a response."""
 
 
 def http_event(received: Received, *, route_key: str, parameters: Mapping[str, str], domain: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def http_event(received: Received, *, route_key: str, parameters: Mapping[str, s
 
 
 def _joined_headers(received: Received) -> dict[str, str]:
-    """Repeated headers become one, joined by a comma; every byte is a character, so that none is lost."""
+    """Joins repeated headers by a comma. Each byte becomes one character, so that none is lost."""
     joined: dict[str, str] = {}
     for raw_name, raw_value in received.headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
@@ -108,19 +108,19 @@ def _joined_query(query: str) -> dict[str, str]:
 
 
 def _body(body: bytes, content_type: str) -> tuple[str | None, bool]:
-    """Text stays text; all else is base64, forms and bodies without a type included."""
+    """Text stays text. Everything else becomes base64, also forms and bodies without a type."""
     if not body:
         return None, False
     if _TEXT_TYPES.match(content_type):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
-            pass  # base64 keeps what a sender signed
+            pass  # base64 keeps the bytes that a sender signed
     return base64.b64encode(body).decode(), True
 
 
 def http_answer(payload: bytes) -> HttpAnswer:
-    """An object with a `statusCode` says all; anything else is the body of a 200. Raises UnusableAnswer."""
+    """An object with a `statusCode` describes the response; anything else is a 200's body. Raises UnusableAnswer."""
     try:
         answer = json.loads(payload)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""One invocation of a function: what the caller gives, and what becomes of it, in Lambda's own words."""
+"""One invocation of a function: its payload and its outcome, in Lambda's own words."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ MAX_PAYLOAD_BYTES = 6 * 2**20  # of a synchronous invocation, in each direction
 
 @dataclass(frozen=True, slots=True)
 class FunctionOutcome:
-    """`error` is the X-Amz-Function-Error header, set where the function failed; `payload` then describes the error."""
+    """`error` is the X-Amz-Function-Error header. If the function failed, it is set and `payload` describes the error."""
 
     payload: bytes
     error: str | None = None
@@ -26,7 +26,7 @@ class ConcurrencyExceeded(Exception):
 
 
 class InvocationTooLarge(Exception):
-    """The event is larger than Lambda takes."""
+    """The payload is larger than Lambda accepts."""
 
 
 def failure(kind: str, message: str) -> FunctionOutcome:
@@ -41,7 +41,7 @@ def new_trace_id(*, sampled: bool) -> str:
 
 @dataclass(slots=True, eq=False)
 class Invocation:
-    """`deadline` is in Unix seconds and set when a process takes it."""
+    """`deadline` is in Unix seconds. It is set when a process takes the invocation."""
 
     payload: bytes
     trace_id: str

@@ -1,4 +1,4 @@
-"""Lambda's Invoke API, so that boto3, the AWS CLI and the scheduler's stand-in can call a function.
+"""Lambda's Invoke API, by which boto3, the AWS CLI and `make event` call a function.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """

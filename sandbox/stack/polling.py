@@ -1,4 +1,4 @@
-"""Lambda's event source mapping: polls a queue, hands batches to a function, deletes what succeeded.
+"""A stand-in for Lambda's event source mapping: polls a queue, invokes a function per batch, deletes what succeeded.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -24,7 +24,7 @@ SqsMessage = Mapping[str, Any]
 
 
 class QueuePoller:
-    """`sqs` is a boto3 client. At most the mapping's concurrency, or one batch per process, is in flight at once."""
+    """`sqs` is a boto3 client. The mapping's concurrency and the number of processes limit the batches in flight."""
 
     def __init__(
         self, sqs: Any, queue: QueueSpec, queue_url: str, mapping: MappingSpec, function: LambdaFunction
@@ -62,7 +62,7 @@ class QueuePoller:
         self._free.release()
 
     async def _receive(self) -> list[SqsMessage]:
-        """Up to the batch size; where the mapping has a window, it waits that long for a batch to fill."""
+        """Receives up to the batch size. Waits as long as the mapping's window for the batch to fill."""
         messages = await self._receive_once(_WAIT_SECONDS, self._mapping.batch_size)
         until = time.monotonic() + self._mapping.window
         while messages and len(messages) < self._mapping.batch_size and (left := until - time.monotonic()) > 0:
@@ -90,7 +90,7 @@ class QueuePoller:
         try:
             outcome = await self._function.invoke(json.dumps(event).encode())
         except (ConcurrencyExceeded, InvocationTooLarge):
-            return  # the messages become visible again by themselves
+            return  # SQS makes the messages visible again
         failed = failed_ids(outcome, messages, reports_failures=self._mapping.reports_failures)
         await self._delete(message for message in messages if message["MessageId"] not in failed)
 
@@ -113,12 +113,12 @@ class QueuePoller:
     async def _delete(self, messages: Iterable[SqsMessage]) -> None:
         entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
         if entries:
-            with suppress(BotoCoreError, ClientError):  # then they come again, as at AWS
+            with suppress(BotoCoreError, ClientError):  # SQS delivers them again, as in AWS
                 await asyncio.to_thread(self._sqs.delete_message_batch, QueueUrl=self._url, Entries=entries)
 
 
 def failed_ids(outcome: FunctionOutcome, messages: list[SqsMessage], *, reports_failures: bool) -> set[str]:
-    """Ids of the messages to keep. An answer that can't be read, or names an unknown id, fails the whole batch."""
+    """The ids of the messages to keep. An unreadable answer or an unknown id in it fails the whole batch."""
     everything = {message["MessageId"] for message in messages}
     if outcome.error:
         return everything

@@ -1,7 +1,7 @@
-"""Lambda's Runtime API, by which a function's process asks for work and answers it.
+"""Lambda's Runtime API, by which a function's process asks for invocations and answers them.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each process has a port of its own: the API has no other
-way to say who is asking.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each process has a port of its own, because a request
+doesn't say otherwise which process is asking.
 """
 
 from collections.abc import Mapping

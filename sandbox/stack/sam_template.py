@@ -1,4 +1,4 @@
-"""Reads template.yaml: what CloudFormation would make of it, as specs."""
+"""Reads template.yaml into specs, as CloudFormation would resolve it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _PSEUDO_PARAMETERS = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 
-# Property of the resource that holds its physical name.
+# The property of each resource that holds its physical name.
 _NAMES = {
     "AWS::Serverless::Function": "FunctionName",
     "AWS::SQS::Queue": "QueueName",
@@ -60,7 +60,7 @@ _QUEUE_ATTRIBUTES = (
 
 
 def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> SamTemplate:
-    """`cloud_url` is where SQS listens: a queue's Ref is a URL. Raises TemplateError."""
+    """`cloud_url` is the address of SQS, because the Ref of a queue is a URL. Raises TemplateError."""
     return _Reader(path, cloud_url, parameters or {}).read()
 
 
@@ -133,7 +133,7 @@ class _Reader:
         ]
 
     def _property(self, logical_id: str, name: str, default: Json = None) -> Json:
-        """A resource's own property, else the one of Globals; mappings are merged, as SAM does."""
+        """A resource's own property, or else the one of Globals. Two mappings are merged, as SAM does."""
         resource = self._resources[logical_id]
         own = resource.get("Properties", {}).get(name)
         section = resource["Type"].rpartition("::")[2]
@@ -175,7 +175,7 @@ class _Reader:
             raise TemplateError(f"{logical_id}.{name}", f"expected a number, not {value!r}") from None
 
     def _events(self, *kinds: str) -> Iterator[tuple[str, str, dict[str, Json]]]:
-        """(function, `Function.Event`, its properties)."""
+        """Yields the function, the place (`Function.Events.Event`) and the properties of each event of these kinds."""
         for function in self._of_type("AWS::Serverless::Function"):
             for name, event in self._resources[function]["Properties"].get("Events", {}).items():
                 place = f"{function}.Events.{name}"

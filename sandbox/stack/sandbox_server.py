@@ -1,4 +1,4 @@
-"""The OMNI API sandbox as a process of the stack; SIGUSR1 tells it that the whole stack is ready.
+"""Runs the OMNI API sandbox as a process of the stack. SIGUSR1 tells it that the whole stack is ready.
 
 `sandbox_server.py FILE_DESCRIPTOR CONFIG TIME_SCALE HOST…`: the descriptor of a listening socket, the scenarios' file,
 sandbox seconds per real second, the names of this machine.
@@ -15,7 +15,7 @@ from sandbox.omni_api.app import create_app
 from sandbox.omni_api.server import SandboxServer
 from sandbox.omni_api.settings import settings_from
 
-SNS_PATH = "/aws/sns"  # of the stand-in for SNS
+SNS_PATH = "/aws/sns"  # where the stand-in for SNS answers
 
 
 def main() -> None:

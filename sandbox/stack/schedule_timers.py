@@ -1,4 +1,4 @@
-"""EventBridge ScheduleTimer's part: when an expression fires, and the firing of the enabled schedules.
+"""A stand-in for EventBridge Scheduler: reads the expressions, and fires the enabled schedules.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
@@ -27,14 +27,14 @@ NextFiring = Callable[[datetime], datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One of cron's six fields: its bounds, and names that stand for its values from the lowest on."""
+    """One of cron's six fields: its bounds, and the names of its values from the lowest on."""
 
     low: int
     high: int
     names: Sequence[str] = ()
 
     def parse(self, text: str) -> frozenset[int]:
-        """Raises ValueError; `L`, `W` and `#` are AWS's too, but not supported here."""
+        """The values that the text selects. Raises ValueError. AWS's `L`, `W` and `#` aren't supported here."""
         values: set[int] = set()
         for part in text.split(","):
             span, _, step = part.partition("/")
@@ -66,7 +66,7 @@ _FIELDS = (
 
 
 def next_firing(spec: ScheduleSpec) -> NextFiring:
-    """A function that gives the first firing after a time (aware). Raises TemplateError."""
+    """A function that gives the first firing after an aware time. Raises TemplateError."""
     match = re.fullmatch(r"(rate|cron|at)\((.*)\)", spec.expression)
     if match is None:
         raise TemplateError(spec.name, f"expected rate(…), cron(…) or at(…), not {spec.expression}")
@@ -118,13 +118,13 @@ def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
 
 
 class Invocable(Protocol):
-    """A function, as far as a schedule needs it."""
+    """The part of a function that a schedule uses."""
 
     async def invoke(self, payload: bytes) -> FunctionOutcome: ...
 
 
 class ScheduleTimer:
-    """Fires one schedule, as long as it has a next time."""
+    """Fires one schedule until it has no next time."""
 
     def __init__(self, spec: ScheduleSpec, function: Invocable) -> None:
         self._spec = spec
@@ -148,12 +148,12 @@ class ScheduleTimer:
 
 
 def schedule_timers(template: SamTemplate, functions: Mapping[str, Invocable]) -> list[ScheduleTimer]:
-    """Of the enabled schedules. Raises TemplateError."""
+    """The timers of the enabled schedules. Raises TemplateError."""
     return [ScheduleTimer(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
 
 
 def firing(spec: ScheduleSpec, due: datetime) -> str:
-    """The payload, with the scheduler's context attributes filled in."""
+    """The payload with the scheduler's context attributes filled in."""
     attributes = {
         "<aws.scheduler.schedule-arn>": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{spec.name}",
         "<aws.scheduler.scheduled-time>": due.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ"),

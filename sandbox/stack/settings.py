@@ -1,4 +1,4 @@
-"""What a local stack can be started with."""
+"""The settings of a local stack."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ OMNI_AUTHORIZATION = "App sandbox-api-key"
 
 
 class StackError(Exception):
-    """The stack can't start; the text says what to do."""
+    """The stack can't start or go on. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """`config` and `secrets` are relay.yaml and its secrets, parsed. The defaults serve `make run`.
+    """`config` and `secrets` are the parsed relay.yaml and secrets file. The defaults serve `make run`.
 
     `template_parameters` override the template's defaults. `queue_attributes` and `timeouts` (seconds), by logical id,
     shorten what tests can't wait for. `processes` is per function. `environment` are further variables of every
@@ -59,5 +59,5 @@ class StackSettings:
 
     @property
     def local_host(self) -> str:
-        """Where this machine's own processes reach what listens."""
+        """The host by which programs on this machine reach the stack's servers."""
         return "127.0.0.1" if self.bind_host == "0.0.0.0" else self.bind_host

@@ -1,4 +1,4 @@
-"""Tells the sandbox what its messages went through in the relay, as the functions' own log lines have it."""
+"""Tells the sandbox how its messages came through the relay, as the functions' log lines say."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _TIMEOUT = 5
 
 
 def trail_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the sandbox's inbox shows beside a message; None for a line about something else."""
+    """The body of POST /sandbox/trail for a log line. None if the line is about something else."""
     if record.get("message") != _LINE or not record.get("message_id"):
         return None
     return {
@@ -36,7 +36,7 @@ def trail_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class Trail:
-    """Posts in the background, one at a time; an inbox without its trail is no reason to fail."""
+    """Posts trails in the background, one at a time. A trail that can't be posted is dropped."""
 
     def __init__(self, sandbox_url: str) -> None:
         self._url = f"{sandbox_url}/sandbox/trail"

@@ -1,4 +1,4 @@
-"""Schedules fire when EventBridge ScheduleTimer's expressions say."""
+"""Schedules fire when EventBridge Scheduler's expressions say."""
 
 import asyncio
 import json
