@@ -66,9 +66,8 @@ def sign(
     if secret.startswith("whpk_"):
         raise CannotSign(source, "its secret is a public key, which only verifies")
     name = _EVENT_ID_HEADERS.get(verification.preset.name)
-    identity = {name: event_id} if name else {}
-    draft = Draft(secret, body, event_id, now, url)
-    return identity | _signature_headers(verification.preset.scheme, draft)
+    headers = _signature_headers(verification.preset.scheme, Draft(secret, body, event_id, now, url))
+    return {name: event_id, **headers} if name else headers
 
 
 def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:

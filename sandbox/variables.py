@@ -68,10 +68,7 @@ def _named_file(variable: str, default: str) -> dict[str, Any]:
 
 
 def _secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The secrets. Of our own fake ones, only those whose source `config` has, so that none is a mistake.
-
-    Raises Unusable.
-    """
+    """The file that SECRETS names, or else our own fake secrets of the sources that `config` has. Raises Unusable."""
     secrets = _named_file("SECRETS", "secrets.local.yaml")
     known, given = config.get("sources"), secrets.get("sources")
     if os.environ.get("SECRETS") or not isinstance(known, Mapping) or not isinstance(given, Mapping):

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: the OMNI API under both of its paths, the control calls, the pages."""
+"""The sandbox as an ASGI application: the OMNI API under both of its paths, the control calls and the pages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -41,7 +41,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(settings: SandboxSettings) -> Starlette:
-    """One sandbox with a state of its own; run it with `sandbox.omni_api.server`."""
+    """A sandbox with a state of its own. `sandbox.omni_api.server` runs it."""
     state = create_state(settings)
 
     @asynccontextmanager
@@ -90,14 +90,8 @@ def _api(state: State, handler: Handler, *, sends: bool) -> Endpoint:
             body = await _body(request, state.max_body_bytes)
         except ApiError as error:
             return respond_error(error, wanted)
-        call = ApiCall(
-            endpoint=request.url.path,
-            path=request.path_params,
-            query=request.query_params,
-            body=body,
-            given=given_format(request.headers),
-            wanted=wanted,
-        )
+        given = given_format(request.headers)
+        call = ApiCall(request.url.path, request.path_params, request.query_params, body, given, wanted)
 
         def answer() -> Response:
             try:
@@ -123,7 +117,7 @@ def _control(state: State, handler: control.Control) -> Endpoint:
 
 
 def _unless_gone(endpoint: Endpoint) -> Endpoint:
-    """A client that leaves while it is still sending needs no answer."""
+    """Answers whatever to a client that leaves while it is still sending: nobody reads it."""
 
     async def answered(request: Request) -> Response:
         try:
@@ -138,8 +132,8 @@ async def _body(request: Request, limit: int) -> bytes:
     """The request's body.
 
     Raises:
-        ApiError: 413, when it is longer than the limit. The rest is read and dropped, within reason:
-            a client that is still sending when the connection closes would never see the answer.
+        ApiError: 413 if it is longer than the limit. Up to ten times the limit is still read and dropped, because a
+            client that is still sending when the connection closes never sees the answer.
     """
     chunks = bytearray()
     length = 0
@@ -159,7 +153,7 @@ def _forbid(headers: Headers, why: str) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """What Starlette refuses (no such path, wrong method), in the API's shape."""
+    """Gives Starlette's own refusals (unknown path, wrong method) the API's shape."""
     if not isinstance(error, HTTPException):
         raise error
     return respond_error(ApiError(error.status_code, error.detail, error.headers), wanted_format(request.headers))

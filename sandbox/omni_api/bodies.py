@@ -1,4 +1,4 @@
-"""The request bodies, parsed: the API's field names on the wire, the same models for JSON and XML."""
+"""Models of the request bodies. They serve JSON and XML alike, with the API's field names."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -51,7 +51,7 @@ class To(Body):
     whats_app_user_id: str | None = None
 
     def wire(self) -> dict[str, str]:
-        """The addresses that were given, as an answer repeats them."""
+        """The given addresses, as an answer repeats them."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
     def given(self) -> bool:
@@ -64,7 +64,7 @@ class Destination(Body):
 
 
 class SendBody(Body):
-    """What both ways of sending share."""
+    """The fields that both ways of sending share."""
 
     destinations: list[Destination] = Field(min_length=1)
     bulk_id: str | None = None
@@ -94,7 +94,7 @@ class TimeUnit(StrEnum):
 
 
 class ChannelBody(Body):
-    """One channel's content; fields that the sandbox doesn't interpret are kept as they came."""
+    """One channel's content. Fields that the sandbox doesn't interpret are kept as they came."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -126,7 +126,7 @@ class AdvancedBody(SendBody):
     @model_validator(mode="before")
     @classmethod
     def _gather_channels(cls, content: object) -> object:
-        """The channels' bodies stand beside the other fields; gather them under one name."""
+        """Moves the channels' bodies, which stand beside the other fields, under one name."""
         if not isinstance(content, Mapping):
             return content
         names = {channel.body for channel in CHANNELS.values()}
@@ -162,7 +162,7 @@ def checked(model: type[CheckedT], content: object) -> CheckedT:
     """The content as a model.
 
     Raises:
-        ApiError: 400, naming the first field that is wrong and what was expected.
+        ApiError: 400. It names the first wrong field and what was expected of it.
     """
     try:
         return model.model_validate(content)

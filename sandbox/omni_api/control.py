@@ -1,4 +1,4 @@
-"""The control calls under /sandbox: look at what was accepted, order faults, set the clock, add trails."""
+"""The control calls under /sandbox: list the accepted messages, order faults, set the clock, add trails."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final
@@ -25,7 +25,7 @@ class ClockOrder(ControlBody):
 
 
 class TrailOrder(ControlBody):
-    """What is known of the way to some messages: any parts beside the ids."""
+    """How some messages came to the sandbox. The ids name the messages; any other fields are kept as they are."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,14 +40,14 @@ def _chosen(state: State, request: Request) -> Iterator[Message]:
 
 
 def list_messages(state: State, request: Request, _: bytes) -> Response:
-    """The accepted messages, oldest first; `limit` keeps the newest of them."""
+    """The accepted messages, oldest first. `limit` keeps the newest of them."""
     limit = whole(request.query_params, "limit", default=_MANY, least=1, most=_MANY)
     chosen = list(_chosen(state, request))[-limit:]
     return JSONResponse({"messages": [message.view(state.store.trail(message.message_id)) for message in chosen]})
 
 
 def one_message(state: State, request: Request, _: bytes) -> Response:
-    """One message with the body of the request that brought it."""
+    """One message, with the body of its request."""
     message_id = request.path_params["message_id"]
     found = next((known for known in state.store.newest_first() if known.message_id == message_id), None)
     if found is None:
@@ -56,7 +56,7 @@ def one_message(state: State, request: Request, _: bytes) -> Response:
 
 
 def empty(state: State, request: Request, _: bytes) -> Response:
-    """Empty the sandbox. Ids stay known, as at OMNI, unless `?forget=ids` makes it a new account."""
+    """Deletes the messages. Their ids stay used, as at OMNI, unless `?forget=ids` is given."""
     state.timers.clear()
     state.reports.empty()
     state.store.empty(forget_ids=request.query_params.get("forget") == "ids")

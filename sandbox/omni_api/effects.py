@@ -1,4 +1,4 @@
-"""What a send that meets a fault is answered with: spoilt, late or dripping answers, silence, a TCP reset."""
+"""Answers a send that meets a fault: with a spoilt, late or dripping answer, with silence, or with a TCP reset."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,12 +17,12 @@ _DRIP_MS: Final = 1000
 _BODILESS: Final = frozenset({204, 205, 304})
 GARBAGE: Final = b'{"messages": [{"to": <<< not the answer that anyone expects'
 TRANSPORT_EXTENSION: Final = "sandbox.transport"
-"""Where the server puts the connection's transport into the ASGI scope, for `reset`."""
+"""The key in the ASGI scope under which the server gives the connection's transport, for `reset`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A send that meets a fault: how to answer it properly, in which format, and when the sandbox closes."""
+    """A send that meets a fault: its proper answer, the format that it wants, and the event of the sandbox's end."""
 
     answer: Callable[[], Response]
     wanted: Format
@@ -30,7 +30,7 @@ class Meeting:
 
 
 async def meet(fault: Fault, meeting: Meeting) -> Response:
-    """The response of a send that meets this fault."""
+    """The response to a send that meets this fault."""
     return await _EFFECTS[fault.kind](fault, meeting)
 
 
@@ -93,7 +93,7 @@ _EFFECTS: Final[dict[FaultKind, Callable[[Fault, Meeting], Awaitable[Response]]]
 
 
 async def _pause(closing: asyncio.Event, milliseconds: int) -> None:
-    """Wait, but not longer than the sandbox lives."""
+    """Waits, but stops when the sandbox closes."""
     try:
         await asyncio.wait_for(closing.wait(), milliseconds / 1000)
     except TimeoutError:
@@ -106,7 +106,7 @@ async def _client_gone(receive: Receive) -> None:
 
 
 class Silence(Response):
-    """Says nothing: holds the connection until the client goes away or the sandbox closes."""
+    """Sends nothing, and holds the connection until the client leaves or the sandbox closes."""
 
     def __init__(self, closing: asyncio.Event) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Silence(Response):
 
 
 class Reset(Silence):
-    """Breaks the connection off with a TCP reset, nothing sent."""
+    """Sends nothing, and resets the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         await hang_up(scope, receive)

@@ -1,4 +1,4 @@
-"""The failover engine: walks each message through its steps, one after another, until one delivers."""
+"""The failover engine: takes each message through its steps, one after another, until one delivers it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from sandbox.omni_api.timers import Timers
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One step that fits the message: whom it reaches, how long it may take (seconds), what becomes of it."""
+    """A step that fits the message: its address, its validity in seconds, and its fate."""
 
     channel: Channel
     sender: str | None
@@ -27,7 +27,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A step that has ended, or, without a leg, a message that no step fitted."""
+    """The end of a step. Without a leg, it is the end of a message that no step fits."""
 
     message: Message
     leg: Leg | None
@@ -37,13 +37,13 @@ class Ending:
 
 
 class Reporter(Protocol):
-    """Who is told how it goes."""
+    """The engine tells it how steps end."""
 
     def step_failed(self, ending: Ending) -> None:
         """A step failed and another follows."""
 
     def finished(self, ending: Ending) -> Message:
-        """The message's fate is settled; gives the message with its final report."""
+        """The message has reached its end. Returns it with its final report."""
 
 
 class FailoverEngine:
@@ -54,7 +54,7 @@ class FailoverEngine:
         self._now = now
 
     def start(self, serial: int, legs: tuple[Leg, ...], delay: float) -> None:
-        """Begin the first step after `delay` sandbox seconds."""
+        """Begins the first step after `delay` sandbox seconds."""
         if delay > 0 or not legs:
             self._timers.after(delay, partial(self._begin, serial, legs, 0))
         else:

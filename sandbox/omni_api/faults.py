@@ -1,4 +1,4 @@
-"""Faults on demand: how they are ordered, and which one the next send meets."""
+"""Faults on demand: the orders for them, and the one that the next send meets."""
 
 import hashlib
 from collections import deque
@@ -23,15 +23,15 @@ class ControlBody(BaseModel):
 
 
 class Fault(ControlBody):
-    """One way to fail. `after: accept` takes the message first, so that only the answer is lost or spoilt."""
+    """One way to fail. `after: accept` accepts the message first, so that only the answer is lost or spoilt."""
 
     kind: FaultKind
     status: Annotated[int, Field(ge=200, le=599)] = 503
     headers: dict[_HeaderName, _HeaderValue] = Field(default_factory=dict)
     body: str | None = None
-    """Instead of the usual error (`status`) or the usual garbage (`garbage`)."""
+    """Replaces the usual error (`status`) or the usual garbage (`garbage`)."""
     delay_ms: Annotated[int, Field(ge=0, le=_LONGEST_MS)] | None = None
-    """How long `delay` waits, or `drip` waits before each byte; real time."""
+    """Real milliseconds. `delay` waits once; `drip` waits before each byte."""
     after: Literal["accept"] | None = None
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
@@ -53,7 +53,7 @@ def _every_kind() -> tuple[Fault, ...]:
 
 
 class RandomFault(ControlBody):
-    """Fails a share of the sends, until deleted; the same seed fails the same ones in the same ways."""
+    """Fails a share of the sends until it is deleted. The same seed fails the same sends in the same ways."""
 
     kind: Literal["random"]
     rate: Annotated[float, Field(ge=0, le=1)] = 0.33
@@ -75,12 +75,12 @@ class RandomFault(ControlBody):
 
 
 def order_model(content: object) -> type[Fault] | type[RandomFault]:
-    """What POST /sandbox/faults takes, by its kind."""
+    """The model for a body of POST /sandbox/faults, by its kind."""
     return RandomFault if isinstance(content, dict) and content.get("kind") == "random" else Fault
 
 
 def _share(text: str) -> float:
-    """A number from 0 to 1 that depends on the text alone, so that a run can be repeated."""
+    """A number from 0 to 1. It depends on the text alone, so that a run can be repeated."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
 
@@ -91,7 +91,7 @@ class _Queued:
 
 
 class Faults:
-    """The faults in waiting: counted ones first, in their order, then the random ones."""
+    """The ordered faults. Sends meet the counted ones first, in their order, then the random ones."""
 
     def __init__(self) -> None:
         self._queue: deque[_Queued] = deque()
@@ -110,7 +110,7 @@ class Faults:
         self._random = None
 
     def draw(self) -> Fault | None:
-        """The fault that the send at hand meets, if any."""
+        """The fault that this send meets, if any."""
         fault = self._next()
         self._spent += fault is not None
         return fault

@@ -1,4 +1,4 @@
-"""Message logs: what was accepted within the last 48 hours, readable again and again, without the error."""
+"""Message logs: the messages accepted within the last 48 hours. They can be read again and again, without errors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ Matcher = Callable[[Message, Mapping[str, Any]], bool]
 
 
 def log_of(message: Message) -> dict[str, Any]:
-    """One log line; a message that is under way has its last known times, as both are always present."""
+    """One log line. Both times are always present, so a message under way has its last known ones."""
     step = message.steps[-1] if message.steps else None
     since = stamp(step.started_at if step else message.received_at)
     so_far = {
@@ -61,7 +61,7 @@ def _matchers(query: QueryParams) -> Iterator[Matcher]:
 
 
 def logs(store: MessageStore, now: Callable[[], datetime], call: ApiCall) -> ApiAnswer:
-    """GET /logs: the newest first."""
+    """GET /logs: the newest message first."""
     limit = whole(call.query, "limit", default=50, least=1, most=1000)
     matchers = list(_matchers(call.query))
     oldest = now() - KEPT

@@ -1,4 +1,4 @@
-"""The documented phone numbers: each forces one outcome. The digit after 4179000 is the status group it ends in."""
+"""The documented phone numbers. Each forces an outcome; the digit after 4179000 is the group of the final status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ CHANNEL_LATENCY_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class StepFate:
-    """What becomes of one step: its verdict, and after how many seconds (None: the channel stays silent).
+    """How one step ends, and after how many seconds. None means that the channel stays silent.
 
-    A silent step ends when its validity period runs out, unless `expires` is off: then it never ends.
+    A silent step ends when its validity period ends. If `expires` is off, it never ends.
     """
 
     status: Status
@@ -44,7 +44,7 @@ NOT_AN_EMAIL = StepFate(VALIDATION_FAILED, INVALID_ADDRESS)
 
 @dataclass(frozen=True, slots=True)
 class ForcedOutcome:
-    """What a number forces: a rejection at once, or the fate of each step that is tried (the last one repeats)."""
+    """What a number forces: an immediate rejection, or the fate of each attempted step. The last fate repeats."""
 
     phone: str
     summary: str
@@ -80,5 +80,5 @@ NUMBERS: dict[str, ForcedOutcome] = {outcome.phone: outcome for outcome in (*_WA
 
 
 def outcome_for(phone: str | None) -> ForcedOutcome:
-    """The outcome that the number forces; any number that isn't in the table is delivered on the first step."""
+    """The outcome that the number forces. Numbers outside the table are delivered on the first step."""
     return NUMBERS.get(phone or "", ORDINARY)

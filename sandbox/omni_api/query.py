@@ -1,4 +1,4 @@
-"""Query parameters, read strictly: what can't be understood is a 400 that names the parameter."""
+"""Reads query parameters strictly. A wrong value is a 400 that names the parameter."""
 
 from datetime import datetime
 
@@ -41,5 +41,5 @@ def moment(query: QueryParams, name: str) -> datetime | None:
 
 
 def among(query: QueryParams, name: str) -> frozenset[str] | None:
-    """The values given for a repeatable parameter, None when there is none."""
+    """The values of a repeatable parameter. None if it isn't given."""
     return frozenset(query.getlist(name)) or None

@@ -1,4 +1,4 @@
-"""Pushes reports to their notifyUrl; what isn't answered 200 is tried again after 1 min + 1 min x n squared."""
+"""Pushes reports to their notifyUrl. A push that isn't answered with 200 is retried after 1 min + n² min."""
 
 import asyncio
 import ipaddress
@@ -20,7 +20,7 @@ from sandbox.omni_api.timers import Timers
 from sandbox.omni_api.wire import Format
 from sandbox.omni_api.xml import render_xml
 
-# The last retry falls within two days; after it the report waits to be fetched.
+# The last retry falls within two days. After it, the report waits until it is fetched.
 MAX_RETRIES: Final = 19
 _TIMEOUTS: Final = (2.0, 5.0)
 _TAKEN: Final = 200
@@ -28,7 +28,7 @@ _KEPT_ATTEMPTS: Final = 25
 
 
 def retry_delay(retry: int) -> float:
-    """Seconds before the n-th retry, n from 1."""
+    """Seconds before the n-th retry. The first is 1."""
     return 60.0 + 60.0 * retry**2
 
 
@@ -47,7 +47,7 @@ def is_loopback(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ReportPush:
-    """One report on its way."""
+    """One report on its way to its notifyUrl."""
 
     serial: int
     url: str
@@ -57,7 +57,7 @@ class ReportPush:
 
 
 def post_once(push: ReportPush) -> int | str:
-    """POST the report once: the HTTP status, or what kept it from getting one."""
+    """Posts the report once. Returns the HTTP status, or the name of the error that prevented an answer."""
     with requests.Session() as session:
         session.trust_env = False
         try:
@@ -67,7 +67,7 @@ def post_once(push: ReportPush) -> int | str:
                 headers={"Content-Type": push.content_type},
                 timeout=_TIMEOUTS,
                 allow_redirects=False,
-                stream=True,  # the answer's body is of no interest
+                stream=True,  # nobody reads the answer's body
             )
         except (requests.RequestException, UnicodeError) as error:
             return type(error).__name__
@@ -76,7 +76,7 @@ def post_once(push: ReportPush) -> int | str:
 
 
 class Pusher:
-    """Sends from a few threads of its own; retries stand on the common timers."""
+    """Sends from a few threads of its own. Retries use the common timers."""
 
     def __init__(self, store: MessageStore, timers: Timers, clock: Clock, *, beyond_loopback: bool = False) -> None:
         self._store = store
@@ -95,7 +95,7 @@ class Pusher:
         as_xml = notify.content_type == Format.XML
         body = render_xml(REPORTS_ROOT, payload) if as_xml else json.dumps(payload, ensure_ascii=False).encode()
         push = ReportPush(message.serial, notify.url, notify.content_type, body, report)
-        # Through the timers, so that the message is stored before its first attempt is noted on it.
+        # The timers run it after the message is stored, so that the first attempt can be noted on the message.
         self._timers.after(0, partial(self._attempt, push, 0))
 
     def _attempt(self, push: ReportPush, retry: int) -> None:

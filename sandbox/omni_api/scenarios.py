@@ -1,4 +1,4 @@
-"""The account's scenarios: kept by key, one of them the default; list, get, create, update."""
+"""The account's scenarios, by key. One of them is the default. Calls list, get, create and update them."""
 
 import secrets
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Scenario:
     default: bool = False
 
     def wire(self) -> dict[str, Any]:
-        """The flag stands under both of its names: the 2.x clients read the longer one."""
+        """The scenario in an answer. The flag has both of its names, because the 2.x clients read the longer one."""
         return {
             "key": self.key,
             "name": self.name,
@@ -65,7 +65,7 @@ class Scenarios:
         """The scenario of that key, or the account's default one.
 
         Raises:
-            ApiError: 400, when the key is unknown.
+            ApiError: 400 if the key is unknown.
         """
         if not key:
             return next(scenario for scenario in self._known.values() if scenario.default)
@@ -98,7 +98,7 @@ class Scenarios:
         known = self._by_path(call)
         body = checked(ScenarioBody, read_body(call))
         self._updates.take()
-        # The default one stays so until another takes over: an account always has one.
+        # The default stays the default until another one takes over, because an account always has one.
         return ApiAnswer(self._keep(known.key, body, default=known.default or bool(body.default)).wire(), "scenario")
 
     def _by_path(self, call: ApiCall) -> Scenario:

@@ -1,4 +1,4 @@
-"""POST /text and POST /advanced: each destination is rejected on its own account, or accepted and sent on its way."""
+"""POST /text and POST /advanced. Each destination is rejected by itself, or accepted and started."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -39,13 +39,13 @@ _PHONE: Final = re.compile(r"[0-9]{5,15}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _LATEST: Final = timedelta(days=180)
 _KEPT_BODY_BYTES: Final = 64 * 1024
-# The page answers a JSON request with the one and an XML request with the other.
+# The API's page shows the first for JSON requests and the second for XML requests.
 _ACCEPTED: Final[Mapping[Format, Status]] = {Format.JSON: PENDING_ENROUTE, Format.XML: MESSAGE_ACCEPTED}
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What all destinations of a request share."""
+    """The values that all destinations of a request share."""
 
     scenario: Scenario
     bulk_id: str | None
@@ -127,7 +127,7 @@ class Sends:
         return {"to": to.wire(), "status": status.wire(), "messageId": message_id}
 
     def _rejection(self, to: To, message_id: str, outcome: ForcedOutcome) -> Status | None:
-        """Why this destination isn't taken. What is rejected leaves no trace: its id may be used again."""
+        """Why this destination is rejected, or None. Rejected messages leave no trace, so their ids stay free."""
         if not to.given():
             return MISSING_TO
         phone = to.phone_number
@@ -166,7 +166,7 @@ class Sends:
 def legs_of(
     scenario: Scenario, to: To, channels: Mapping[str, ChannelBody] | None, outcome: ForcedOutcome
 ) -> tuple[Leg, ...]:
-    """The scenario's steps that fit: those whose address and, in /advanced, whose body was given."""
+    """The scenario's steps that fit: their address was given, and in /advanced their body too."""
     addresses = to.wire()
     legs: list[Leg] = []
     for step in scenario.flow:

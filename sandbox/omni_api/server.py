@@ -1,4 +1,4 @@
-"""Serves the sandbox: uvicorn with httptools (absolute request lines work), open to resets, quick to close."""
+"""Serves the sandbox by uvicorn with httptools, which accepts absolute request lines. It can reset connections."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ _START_SECONDS: Final = 10
 
 
 class SandboxProtocol(HttpToolsProtocol):
-    """Shows the application the connection, so that it can be reset."""
+    """Gives the application the connection's transport, so that it can be reset."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -31,7 +31,7 @@ class SandboxProtocol(HttpToolsProtocol):
 
 
 class SandboxServer(uvicorn.Server):
-    """Lets go of held connections when it stops, rather than waiting for their clients."""
+    """Drops held connections when it stops, instead of waiting for their clients."""
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(
@@ -57,10 +57,10 @@ class SandboxServer(uvicorn.Server):
 
 @contextmanager
 def serving(settings: SandboxSettings, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a thread for the length of the block; gives the base URL. Port 0 takes a free one."""
+    """Serves in a thread during the block, and gives the base URL. Port 0 takes a free port."""
     listener = listen(host, port)
     server = SandboxServer(create_app(settings))
-    # A daemon: should its owner die without closing it, it doesn't keep the process.
+    # A daemon thread doesn't keep the process alive if its owner never closes it.
     thread = threading.Thread(target=server.run, args=([listener],), name="omni-sandbox", daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""The parts of one running sandbox, wired together."""
+"""Wires the parts of one sandbox together."""
 
 import asyncio
 from collections.abc import Callable

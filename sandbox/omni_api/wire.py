@@ -1,4 +1,4 @@
-"""Requests and answers on the wire: which format, how it is read, how it is written, who may ask."""
+"""Requests and answers on the wire: their formats, reading, writing, and the credentials."""
 
 import hmac
 import json
@@ -28,7 +28,7 @@ _FORMATS: Final[Mapping[str, Format]] = {
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One request as a handler sees it."""
+    """A request, as a handler sees it."""
 
     endpoint: str
     path: Mapping[str, str]
@@ -40,7 +40,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What a handler gives back; `root` names the XML document."""
+    """A handler's answer. `root` names the XML document."""
 
     payload: Mapping[str, Any]
     root: str
@@ -49,13 +49,13 @@ class ApiAnswer:
 
 
 def given_format(headers: Headers) -> Format | None:
-    """The body's format: JSON when nothing is said, None when it is neither JSON nor XML."""
+    """The body's format: JSON if the header is missing, None if it names another format than JSON and XML."""
     media_type = headers.get("content-type", Format.JSON).partition(";")[0].strip().lower()
     return _FORMATS.get(media_type)
 
 
 def wanted_format(headers: Headers) -> Format:
-    """The answer's format: the best of `Accept` that we have, else the request's own, else JSON."""
+    """The answer's format: the best of `Accept` that we have, or else the request's own, or else JSON."""
     ranked = sorted(_accepted(headers.get("accept", "")), key=lambda choice: -choice[1])
     for media_type, weight in ranked:
         if weight > 0 and media_type in _FORMATS:
@@ -81,7 +81,7 @@ def read_body(call: ApiCall) -> Any:
     """The request's content, in the same shape for both formats.
 
     Raises:
-        ApiError: 400, when it can't be read.
+        ApiError: 400 if it can't be read.
     """
     if call.given is None:
         raise bad_request("Content-Type must be application/json or application/xml")
@@ -89,10 +89,10 @@ def read_body(call: ApiCall) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON by the letter: UTF-8, no NaN, no lone surrogates, no nesting that would exhaust the stack."""
+    """Reads strict JSON: UTF-8, no NaN, no lone surrogates, no endless nesting. Raises ApiError."""
     try:
         content = json.loads(body.decode("utf-8-sig"), parse_constant=_not_json)
-        json.dumps(content, ensure_ascii=False).encode()  # whatever we keep can be written again
+        json.dumps(content, ensure_ascii=False).encode()  # so that everything we keep can be written again
     except (ValueError, RecursionError) as error:
         raise bad_request("The body is not valid JSON") from error
     return content
@@ -125,7 +125,7 @@ def respond_error(error: ApiError, wanted: Format) -> Response:
 
 
 def canonical_credential(authorization: str) -> bytes:
-    """An Authorization value in one spelling: scheme in lower case, Basic without padding."""
+    """An Authorization value in one spelling: its scheme in lower case, Basic without padding."""
     scheme, _, rest = authorization.strip().partition(" ")
     rest = rest.strip()
     if scheme.lower() == "basic":
@@ -134,10 +134,10 @@ def canonical_credential(authorization: str) -> bytes:
 
 
 def authorize(headers: Headers, credentials: frozenset[bytes]) -> None:
-    """Let known credentials pass, however their scheme's name is written.
+    """Lets known credentials pass. Their scheme may be written in any case.
 
     Raises:
-        ApiError: 401, for anything else.
+        ApiError: 401 for all others.
     """
     given = canonical_credential(headers.get("authorization", ""))
     if not any(hmac.compare_digest(given, known) for known in credentials):

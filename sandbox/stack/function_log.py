@@ -28,9 +28,7 @@ def hold(folder: Path, held: ExitStack) -> None:
         LogsInUse: another stack holds the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = held.enter_context(
-        (folder / "lock").open("w")
-    )  # the kernel releases the lock, so nothing is left to clean up
+    lock = held.enter_context((folder / "lock").open("w"))  # the kernel releases it, so nothing is left to clean up
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

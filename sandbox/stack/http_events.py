@@ -59,29 +59,33 @@ def http_event(received: Received, *, route_key: str, parameters: Mapping[str, s
         "cookies": None if cookies is None else [cookie.strip() for cookie in cookies.split(";")],
         "headers": headers,
         "queryStringParameters": _joined_query(query) or None,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "local",
-            "domainName": domain,
-            "domainPrefix": domain.partition(".")[0],
-            "http": {
-                "method": received.method,
-                "path": received.path,
-                "protocol": received.protocol,
-                "sourceIp": received.client,
-                "userAgent": headers.get("user-agent", ""),
-            },
-            "requestId": received.request_id,
-            "routeKey": route_key,
-            "stage": "$default",
-            "time": received.at.strftime("%d/%b/%Y:%H:%M:%S %z"),
-            "timeEpoch": int(received.at.timestamp() * 1000),
-        },
+        "requestContext": _context(received, route_key, domain, headers.get("user-agent", "")),
         "pathParameters": dict(parameters) or None,
         "body": body,
         "isBase64Encoded": encoded,
     }
     return {name: value for name, value in event.items() if value is not None}
+
+
+def _context(received: Received, route_key: str, domain: str, user_agent: str) -> dict[str, Any]:
+    return {
+        "accountId": "123456789012",
+        "apiId": "local",
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "http": {
+            "method": received.method,
+            "path": received.path,
+            "protocol": received.protocol,
+            "sourceIp": received.client,
+            "userAgent": user_agent,
+        },
+        "requestId": received.request_id,
+        "routeKey": route_key,
+        "stage": "$default",
+        "time": received.at.strftime("%d/%b/%Y:%H:%M:%S %z"),
+        "timeEpoch": int(received.at.timestamp() * 1000),
+    }
 
 
 def _joined_headers(received: Received) -> dict[str, str]:

@@ -12,7 +12,7 @@ MAX_PAYLOAD_BYTES = 6 * 2**20  # of a synchronous invocation, in each direction
 
 @dataclass(frozen=True, slots=True)
 class FunctionOutcome:
-    """`error` is the X-Amz-Function-Error header. If the function failed, it is set and `payload` describes the error."""
+    """`error` is the X-Amz-Function-Error header. If the function failed, it is set, and `payload` tells why."""
 
     payload: bytes
     error: str | None = None

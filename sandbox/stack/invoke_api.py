@@ -20,34 +20,41 @@ from sandbox.stack.invocations import ConcurrencyExceeded, FunctionOutcome, Invo
 _STATUSES = {"RequestResponse": 200, "Event": 202, "DryRun": 204}
 
 
-def invoke_api(functions: Mapping[str, LambdaFunction], hosts: Collection[str]) -> Starlette:
-    """A function is known by its logical id, its name and its ARN. `hosts` are names of this machine."""
-    known = {
-        name: function
-        for logical_id, function in functions.items()
-        for name in (logical_id, function.spec.name, function.spec.arn)
-    }
-    running: set[asyncio.Task[FunctionOutcome]] = set()
+class _Functions:
+    """A function is known by its logical id, its name and its ARN."""
 
-    async def invoke(request: Request) -> Response:
-        function = known.get(request.path_params["name"])
+    def __init__(self, functions: Mapping[str, LambdaFunction]) -> None:
+        self._known = {
+            name: function
+            for logical_id, function in functions.items()
+            for name in (logical_id, function.spec.name, function.spec.arn)
+        }
+        self._running: set[asyncio.Task[FunctionOutcome]] = set()
+
+    async def invoke(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        function = self._known.get(name)
         kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
         if function is None:
-            return _error(404, "ResourceNotFoundException", f"Function not found: {request.path_params['name']}")
+            return _error(404, "ResourceNotFoundException", f"Function not found: {name}")
         if kind not in _STATUSES:
             return _error(400, "InvalidParameterValueException", f"Unknown invocation type: {kind}")
         payload = await request.body() or b"{}"
         if kind == "DryRun":
-            return Response(status_code=204)
+            return Response(status_code=_STATUSES[kind])
         call = asyncio.create_task(function.invoke(payload, request.headers.get("x-amzn-trace-id")))
         if kind == "Event":
-            running.add(call)
-            call.add_done_callback(running.discard)
-            return Response(status_code=202)
+            self._running.add(call)
+            call.add_done_callback(self._running.discard)
+            return Response(status_code=_STATUSES[kind])
         return await _answer(call)
 
+
+def invoke_api(functions: Mapping[str, LambdaFunction], hosts: Collection[str]) -> Starlette:
+    """`functions` are by logical id. `hosts` are names of this machine."""
+    path = "/2015-03-31/functions/{name:path}/invocations"
     return Starlette(
-        routes=[Route("/2015-03-31/functions/{name:path}/invocations", invoke, methods=["POST"])],
+        routes=[Route(path, _Functions(functions).invoke, methods=["POST"])],
         middleware=[Middleware(BrowserGuard, refuse=_forbid, hosts=hosts, harmless=())],
     )
 

@@ -92,29 +92,38 @@ def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
     fields = argument.upper().split()
     if len(fields) != len(_FIELDS):
         raise ValueError("expected minutes, hours, day of month, month, day of week, year")
-    minutes, hours, days, months, weekdays, years = (
-        field.parse(text) for field, text in zip(_FIELDS, fields, strict=True)
-    )
+    return _Cron(*(field.parse(text) for field, text in zip(_FIELDS, fields, strict=True)), zone=zone).first_after
 
-    def day_matches(moment: datetime) -> bool:
-        weekday = moment.isoweekday() % 7 + 1
-        return moment.day in days and moment.month in months and weekday in weekdays and moment.year in years
 
-    def first_after(after: datetime) -> datetime | None:
-        moment = after.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
+@dataclass(frozen=True, slots=True)
+class _Cron:
+    """The values of cron's fields. Weekdays count from 1 on Sunday."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    years: frozenset[int]
+    zone: ZoneInfo
+
+    def first_after(self, after: datetime) -> datetime | None:
+        moment = after.astimezone(self.zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
         end = moment + _HORIZON
         while moment < end:
-            if not day_matches(moment):
+            if not self._day_matches(moment):
                 moment = moment.replace(hour=0, minute=0) + timedelta(days=1)
-            elif moment.hour not in hours:
+            elif moment.hour not in self.hours:
                 moment = moment.replace(minute=0) + timedelta(hours=1)
-            elif moment.minute not in minutes:
+            elif moment.minute not in self.minutes:
                 moment += timedelta(minutes=1)
             else:
-                return moment.replace(tzinfo=zone)
+                return moment.replace(tzinfo=self.zone)
         return None
 
-    return first_after
+    def _day_matches(self, moment: datetime) -> bool:
+        dates = moment.day in self.days and moment.month in self.months and moment.year in self.years
+        return dates and moment.isoweekday() % 7 + 1 in self.weekdays
 
 
 class Invocable(Protocol):
