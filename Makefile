@@ -24,7 +24,7 @@ run: .venv/run
 	@$(BIN)/python -m sandbox
 # A file of events/, signed afresh, to the stack that runs: make event EVENT=github-release, make event EVENT=schedule
 event: .venv/run
-	@$(BIN)/python -m sandbox.events post $(EVENT)
+	@$(BIN)/python -m sandbox.event_files post $(EVENT)
 # The same to the built function in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]
 invoke: .venv/run build-local
 	@$(BIN)/python -m sandbox.sam_local $(EVENT) $(FUNCTION)

@@ -1,1 +1,1 @@
-"""Everything local: the OMNI API sandbox, and the stand-ins for AWS."""
+"""Everything that only runs locally: the OMNI API sandbox and the stand-ins for AWS."""

@@ -1,10 +1,10 @@
-"""`make run`. Until there is something to stop, Ctrl-C ends it as quietly as any program."""
+"""Starts `make run`. Ctrl-C ends it quietly even while Python is still importing."""
 
 import signal
 import sys
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would print where in the imports it was
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would print a traceback of the imports
     from sandbox.running import main
 
     sys.exit(main())

@@ -1,6 +1,6 @@
-"""The sandbox's own SNS: a key, its certificate, and the two addresses that the relay asks when SNS writes to it.
+"""A stand-in for SNS: a key, its certificate, and the two URLs that the relay calls when SNS writes to it.
 
-In the local stack the addresses of SNS lead here (`AWS_ENDPOINT_URL_SNS`), so that no request leaves the machine.
+The local stack sets `AWS_ENDPOINT_URL_SNS` to it, so that no request leaves the machine.
 """
 
 import base64
@@ -21,7 +21,7 @@ from relay.verification.sns import signed_content
 CERTIFICATE_PATH = "/SimpleNotificationService-local.pem"
 CERTIFICATE_URL = f"https://sns.eu-central-1.amazonaws.com{CERTIFICATE_PATH}"
 
-# The two primes of a throw-away key, here so that the event files stay verifiable; no SNS but this one signs with it.
+# The two primes of a throw-away key. It stands here so that the event files stay verifiable; only this SNS uses it.
 _P = int(
     "f7ad95d5b24cfcb576e88fe2df59447105ccbc4ea78bdb82fbd8d742554e1cb80c559a3ef7cbf05934b876e1ede2d0126a06"
     "724f41218d78671b34855843f53ac0e5208da8e079e709b3364e44f1b378e80948a2137b14a01308e282c2654ab4f8c284b0"
@@ -54,7 +54,7 @@ def private_key() -> rsa.RSAPrivateKey:
 
 @cache
 def certificate() -> bytes:
-    """The certificate in PEM; the same bytes every time."""
+    """The certificate in PEM. It is the same every time."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.local-sandbox")])
     built = (
         x509.CertificateBuilder()
@@ -70,7 +70,7 @@ def certificate() -> bytes:
 
 
 def signed(message: dict[str, Any]) -> dict[str, Any]:
-    """The message under a signature of its `SignatureVersion`."""
+    """The message with a signature of its `SignatureVersion`."""
     message = message | {"SigningCertURL": CERTIFICATE_URL}
     algorithm = _HASHES[message["SignatureVersion"]]()
     signature = private_key().sign(signed_content(message), padding.PKCS1v15(), algorithm)
@@ -82,14 +82,14 @@ def _certificate(_request: Request) -> Response:
 
 
 def _confirm(request: Request) -> Response:
-    """Any confirmation succeeds: what the local relay subscribes to exists only here."""
+    """Any confirmation succeeds, because the local relay has no real topic to subscribe to."""
     if request.query_params.get("Action") != "ConfirmSubscription":
         return Response(status_code=400)
     return Response("<ConfirmSubscriptionResponse/>", media_type="text/xml")
 
 
-def routes(prefix: str = "") -> list[Route]:
-    """For a Starlette app; `AWS_ENDPOINT_URL_SNS` is its address and `prefix`."""
+def sns_routes(prefix: str = "") -> list[Route]:
+    """Routes for a Starlette app. `AWS_ENDPOINT_URL_SNS` is the app's address followed by `prefix`."""
     return [
         Route(prefix + CERTIFICATE_PATH, _certificate, methods=["GET"]),
         Route(prefix + "/", _confirm, methods=["GET"]),

@@ -1,4 +1,4 @@
-"""Event files made new: another id, the present time, and a signature to match, as if the sender had just sent it."""
+"""Renews event files: a new id, the present time and a matching signature, as if the sender had just sent them."""
 
 import base64
 import hashlib
@@ -16,15 +16,15 @@ from relay.verification.twilio import TwilioScheme
 from sandbox import local_sns
 from sandbox.signing import CannotSign, sign
 
-Json = dict[str, Any]
-Rename = Callable[[Json, str, datetime], Json]
+EventFile = dict[str, Any]
+Rename = Callable[[EventFile, str, datetime], EventFile]
 
 _FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What relay.yaml and the secrets file say of each source."""
+    """relay.yaml and the secrets file, asked by source."""
 
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]
@@ -37,30 +37,30 @@ class Sources:
         return found
 
     def secret_of(self, source: str) -> str:
-        """The secret that signs: while rotating, the first that can."""
+        """The secret to sign with. While secrets rotate, it is the first one that can sign."""
         found = (self.secrets.get("sources") or {}).get(source, "")
         candidates = [found] if isinstance(found, str) else found
         return next((secret for secret in candidates if not secret.startswith("whpk_")), "")
 
 
-def renewed(event: Json, sources: Sources, now: datetime) -> Json:
-    """The event as its sender would send another one like it at `now`: its id is new wherever the sender puts it."""
+def renewed(event: EventFile, sources: Sources, now: datetime) -> EventFile:
+    """Another event of the same kind, sent at `now`. Its id is new wherever this sender puts it."""
     return _signed(event, sources, now, secrets.token_hex(16))
 
 
-def resigned(event: Json, sources: Sources) -> Json:
-    """The same event, ids and time included, with the signature that it should have had."""
+def resigned(event: EventFile, sources: Sources) -> EventFile:
+    """The same event with the right signature. Ids and time stay."""
     now = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC)
     return _signed(event, sources, now, None)
 
 
-def body_of(event: Json) -> bytes:
-    """The body's bytes as they were sent."""
+def body_of(event: EventFile) -> bytes:
+    """The body as it was sent."""
     body = event.get("body") or ""
     return base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
 
 
-def _signed(event: Json, sources: Sources, now: datetime, fresh_id: str | None) -> Json:
+def _signed(event: EventFile, sources: Sources, now: datetime, fresh_id: str | None) -> EventFile:
     source = event["pathParameters"]["source"]
     verify = sources.verify_of(source)
     verification = parse(verify)
@@ -84,14 +84,14 @@ def _signed(event: Json, sources: Sources, now: datetime, fresh_id: str | None) 
     }
 
 
-def _body(event: Json, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
+def _body(event: EventFile, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
     try:
         return _renamed(event, verification, fresh_id, now)
     except (ValueError, LookupError, TypeError, AttributeError):
-        return body_of(event)  # not what this sender sends: it goes as it is, for the relay to judge
+        return body_of(event)  # this sender sends other bodies; the relay shall judge it as it is
 
 
-def _renamed(event: Json, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
+def _renamed(event: EventFile, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
     body, name = body_of(event), verification.name
     if name == "sns":
         message = json.loads(body)
@@ -104,14 +104,14 @@ def _renamed(event: Json, verification: Verification, fresh_id: str | None, now:
     return _dumped(rename(json.loads(body), fresh_id, now))
 
 
-def _header_id(event: Json, verification: Verification) -> str:
-    """The event's id where a header carries it; what the body carries is signed with the body."""
+def _header_id(event: EventFile, verification: Verification) -> str:
+    """The event's id if a header carries it. An id in the body is signed with the body."""
     request = InboundRequest("POST", event["rawPath"], "", event["headers"], b"", datetime.now(UTC))
     return verification.event_id(request, None) or ""
 
 
 def _query(query: str, body: bytes) -> str:
-    """The query with the `bodySHA256` of this body, where it has one (Twilio's JSON)."""
+    """The query, with the `bodySHA256` of this body if it has that field (Twilio's JSON)."""
     pairs = parse_qsl(query, keep_blank_values=True)
     if "bodySHA256" not in dict(pairs):
         return query
@@ -124,47 +124,47 @@ def _public_url(verification: Verification, query: str) -> str | None:
     return f"{scheme.public_url}?{query}" if isinstance(scheme, TwilioScheme) else None
 
 
-def _time(now: datetime) -> Json:
+def _time(now: datetime) -> EventFile:
     return {"time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"), "timeEpoch": int(now.timestamp() * 1000)}
 
 
-def _dumped(body: Json) -> bytes:
+def _dumped(body: EventFile) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _rename_id(body: Json, fresh_id: str, _now: datetime) -> Json:
-    """Only where there is an id: other senders' events are told apart by a header, or by their whole body."""
+def _rename_id(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
+    """Changes an id only if there is one. Other senders' events are told apart by a header or by the whole body."""
     return body | {"id": fresh_id} if isinstance(body.get("id"), str) else body
 
 
-def _rename_stripe(body: Json, fresh_id: str, now: datetime) -> Json:
+def _rename_stripe(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"id": f"evt_{fresh_id}", "created": int(now.timestamp())}
 
 
-def _rename_slack(body: Json, fresh_id: str, _now: datetime) -> Json:
-    """A command has no id of its own, but each has its trigger."""
+def _rename_slack(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
+    """A Slack command has no event id, but a trigger id of its own."""
     fresh = {"event_id": f"Ev{fresh_id}", "trigger_id": f"1793608.1.{fresh_id}"}
     return body | {name: value for name, value in fresh.items() if name in body}
 
 
-def _rename_pagerduty(body: Json, fresh_id: str, now: datetime) -> Json:
+def _rename_pagerduty(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"event": body["event"] | {"id": fresh_id, "occurred_at": _iso(now)}}
 
 
-def _rename_twilio(body: Json, fresh_id: str, _now: datetime) -> Json:
+def _rename_twilio(body: EventFile, fresh_id: str, _now: datetime) -> EventFile:
     return body | {name: f"{body[name][:2]}{fresh_id}" for name in ("MessageSid", "SmsSid", "CallSid") if name in body}
 
 
-def _rename_alerts(body: Json, _fresh_id: str, now: datetime) -> Json:
-    """An alert is another one when it has started at another time."""
+def _rename_alerts(body: EventFile, _fresh_id: str, now: datetime) -> EventFile:
+    """An alert that started at another time is another alert."""
     return body | {"alerts": [alert | {"startsAt": _iso(now)} for alert in body["alerts"]]}
 
 
-def _rename_sns(body: Json, fresh_id: str, now: datetime) -> Json:
+def _rename_sns(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"MessageId": fresh_id, "Timestamp": _iso(now)}
 
 
-def _keep(body: Json, _fresh_id: str, _now: datetime) -> Json:
+def _keep(body: EventFile, _fresh_id: str, _now: datetime) -> EventFile:
     return body
 
 
@@ -173,7 +173,7 @@ def _iso(now: datetime) -> str:
 
 
 _RENAMES: dict[str, Rename] = {
-    "github": _keep,  # a header names the event; `id` is the id of something else
+    "github": _keep,  # a header carries the event's id; `id` is the id of something else
     "gitlab": _keep,
     "shopify": _keep,
     "stripe": _rename_stripe,

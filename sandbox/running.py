@@ -1,4 +1,4 @@
-"""What `make run` starts: the whole relay on this machine. It relays the samples, and says how to go on."""
+"""Runs the whole relay on this machine for `make run`: relays the sample events, then says what to try next."""
 
 import json
 import os
@@ -8,26 +8,26 @@ from collections.abc import Iterator
 from itertools import chain
 
 from configuration.parameters import Mistakes
-from sandbox.environment import Unusable, settings_from_environment
 from sandbox.samples import relayed_samples, sample_names
+from sandbox.sockets import CannotListen
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.ports import CannotListen
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.stack import Stack, StackStopped
+from sandbox.variables import Unusable, settings_from_environment
 
 MISTAKE = 2
-_EXAMPLE = "github-release"  # as README has it
+_EXAMPLE = "github-release"  # the one that README.md names
 
 
 def guide(stack: Stack) -> str:
-    """Where everything listens, and the commands for the next event."""
+    """Says where everything listens, and which commands send the next event."""
     return "\n".join(
         (
             "",
             f"  relay     {stack.relay_url}/webhooks/{{source}}",
             f"  inbox     {stack.sandbox_url}/",
             f"  sandbox   {stack.sandbox_url}/omni/1",
-            f"  AWS       {stack.aws_url} (SSM, SQS, DynamoDB, S3), {stack.lambda_url} (Lambda)",
+            f"  AWS       {stack.aws_url} (SSM, SQS, DynamoDB), {stack.lambda_url} (Lambda)",
             f"  logs      {os.path.relpath(stack.settings.logs)}/",
             "",
             "Send the next one:",
@@ -40,7 +40,7 @@ def guide(stack: Stack) -> str:
 
 
 def _events(stack: Stack) -> Iterator[str]:
-    """A sample whose source is configured, if there is one, and the schedule's."""
+    """Commands for a sample whose source is configured, if there is one, and for the schedule."""
     names = sample_names(stack.settings.config)
     if names:
         name = _EXAMPLE if _EXAMPLE in names else names[0]
@@ -53,7 +53,7 @@ def _changed(*variables: str) -> str:
 
 
 def _curl(stack: Stack) -> Iterator[str]:
-    """A command to paste, while the configuration is the one that it fits, and its secret a fake one."""
+    """A command to paste. It fits our own configuration only, and must never show a real secret."""
     secret = (stack.settings.secrets.get("sources") or {}).get("alertmanager")
     if isinstance(secret, str) and not os.environ.get("CONFIG") and not os.environ.get("SECRETS"):
         alert = {"labels": {"alertname": "DiskFull"}, "status": "firing", "annotations": {"summary": "95 % used"}}
@@ -64,7 +64,7 @@ def _curl(stack: Stack) -> Iterator[str]:
 
 
 class _Ending:
-    """What a signal does: it stops the stack, at whatever moment it comes."""
+    """Stops the stack on a signal, at whatever moment the signal comes."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -95,7 +95,7 @@ def _relayed(stack: Stack) -> Iterator[str]:
 
 
 def _serve(settings: StackSettings, ending: _Ending) -> None:
-    """Raises StackError when a part ends by itself, besides what Stack raises."""
+    """Raises what Stack raises, and StackError when a part ends by itself."""
     print("Starting …", flush=True)
     made = Stack(settings)
     ending.stops(made)
@@ -108,7 +108,7 @@ def _serve(settings: StackSettings, ending: _Ending) -> None:
 
 
 def main() -> int:
-    """Until Ctrl-C or SIGTERM; 2 where something has to be put right first."""
+    """Runs until Ctrl-C or SIGTERM. Returns 2 if the person must correct something first."""
     ending = _Ending()
     try:
         _serve(settings_from_environment(), ending)

@@ -1,6 +1,6 @@
-"""The built functions in Lambda's own container: `python -m sandbox.sam_local EVENT` (make invoke).
+"""Runs the built functions in Lambda's own container: `python -m sandbox.sam_local EVENT` (make invoke).
 
-A container can't reach what listens on 127.0.0.1, so each run has a stack of its own on Docker's bridge.
+A container can't reach 127.0.0.1 of this machine, so each run starts its own stack on Docker's bridge.
 """
 
 import json
@@ -18,28 +18,28 @@ from typing import Any
 import requests
 
 from configuration.parameters import Mistakes
-from sandbox import events
-from sandbox.environment import Unusable, sources
+from sandbox import event_files
 from sandbox.signing import CannotSign
-from sandbox.stack.ports import CannotListen, Ports
+from sandbox.sockets import CannotListen
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.settings import PROJECT, StackError, StackSettings
+from sandbox.stack.settings import PROJECT, Ports, StackError, StackSettings
 from sandbox.stack.stack import Stack
+from sandbox.variables import Unusable, sources
 
 SAM = PROJECT / ".venv-sam" / "bin" / "sam"
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 DOCKER_DESKTOP = "host.docker.internal"
-# What the template names but only a stack can know; SAM itself would pass logical ids.
+# Variables whose values only a running stack knows. SAM itself would pass logical ids.
 _FROM_STACK = ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
 
 
 class CannotInvoke(Exception):
-    """The text says what is missing."""
+    """Docker or SAM can't run the function. The text says why."""
 
 
 _PROBLEMS = (
-    events.NoSuchEvent,
-    events.NotAnEvent,
+    event_files.NoSuchEvent,
+    event_files.NotAnEvent,
     CannotSign,
     Unusable,
     Mistakes,
@@ -50,8 +50,8 @@ _PROBLEMS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
-    """`answer` is the function's own, or Lambda's report of its error; `log` is what it wrote."""
+class Invoked:
+    """`answer` is the function's answer or Lambda's description of its error. `log` is what the function wrote."""
 
     answer: Any
     log: str
@@ -69,31 +69,31 @@ def docker_answers() -> bool:
 
 
 def bridge_address() -> str:
-    """This machine's address as containers see it. Raises CannotInvoke."""
+    """The address by which containers reach this machine. Raises CannotInvoke."""
     command = ["docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise CannotInvoke(f"Docker doesn't answer: {answer.stderr.strip()}")
     [network, *_] = json.loads(answer.stdout)
-    return network.get("Gateway") or str(next(IPv4Network(network["Subnet"]).hosts()))  # old engines leave it out
+    return network.get("Gateway") or str(next(IPv4Network(network["Subnet"]).hosts()))  # old engines omit the gateway
 
 
 def reachable(settings: StackSettings) -> StackSettings:
-    """The settings, but on free ports that containers reach."""
+    """The settings with free ports that containers can reach."""
     if sys.platform == "linux":
         return replace(settings, ports=Ports.free(), bind_host=bridge_address())
-    return replace(settings, ports=Ports.free(), public_host=DOCKER_DESKTOP)  # Docker Desktop leads it to 127.0.0.1
+    return replace(settings, ports=Ports.free(), public_host=DOCKER_DESKTOP)  # Docker Desktop forwards it to 127.0.0.1
 
 
 @dataclass(frozen=True, slots=True)
 class SamLocal:
-    """`sam local` with a stack behind it; `folder` is for its files."""
+    """`sam local` with a stack behind it. `folder` holds the files that it needs."""
 
     stack: Stack
     folder: Path
 
     def options(self) -> list[str]:
-        """Those of `sam local invoke` and `sam local start-api`, beside the ones of samconfig.toml."""
+        """Options for `sam local invoke` and `sam local start-api`, beside those in samconfig.toml."""
         variables = self.folder / "variables.json"
         variables.write_text(json.dumps({"Parameters": self._variables()}))
         return [
@@ -110,8 +110,8 @@ class SamLocal:
         own = {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_SNS": sandbox + SNS_PATH}
         return own | {name: environment[name] for name in _FROM_STACK}
 
-    def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
-        """Raises CannotInvoke where SAM fails, which is not where the function does."""
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Invoked:
+        """Raises CannotInvoke if SAM itself fails. A function that fails is an answer."""
         command = [str(SAM), "local", "invoke", function, "--event", "-", *self.options()]
         done = subprocess.run(
             command, input=json.dumps(event), capture_output=True, text=True, cwd=PROJECT, check=False, timeout=300
@@ -121,12 +121,12 @@ class SamLocal:
             answer = json.loads(lines[-1])
         except (IndexError, ValueError):
             raise CannotInvoke(f"sam local invoke failed ({done.returncode}):\n{done.stdout}{done.stderr}") from None
-        return Invocation(answer, "\n".join([*lines[:-1], done.stderr]))
+        return Invoked(answer, "\n".join([*lines[:-1], done.stderr]))
 
 
 @contextmanager
 def sam_local(settings: StackSettings) -> Iterator[SamLocal]:
-    """Raises CannotInvoke, and what Stack raises."""
+    """Starts a stack that containers reach. Raises CannotInvoke, and what Stack raises."""
     with tempfile.TemporaryDirectory(prefix="omni-relay-") as folder:
         logs = Path(folder) / "logs"
         with Stack(replace(reachable(settings), logs=logs)) as stack:
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     name, function = (*arguments, "", "")[:2]
     try:
         known = sources()
-        event, function = events.fresh(name, known), function or events.function_of(name)
+        event, function = event_files.fresh(name, known), function or event_files.function_of(name)
         with sam_local(StackSettings(config=known.config, secrets=known.secrets, processes=1)) as sam:
             invocation = sam.invoke(function, event)
             messages = requests.get(f"{sam.stack.sandbox_url}/sandbox/messages", timeout=5).json()["messages"]

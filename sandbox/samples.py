@@ -1,23 +1,23 @@
-"""The sample events, relayed when the local stack starts: one line each, with OMNI's statuses."""
+"""Relays the sample events when the local stack starts. Each gives one line with OMNI's statuses."""
 
 import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.signing import CannotSign
 from sandbox.stack.stack import Stack
 
 DELIVERY = "DeliveryFunction"
-_DELIVERED_WITHIN = 10.0  # seconds, for all that were queued
+_DELIVERED_WITHIN = 10.0  # seconds, for all queued samples together
 _LOOK_AGAIN = 0.05
 _LONGEST_ANSWER = 60
 
 
 def relayed_samples(stack: Stack) -> Iterator[str]:
-    """Posts the sample of each configured source; the queued ones' statuses come from the delivery's log."""
+    """Posts the samples of the configured sources. The statuses of queued ones come from the delivery's log."""
     known = Sources(stack.settings.config, stack.settings.secrets)
     answers = {name: _posted(stack, name, known) for name in sample_names(known.config)}
     deadline = time.monotonic() + _DELIVERED_WITHIN
@@ -26,26 +26,26 @@ def relayed_samples(stack: Stack) -> Iterator[str]:
 
 
 def sample_names(config: Mapping[str, Any]) -> list[str]:
-    """Of the samples whose source is configured."""
+    """The names of the samples whose source is configured."""
     configured = config.get("sources") or {}
-    loaded = {name: events.load(name) for name in events.names()}
+    loaded = {name: event_files.load(name) for name in event_files.names()}
     return [
         name
         for name, event in loaded.items()
-        if events.is_webhook(event) and event["pathParameters"]["source"] in configured
+        if event_files.is_webhook(event) and event["pathParameters"]["source"] in configured
     ]
 
 
-def _posted(stack: Stack, name: str, known: Sources) -> events.Answer | str:
-    """The relay's answer, or why there is none."""
+def _posted(stack: Stack, name: str, known: Sources) -> event_files.Answer | str:
+    """The relay's answer, or the reason why there is none."""
     try:
-        return events.post(events.fresh(name, known), int(stack.relay_url.rpartition(":")[2]))
-    except (CannotSign, events.NotAnEvent, events.NoAnswer) as problem:
+        return event_files.post(event_files.fresh(name, known), int(stack.relay_url.rpartition(":")[2]))
+    except (CannotSign, event_files.NotAnEvent, event_files.NoAnswer) as problem:
         return f"not sent: {problem}"
 
 
-def _line(stack: Stack, answer: events.Answer, deadline: float) -> str:
-    """The status, the outcome, and each message's status at OMNI."""
+def _line(stack: Stack, answer: event_files.Answer, deadline: float) -> str:
+    """The HTTP status, the outcome, and the OMNI status of each message."""
     try:
         content = json.loads(answer.body)
     except ValueError:
@@ -60,7 +60,7 @@ def _line(stack: Stack, answer: events.Answer, deadline: float) -> str:
 
 
 def _delivered(stack: Stack, event_id: str, dispatches: int, deadline: float) -> list[str]:
-    """The statuses of the event's messages, as far as they are sent in time."""
+    """The OMNI statuses of the event's messages that were sent before the deadline."""
     sent: dict[str, list[str]] = {}
     while len(sent) < dispatches and time.monotonic() < deadline and not stack.stopping:
         sent = {}

@@ -1,4 +1,4 @@
-"""Signs requests as the senders do, with the fake local secrets: what `make event` and `make invoke` post."""
+"""Signs requests as the senders do, with the fake local secrets, for `make event` and `make invoke`."""
 
 import base64
 import hmac
@@ -24,7 +24,7 @@ _EVENT_ID_HEADERS = {
 
 
 class CannotSign(ValueError):
-    """`source` can't be signed for here; `why` says what is in the way."""
+    """A request of `source` can't be signed here. `why` says the reason."""
 
     def __init__(self, source: str, why: str) -> None:
         super().__init__(f"can't sign for source {source}: {why}")
@@ -33,7 +33,7 @@ class CannotSign(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A request that is yet to be signed."""
+    """A request that isn't signed yet."""
 
     secret: str
     body: bytes
@@ -52,13 +52,13 @@ def sign(
     now: datetime,
     url: str | None = None,
 ) -> dict[str, str]:
-    """The headers with which this sender would send `body`: signature, timestamp, event id; lower-case names.
+    """The headers that this sender would send with `body`: signature, timestamp, event id. Their names are lower-case.
 
-    SNS signs inside the body (`sandbox.local_sns.signed`) and gets none. `url` is the address with its query as
-    Twilio knows it, by default the configured `public_url`.
+    SNS signs inside the body (`sandbox.local_sns.signed`) and gets no headers. `url` is the address with its query as
+    Twilio knows it; the default is the configured `public_url`.
 
     Raises:
-        CannotSign: there is no secret, or it is one that can only verify.
+        CannotSign: there is no secret, or the secret can only verify.
     """
     verification = parse(verify)
     if not secret and not isinstance(verification.scheme, SnsScheme):
@@ -66,9 +66,8 @@ def sign(
     if secret.startswith("whpk_"):
         raise CannotSign(source, "its secret is a public key, which only verifies")
     name = _EVENT_ID_HEADERS.get(verification.name)
-    identity = {name: event_id} if name else {}
-    draft = Draft(secret, body, event_id, now, url)
-    return identity | _signature_headers(verification.scheme, draft)
+    headers = _signature_headers(verification.scheme, Draft(secret, body, event_id, now, url))
+    return {name: event_id, **headers} if name else headers
 
 
 def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:
@@ -105,7 +104,7 @@ def _authorization(scheme: AuthorizationScheme, secret: str) -> str:
 
 
 def _twilio(scheme: TwilioScheme, draft: Draft) -> dict[str, str]:
-    """A JSON body is signed through its SHA-256 in the address (`bodySHA256`), a form field by field."""
+    """A JSON body is signed by its SHA-256 in the address (`bodySHA256`), a form field by field."""
     query = (draft.url or "").partition("?")[2]
     form = {"content-type": "application/x-www-form-urlencoded"}
     content = scheme.content(InboundRequest("POST", "", query, form, draft.body, draft.now))

@@ -1,4 +1,7 @@
-"""A stand-in for the OMNI API, for development and tests: written from the published facts, apart from src/omni."""
+"""A stand-in for the OMNI API, for development and tests.
+
+It is written from the published facts and shares no code with src/omni. A mistake of the client then fails against it.
+"""
 
 from sandbox.omni_api.app import create_app
 from sandbox.omni_api.settings import SandboxSettings, settings_from

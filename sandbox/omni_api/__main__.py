@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sandbox.omni_api.app import create_app
 from sandbox.omni_api.clock import MAX_TIME_SCALE
-from sandbox.omni_api.server import PortInUseError, SandboxServer, bind
+from sandbox.omni_api.server import SandboxServer
 from sandbox.omni_api.settings import SandboxSettings, SettingsError, settings_from
+from sandbox.sockets import CannotListen, listen, port_of
 
 
 def _scale(text: str) -> float:
@@ -21,6 +22,8 @@ def _scale(text: str) -> float:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="sandbox.omni_api", description="A local OMNI API with an inbox page.")
     parser.add_argument("--host", default="127.0.0.1")
+    public = os.environ.get("PUBLIC_HOST", "")
+    parser.add_argument("--public-host", default=public, help="a further name by which clients call this machine")
     parser.add_argument("--port", type=int, default=int(os.environ.get("SANDBOX_PORT", "8025")))
     parser.add_argument("--config", type=Path, help="a relay.yaml, whose scenario keys the sandbox then knows")
     parser.add_argument("--credential", action="append", default=[], help="a further Authorization value to accept")
@@ -34,15 +37,16 @@ def main() -> int:
     others = {
         "credentials": tuple(arguments.credential),
         "time_scale": arguments.time_scale,
+        "hosts": frozenset({arguments.host, arguments.public_host}),
         "push_beyond_loopback": arguments.push_anywhere,
     }
     try:
         settings = settings_from(arguments.config, **others) if arguments.config else SandboxSettings(**others)
-        listener = bind(arguments.host, arguments.port)
-    except (SettingsError, PortInUseError) as error:
+        listener = listen(arguments.host, arguments.port, port_setting="--port", host_setting="--host")
+    except (SettingsError, CannotListen) as error:
         print(error, file=sys.stderr)
         return 2
-    port = listener.getsockname()[1]
+    port = port_of(listener)
     print(f"OMNI API sandbox on http://{arguments.host}:{port}/omni/1, inbox at http://{arguments.host}:{port}/")
     SandboxServer(create_app(settings)).run([listener])
     return 0

@@ -1,17 +1,20 @@
-"""The sandbox as an ASGI application: the OMNI API under both of its paths, the control calls, the pages."""
+"""The sandbox as an ASGI application: the OMNI API under both of its paths, the control calls and the pages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.browsers import BrowserGuard
 from sandbox.omni_api import control, pages
 from sandbox.omni_api.effects import Meeting, meet
 from sandbox.omni_api.errors import ApiError
@@ -19,39 +22,39 @@ from sandbox.omni_api.logs import logs
 from sandbox.omni_api.settings import SandboxSettings
 from sandbox.omni_api.state import State, create_state
 from sandbox.omni_api.wire import (
-    Answer,
-    Call,
+    ApiAnswer,
+    ApiCall,
     authorize,
     given_format,
     respond,
     respond_error,
     wanted_format,
 )
+from sandbox.tasks import cancelled
 
 PREFIXES: Final = ("/omni/1", "/1/omni/1")
 SENDS: Final = frozenset({"/text", "/advanced"})
 _DRAINED_TIMES: Final = 10
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[ApiCall], ApiAnswer]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(settings: SandboxSettings) -> Starlette:
-    """One sandbox with a state of its own; run it with `sandbox.omni_api.server`."""
+    """A sandbox with a state of its own. `sandbox.omni_api.server` runs it."""
     state = create_state(settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(state.scheduler.run())
+        ticking = asyncio.create_task(state.timers.run())
         yield
-        ticking.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticking
+        await cancelled(ticking)
         await state.pusher.close()
 
     app = Starlette(
-        routes=[*_api_routes(state), *_control_routes(state), *pages.routes(state)],
+        routes=[*_api_routes(state), *_control_routes(state), *pages.page_routes(state)],
         lifespan=lifespan,
+        middleware=[Middleware(BrowserGuard, refuse=_forbid, hosts=settings.hosts)],
         exception_handlers={HTTPException: _http_error},
     )
     app.router.redirect_slashes = False
@@ -61,8 +64,8 @@ def create_app(settings: SandboxSettings) -> Starlette:
 
 def _api_routes(state: State) -> Iterator[Route]:
     table: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", "/text", state.sending.text),
-        ("POST", "/advanced", state.sending.advanced),
+        ("POST", "/text", state.sends.text),
+        ("POST", "/advanced", state.sends.advanced),
         ("GET", "/scenarios", state.scenarios.list),
         ("POST", "/scenarios", state.scenarios.create),
         ("GET", "/scenarios/{key}", state.scenarios.get),
@@ -87,14 +90,8 @@ def _api(state: State, handler: Handler, *, sends: bool) -> Endpoint:
             body = await _body(request, state.max_body_bytes)
         except ApiError as error:
             return respond_error(error, wanted)
-        call = Call(
-            endpoint=request.url.path,
-            path=request.path_params,
-            query=request.query_params,
-            body=body,
-            given=given_format(request.headers),
-            wanted=wanted,
-        )
+        given = given_format(request.headers)
+        call = ApiCall(request.url.path, request.path_params, request.query_params, body, given, wanted)
 
         def answer() -> Response:
             try:
@@ -120,7 +117,7 @@ def _control(state: State, handler: control.Control) -> Endpoint:
 
 
 def _unless_gone(endpoint: Endpoint) -> Endpoint:
-    """A client that leaves while it is still sending needs no answer."""
+    """Answers whatever to a client that leaves while it is still sending: nobody reads it."""
 
     async def answered(request: Request) -> Response:
         try:
@@ -135,8 +132,8 @@ async def _body(request: Request, limit: int) -> bytes:
     """The request's body.
 
     Raises:
-        ApiError: 413, when it is longer than the limit. The rest is read and dropped, within reason:
-            a client that is still sending when the connection closes would never see the answer.
+        ApiError: 413 if it is longer than the limit. Up to ten times the limit is still read and dropped, because a
+            client that is still sending when the connection closes never sees the answer.
     """
     chunks = bytearray()
     length = 0
@@ -151,8 +148,12 @@ async def _body(request: Request, limit: int) -> bytes:
     return bytes(chunks)
 
 
+def _forbid(headers: Headers, why: str) -> Response:
+    return respond_error(ApiError(403, why), wanted_format(headers))
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
-    """What Starlette refuses (no such path, wrong method), in the API's shape."""
+    """Gives Starlette's own refusals (unknown path, wrong method) the API's shape."""
     if not isinstance(error, HTTPException):
         raise error
     return respond_error(ApiError(error.status_code, error.detail, error.headers), wanted_format(request.headers))

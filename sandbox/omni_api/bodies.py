@@ -1,7 +1,7 @@
-"""The request bodies, parsed: the API's field names on the wire, the same models for JSON and XML."""
+"""Models of the request bodies. They serve JSON and XML alike, with the API's field names."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -18,7 +18,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from sandbox.omni_api.channels import CHANNELS, Channel
+from sandbox.omni_api.clock import parsed
 from sandbox.omni_api.errors import bad_request
+from sandbox.validation import first_mistake
 
 _UNIT_SECONDS: Final[Mapping[str, float]] = {
     "NANOSECONDS": 1e-9,
@@ -33,13 +35,13 @@ MAX_VALIDITY_SECONDS: Final = 48 * 3600
 _SHORTEST_VALIDITY: Final[Mapping[str, int]] = {"viber": 35}
 
 
+CheckedT = TypeVar("CheckedT", bound=BaseModel)
+
+
 class Body(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, coerce_numbers_to_str=True
     )
-
-
-T = TypeVar("T", bound=Body)
 
 
 class To(Body):
@@ -49,7 +51,7 @@ class To(Body):
     whats_app_user_id: str | None = None
 
     def wire(self) -> dict[str, str]:
-        """The addresses that were given, as an answer repeats them."""
+        """The given addresses, as an answer repeats them."""
         return self.model_dump(by_alias=True, exclude_none=True)
 
     def given(self) -> bool:
@@ -62,7 +64,7 @@ class Destination(Body):
 
 
 class SendBody(Body):
-    """What both ways of sending share."""
+    """The fields that both ways of sending share."""
 
     destinations: list[Destination] = Field(min_length=1)
     bulk_id: str | None = None
@@ -92,7 +94,7 @@ class TimeUnit(StrEnum):
 
 
 class ChannelBody(Body):
-    """One channel's content; fields that the sandbox doesn't interpret are kept as they came."""
+    """One channel's content. Fields that the sandbox doesn't interpret are kept as they came."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -109,12 +111,7 @@ class ChannelBody(Body):
 
 
 def _moment(value: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value.strip() if isinstance(value, str) else "")
-        # Whether a time without an offset is UTC is documented nowhere; we take it so.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError("must be a time such as 2031-05-24T10:45:38.000+0000") from error
+    return parsed(value if isinstance(value, str) else "")
 
 
 class AdvancedBody(SendBody):
@@ -129,7 +126,7 @@ class AdvancedBody(SendBody):
     @model_validator(mode="before")
     @classmethod
     def _gather_channels(cls, content: object) -> object:
-        """The channels' bodies stand beside the other fields; gather them under one name."""
+        """Moves the channels' bodies, which stand beside the other fields, under one name."""
         if not isinstance(content, Mapping):
             return content
         names = {channel.body for channel in CHANNELS.values()}
@@ -161,15 +158,13 @@ class ScenarioBody(Body):
     default: bool | None = Field(default=None, validation_alias=AliasChoices("default", "defaultScenario"))
 
 
-def checked(model: type[T], content: object) -> T:
+def checked(model: type[CheckedT], content: object) -> CheckedT:
     """The content as a model.
 
     Raises:
-        ApiError: 400, naming the first field that is wrong and what was expected.
+        ApiError: 400. It names the first wrong field and what was expected of it.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise bad_request(f"{where}: {first['msg']}") from error
+        raise bad_request(first_mistake(error)) from error

@@ -1,4 +1,4 @@
-"""The channels of a scenario: the body that feeds each in /advanced, and the addresses that reach it."""
+"""The channels of a scenario: the name of each one's body in /advanced, and the addresses that reach it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,36 +1,31 @@
-"""The control calls under /sandbox: look at what was accepted, order faults, set the clock, add trails."""
+"""The control calls under /sandbox: list the accepted messages, order faults, set the clock, add trails."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.omni_api.bodies import checked
 from sandbox.omni_api.clock import MAX_TIME_SCALE
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import KINDS, order_model
+from sandbox.omni_api.faults import FAULT_KINDS, ControlBody, order_model
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
 from sandbox.omni_api.state import State
 from sandbox.omni_api.wire import parse_json
 
-M = TypeVar("M", bound=BaseModel)
 Control = Callable[[State, Request, bytes], Response]
 _MANY: Final = 10**6
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
-
-
-class ClockOrder(_Model):
+class ClockOrder(ControlBody):
     time_scale: Annotated[float, Field(gt=0, le=MAX_TIME_SCALE)]
 
 
-class TrailOrder(_Model):
-    """What is known of the way to some messages: any parts beside the ids."""
+class TrailOrder(ControlBody):
+    """How some messages came to the sandbox. The ids name the messages; any other fields are kept as they are."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,14 +40,14 @@ def _chosen(state: State, request: Request) -> Iterator[Message]:
 
 
 def list_messages(state: State, request: Request, _: bytes) -> Response:
-    """The accepted messages, oldest first; `limit` keeps the newest of them."""
+    """The accepted messages, oldest first. `limit` keeps the newest of them."""
     limit = whole(request.query_params, "limit", default=_MANY, least=1, most=_MANY)
     chosen = list(_chosen(state, request))[-limit:]
     return JSONResponse({"messages": [message.view(state.store.trail(message.message_id)) for message in chosen]})
 
 
 def one_message(state: State, request: Request, _: bytes) -> Response:
-    """One message with the body of the request that brought it."""
+    """One message, with the body of its request."""
     message_id = request.path_params["message_id"]
     found = next((known for known in state.store.newest_first() if known.message_id == message_id), None)
     if found is None:
@@ -61,8 +56,8 @@ def one_message(state: State, request: Request, _: bytes) -> Response:
 
 
 def empty(state: State, request: Request, _: bytes) -> Response:
-    """Empty the sandbox. Ids stay known, as at OMNI, unless `?forget=ids` makes it a new account."""
-    state.scheduler.clear()
+    """Deletes the messages. Their ids stay used, as at OMNI, unless `?forget=ids` is given."""
+    state.timers.clear()
     state.reports.empty()
     state.store.empty(forget_ids=request.query_params.get("forget") == "ids")
     return Response(status_code=204)
@@ -74,9 +69,9 @@ def show_faults(state: State, _: Request, __: bytes) -> Response:
 
 def order_fault(state: State, _: Request, body: bytes) -> Response:
     content = parse_json(body)
-    if isinstance(content, dict) and content.get("kind", KINDS[0]) not in KINDS:
-        raise ApiError(400, f"kind: expected {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}")
-    state.faults.add(_validated(order_model(content), content))
+    if isinstance(content, dict) and content.get("kind", FAULT_KINDS[0]) not in FAULT_KINDS:
+        raise ApiError(400, f"kind: expected {', '.join(map(repr, FAULT_KINDS[:-1]))} or {FAULT_KINDS[-1]!r}")
+    state.faults.add(checked(order_model(content), content))
     return JSONResponse(state.faults.view(), 201)
 
 
@@ -90,13 +85,13 @@ def show_clock(state: State, _: Request, __: bytes) -> Response:
 
 
 def set_clock(state: State, _: Request, body: bytes) -> Response:
-    state.clock.rescale(_validated(ClockOrder, parse_json(body)).time_scale)
-    state.scheduler.rescaled()
+    state.clock.rescale(checked(ClockOrder, parse_json(body)).time_scale)
+    state.timers.rescaled()
     return JSONResponse({"timeScale": state.clock.scale})
 
 
 def add_trail(state: State, _: Request, body: bytes) -> Response:
-    order = _validated(TrailOrder, parse_json(body))
+    order = checked(TrailOrder, parse_json(body))
     parts: Mapping[str, Any] = order.model_extra or {}
     for message_id in order.message_ids:
         state.store.add_trail(message_id, parts)
@@ -121,12 +116,3 @@ ROUTES: Final[tuple[tuple[str, str, Control], ...]] = (
     ("POST", "/sandbox/trail", add_trail),
     ("GET", "/sandbox/health", health),
 )
-
-
-def _validated(model: type[M], content: object) -> M:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise ApiError(400, f"{where}: {first['msg'].replace('Input should be', 'expected')}") from error

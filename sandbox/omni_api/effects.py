@@ -1,8 +1,6 @@
-"""What a send that meets a fault is answered with: spoilt, late or dripping answers, silence, a TCP reset."""
+"""Answers a send that meets a fault: with a spoilt, late or dripping answer, with silence, or with a TCP reset."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -11,19 +9,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sandbox.omni_api.errors import ApiError
-from sandbox.omni_api.faults import Fault, Kind
+from sandbox.omni_api.faults import Fault, FaultKind
 from sandbox.omni_api.wire import Format, respond_error
+from sandbox.sockets import reset
 
 _DRIP_MS: Final = 1000
 _BODILESS: Final = frozenset({204, 205, 304})
 GARBAGE: Final = b'{"messages": [{"to": <<< not the answer that anyone expects'
 TRANSPORT_EXTENSION: Final = "sandbox.transport"
-"""Where the server puts the connection's transport into the ASGI scope, for `reset`."""
+"""The key in the ASGI scope under which the server gives the connection's transport, for `reset`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A send that meets a fault: how to answer it properly, in which format, and when the sandbox closes."""
+    """A send that meets a fault: its proper answer, the format that it wants, and the event of the sandbox's end."""
 
     answer: Callable[[], Response]
     wanted: Format
@@ -31,7 +30,7 @@ class Meeting:
 
 
 async def meet(fault: Fault, meeting: Meeting) -> Response:
-    """The response of a send that meets this fault."""
+    """The response to a send that meets this fault."""
     return await _EFFECTS[fault.kind](fault, meeting)
 
 
@@ -51,7 +50,7 @@ async def _status(fault: Fault, meeting: Meeting) -> Response:
 
 async def _timeout(fault: Fault, meeting: Meeting) -> Response:
     _accept_first(fault, meeting)
-    return NoAnswer(meeting.closing)
+    return Silence(meeting.closing)
 
 
 async def _reset(fault: Fault, meeting: Meeting) -> Response:
@@ -83,7 +82,7 @@ async def _drip(fault: Fault, meeting: Meeting) -> Response:
     return StreamingResponse(drops(), whole.status_code, dict(whole.headers))
 
 
-_EFFECTS: Final[dict[Kind, Callable[[Fault, Meeting], Awaitable[Response]]]] = {
+_EFFECTS: Final[dict[FaultKind, Callable[[Fault, Meeting], Awaitable[Response]]]] = {
     "status": _status,
     "timeout": _timeout,
     "reset": _reset,
@@ -94,7 +93,7 @@ _EFFECTS: Final[dict[Kind, Callable[[Fault, Meeting], Awaitable[Response]]]] = {
 
 
 async def _pause(closing: asyncio.Event, milliseconds: int) -> None:
-    """Wait, but not longer than the sandbox lives."""
+    """Waits, but stops when the sandbox closes."""
     try:
         await asyncio.wait_for(closing.wait(), milliseconds / 1000)
     except TimeoutError:
@@ -106,8 +105,8 @@ async def _client_gone(receive: Receive) -> None:
         pass
 
 
-class NoAnswer(Response):
-    """Says nothing: holds the connection until the client goes away or the sandbox closes."""
+class Silence(Response):
+    """Sends nothing, and holds the connection until the client leaves or the sandbox closes."""
 
     def __init__(self, closing: asyncio.Event) -> None:
         super().__init__()
@@ -124,18 +123,15 @@ class NoAnswer(Response):
             await hang_up(scope, receive)
 
 
-class Reset(NoAnswer):
-    """Breaks the connection off with a TCP reset, nothing sent."""
+class Reset(Silence):
+    """Sends nothing, and resets the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         await hang_up(scope, receive)
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:
-    """Close the client's connection with RST: an abort with a linger time of zero."""
+    """Resets the client's connection."""
     transport: asyncio.Transport = scope["extensions"][TRANSPORT_EXTENSION]["transport"]
-    connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is not None and not transport.is_closing():
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+    reset(transport)
     await _client_gone(receive)

@@ -1,4 +1,4 @@
-"""The failover engine: walks each message through its steps, one after another, until one delivers."""
+"""The failover engine: takes each message through its steps, one after another, until one delivers it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,27 +7,27 @@ from functools import partial
 from typing import Protocol
 
 from sandbox.omni_api.channels import Channel
-from sandbox.omni_api.models import Message, Step
-from sandbox.omni_api.numbers import Fate
-from sandbox.omni_api.scheduler import Scheduler
+from sandbox.omni_api.models import Message, TakenStep
+from sandbox.omni_api.numbers import StepFate
 from sandbox.omni_api.statuses import DELIVERED, NO_ERROR, NOT_SENT, PENDING_ENROUTE, DeliveryError
 from sandbox.omni_api.store import MessageStore
+from sandbox.omni_api.timers import Timers
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One step that fits the message: whom it reaches, how long it may take (seconds), what becomes of it."""
+    """A step that fits the message: its address, its validity in seconds, and its fate."""
 
     channel: Channel
     sender: str | None
     address: str
     validity: float
-    fate: Fate
+    fate: StepFate
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A step that has ended, or, without a leg, a message that no step fitted."""
+    """The end of a step. Without a leg, it is the end of a message that no step fits."""
 
     message: Message
     leg: Leg | None
@@ -37,28 +37,26 @@ class Ending:
 
 
 class Reporter(Protocol):
-    """Who is told how it goes."""
+    """The engine tells it how steps end."""
 
     def step_failed(self, ending: Ending) -> None:
         """A step failed and another follows."""
 
     def finished(self, ending: Ending) -> Message:
-        """The message's fate is settled; gives the message with its final report."""
+        """The message has reached its end. Returns it with its final report."""
 
 
 class FailoverEngine:
-    def __init__(
-        self, store: MessageStore, scheduler: Scheduler, reporter: Reporter, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, store: MessageStore, timers: Timers, reporter: Reporter, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._scheduler = scheduler
+        self._timers = timers
         self._reporter = reporter
         self._now = now
 
     def start(self, serial: int, legs: tuple[Leg, ...], delay: float) -> None:
-        """Begin the first step after `delay` sandbox seconds."""
+        """Begins the first step after `delay` sandbox seconds."""
         if delay > 0 or not legs:
-            self._scheduler.after(delay, partial(self._begin, serial, legs, 0))
+            self._timers.after(delay, partial(self._begin, serial, legs, 0))
         else:
             self._begin(serial, legs, 0)
 
@@ -72,12 +70,12 @@ class FailoverEngine:
             self._store.replace(self._reporter.finished(Ending(unsent, None, moment, moment, NO_ERROR)))
             return
         leg = legs[index]
-        step = Step(leg.channel, leg.sender, self._now(), None, PENDING_ENROUTE)
+        step = TakenStep(leg.channel, leg.sender, self._now(), None, PENDING_ENROUTE)
         self._store.replace(replace(message, steps=(*message.steps, step)))
         if leg.fate.after is not None:
-            self._scheduler.after(min(leg.fate.after, leg.validity), partial(self._end, serial, legs, index))
+            self._timers.after(min(leg.fate.after, leg.validity), partial(self._end, serial, legs, index))
         elif leg.fate.expires:
-            self._scheduler.after(leg.validity, partial(self._end, serial, legs, index))
+            self._timers.after(leg.validity, partial(self._end, serial, legs, index))
 
     def _end(self, serial: int, legs: tuple[Leg, ...], index: int) -> None:
         message = self._store.get(serial)

@@ -1,4 +1,4 @@
-"""Refusals of a whole request, in the API's own shape."""
+"""Errors that refuse a whole request, in the API's own shape."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,7 +17,7 @@ MESSAGE_IDS: Final[Mapping[int, str]] = {
 
 
 class ApiError(Exception):
-    """A request that is refused whole: HTTP status, the text for a person, further headers."""
+    """The whole request is refused: HTTP status, text for a person, further headers."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, text)
@@ -27,7 +27,7 @@ class ApiError(Exception):
 
 
 def error_payload(status: int, text: str) -> dict[str, Any]:
-    """Exactly this shape and no other key: the official client breaks on more."""
+    """The error's body. It has no other key, because the official client fails on unknown ones."""
     message_id = MESSAGE_IDS.get(status, "GENERAL_ERROR")
     return {"requestError": {"serviceException": {"messageId": message_id, "text": text}}}
 

@@ -1,4 +1,4 @@
-"""Faults on demand: how they are ordered, and which one the next send meets."""
+"""Faults on demand: the orders for them, and the one that the next send meets."""
 
 import hashlib
 from collections import deque
@@ -8,28 +8,30 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
-Kind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
-KINDS: Final = (*get_args(Kind), "random")
+FaultKind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
+FAULT_KINDS: Final = (*get_args(FaultKind), "random")
 _LONGEST_MS: Final = 600_000
 
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
+_HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+_HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e]*$")]
 
 
-class _Model(BaseModel):
+class ControlBody(BaseModel):
+    """The body of a control call: camel case, and no unknown field."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
 
 
-class Fault(_Model):
-    """One way to fail. `after: accept` takes the message first, so that only the answer is lost or spoilt."""
+class Fault(ControlBody):
+    """One way to fail. `after: accept` accepts the message first, so that only the answer is lost or spoilt."""
 
-    kind: Kind
+    kind: FaultKind
     status: Annotated[int, Field(ge=200, le=599)] = 503
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    headers: dict[_HeaderName, _HeaderValue] = Field(default_factory=dict)
     body: str | None = None
-    """Instead of the usual error (`status`) or the usual garbage (`garbage`)."""
+    """Replaces the usual error (`status`) or the usual garbage (`garbage`)."""
     delay_ms: Annotated[int, Field(ge=0, le=_LONGEST_MS)] | None = None
-    """How long `delay` waits, or `drip` waits before each byte; real time."""
+    """Real milliseconds. `delay` waits once; `drip` waits before each byte."""
     after: Literal["accept"] | None = None
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
@@ -50,8 +52,8 @@ def _every_kind() -> tuple[Fault, ...]:
     )
 
 
-class RandomFault(_Model):
-    """Fails a share of the sends, until deleted; the same seed fails the same ones in the same ways."""
+class RandomFault(ControlBody):
+    """Fails a share of the sends until it is deleted. The same seed fails the same sends in the same ways."""
 
     kind: Literal["random"]
     rate: Annotated[float, Field(ge=0, le=1)] = 0.33
@@ -73,12 +75,12 @@ class RandomFault(_Model):
 
 
 def order_model(content: object) -> type[Fault] | type[RandomFault]:
-    """What POST /sandbox/faults takes, by its kind."""
+    """The model for a body of POST /sandbox/faults, by its kind."""
     return RandomFault if isinstance(content, dict) and content.get("kind") == "random" else Fault
 
 
 def _share(text: str) -> float:
-    """A number from 0 to 1 that depends on the text alone, so that a run can be repeated."""
+    """A number from 0 to 1. It depends on the text alone, so that a run can be repeated."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48
 
 
@@ -89,7 +91,7 @@ class _Queued:
 
 
 class Faults:
-    """The faults in waiting: counted ones first, in their order, then the random ones."""
+    """The ordered faults. Sends meet the counted ones first, in their order, then the random ones."""
 
     def __init__(self) -> None:
         self._queue: deque[_Queued] = deque()
@@ -108,7 +110,7 @@ class Faults:
         self._random = None
 
     def draw(self) -> Fault | None:
-        """The fault that the send at hand meets, if any."""
+        """The fault that this send meets, if any."""
         fault = self._next()
         self._spent += fault is not None
         return fault

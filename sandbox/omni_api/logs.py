@@ -1,4 +1,4 @@
-"""Message logs: what was accepted within the last 48 hours, readable again and again, without the error."""
+"""Message logs: the messages accepted within the last 48 hours. They can be read again and again, without errors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from sandbox.omni_api.errors import bad_request
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, moment, whole
 from sandbox.omni_api.store import MessageStore
-from sandbox.omni_api.wire import Answer, Call
+from sandbox.omni_api.wire import ApiAnswer, ApiCall
 
-ROOT: Final = "omniLogsResponse"
+_ROOT: Final = "omniLogsResponse"
 KEPT: Final = timedelta(hours=48)
 _GROUPS: Final = frozenset({"ACCEPTED", "PENDING", "UNDELIVERABLE", "DELIVERED", "REJECTED", "EXPIRED"})
 
@@ -22,7 +22,7 @@ Matcher = Callable[[Message, Mapping[str, Any]], bool]
 
 
 def log_of(message: Message) -> dict[str, Any]:
-    """One log line; a message that is under way has its last known times, as both are always present."""
+    """One log line. Both times are always present, so a message under way has its last known ones."""
     step = message.steps[-1] if message.steps else None
     since = stamp(step.started_at if step else message.received_at)
     so_far = {
@@ -60,11 +60,11 @@ def _matchers(query: QueryParams) -> Iterator[Matcher]:
         yield lambda message, _: message.received_at <= until
 
 
-def logs(store: MessageStore, now: Callable[[], datetime], call: Call) -> Answer:
-    """GET /logs: the newest first."""
+def logs(store: MessageStore, now: Callable[[], datetime], call: ApiCall) -> ApiAnswer:
+    """GET /logs: the newest message first."""
     limit = whole(call.query, "limit", default=50, least=1, most=1000)
     matchers = list(_matchers(call.query))
     oldest = now() - KEPT
     lines = ((message, log_of(message)) for message in store.newest_first() if message.received_at >= oldest)
     chosen = (line for message, line in lines if all(matches(message, line) for matches in matchers))
-    return Answer({"results": list(islice(chosen, limit))}, ROOT)
+    return ApiAnswer({"results": list(islice(chosen, limit))}, _ROOT)

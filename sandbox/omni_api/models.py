@@ -1,4 +1,4 @@
-"""What the sandbox remembers of a message; frozen, so that each change is a new value in the store."""
+"""What the sandbox keeps of a message. The classes are frozen, so each change is a new value in the store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sandbox.omni_api.statuses import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TakenStep:
     """One channel's attempt to carry a message."""
 
     channel: Channel
@@ -41,7 +41,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """The request that brought a message; one record is shared by all messages of the request."""
+    """The request that brought a message. All messages of a request share one record."""
 
     endpoint: str
     format: str
@@ -64,7 +64,7 @@ class Message:
     request: RequestRecord
     status: Status
     answered: Status
-    steps: tuple[Step, ...] = ()
+    steps: tuple[TakenStep, ...] = ()
     report: Mapping[str, Any] | None = None
     pushes: tuple[Mapping[str, Any], ...] = ()
 
@@ -90,6 +90,6 @@ class Message:
         }
 
     def full_view(self, trail: Mapping[str, Any]) -> dict[str, Any]:
-        """As `view`, with the request's body: many messages can share one, so lists leave it out."""
+        """The view with the request's body. Lists leave the body out, because many messages can share it."""
         view = self.view(trail)
         return {**view, "request": {**view["request"], "body": self.request.body}}

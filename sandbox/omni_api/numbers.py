@@ -1,4 +1,4 @@
-"""The documented phone numbers: each forces one outcome. The digit after 4179000 is the status group it ends in."""
+"""The documented phone numbers. Each forces an outcome; the digit after 4179000 is the group of the final status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ CHANNEL_LATENCY_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of one step: its verdict, and after how many seconds (None: the channel stays silent).
+class StepFate:
+    """How one step ends, and after how many seconds. None means that the channel stays silent.
 
-    A silent step ends when its validity period runs out, unless `expires` is off: then it never ends.
+    A silent step ends when its validity period ends. If `expires` is off, it never ends.
     """
 
     status: Status
@@ -34,51 +34,51 @@ class Fate:
     expires: bool = True
 
 
-DELIVERS = Fate(DELIVERED, NO_ERROR)
-FAILS = Fate(NOT_DELIVERED, ABSENT_SUBSCRIBER)
-REPORTS_EXPIRED = Fate(EXPIRED, VALIDITY_EXPIRED)
-SILENT = Fate(EXPIRED, VALIDITY_EXPIRED, after=None)
-NEVER_REPORTS = Fate(PENDING_ENROUTE, NO_ERROR, after=None, expires=False)
-NOT_AN_EMAIL = Fate(VALIDATION_FAILED, INVALID_ADDRESS)
+DELIVERS = StepFate(DELIVERED, NO_ERROR)
+FAILS = StepFate(NOT_DELIVERED, ABSENT_SUBSCRIBER)
+REPORTS_EXPIRED = StepFate(EXPIRED, VALIDITY_EXPIRED)
+SILENT = StepFate(EXPIRED, VALIDITY_EXPIRED, after=None)
+NEVER_REPORTS = StepFate(PENDING_ENROUTE, NO_ERROR, after=None, expires=False)
+NOT_AN_EMAIL = StepFate(VALIDATION_FAILED, INVALID_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a number forces: a rejection at once, or the fate of each step that is tried (the last one repeats)."""
+class ForcedOutcome:
+    """What a number forces: an immediate rejection, or the fate of each attempted step. The last fate repeats."""
 
     phone: str
     summary: str
-    fates: tuple[Fate, ...] = (DELIVERS,)
+    fates: tuple[StepFate, ...] = (DELIVERS,)
     rejected: Status | None = None
 
-    def fate(self, attempt: int) -> Fate:
+    def fate(self, attempt: int) -> StepFate:
         return self.fates[min(attempt, len(self.fates) - 1)]
 
 
-ORDINARY = Outcome("", "delivered on the first step")
+ORDINARY = ForcedOutcome("", "delivered on the first step")
 
-_WALKS: Sequence[Outcome] = (
-    Outcome("41790003000", "delivered on the first step"),
-    Outcome("41790003002", "the first channel fails, the second carries it", (FAILS, DELIVERS)),
-    Outcome("41790003003", "two channels fail, the third carries it", (FAILS, FAILS, DELIVERS)),
-    Outcome(
+_WALKS: Sequence[ForcedOutcome] = (
+    ForcedOutcome("41790003000", "delivered on the first step"),
+    ForcedOutcome("41790003002", "the first channel fails, the second carries it", (FAILS, DELIVERS)),
+    ForcedOutcome("41790003003", "two channels fail, the third carries it", (FAILS, FAILS, DELIVERS)),
+    ForcedOutcome(
         "41790003102",
         "the first channel is silent until its validity period runs out, the second carries it",
         (SILENT, DELIVERS),
     ),
-    Outcome("41790002000", "every channel fails: undeliverable", (FAILS,)),
-    Outcome("41790004000", "every channel reports it expired", (REPORTS_EXPIRED,)),
-    Outcome("41790004100", "every channel is silent until its validity period runs out: expired", (SILENT,)),
-    Outcome("41790001000", "sent, and never reported on: pending for ever", (NEVER_REPORTS,)),
+    ForcedOutcome("41790002000", "every channel fails: undeliverable", (FAILS,)),
+    ForcedOutcome("41790004000", "every channel reports it expired", (REPORTS_EXPIRED,)),
+    ForcedOutcome("41790004100", "every channel is silent until its validity period runs out: expired", (SILENT,)),
+    ForcedOutcome("41790001000", "sent, and never reported on: pending for ever", (NEVER_REPORTS,)),
 )
-_REJECTED: Sequence[Outcome] = tuple(
-    Outcome(f"41790005{status.id:03}", f"rejected at once: {status.name}", rejected=status)
+_REJECTED: Sequence[ForcedOutcome] = tuple(
+    ForcedOutcome(f"41790005{status.id:03}", f"rejected at once: {status.name}", rejected=status)
     for status in REJECTIONS.values()
 )
 
-NUMBERS: dict[str, Outcome] = {outcome.phone: outcome for outcome in (*_WALKS, *_REJECTED)}
+NUMBERS: dict[str, ForcedOutcome] = {outcome.phone: outcome for outcome in (*_WALKS, *_REJECTED)}
 
 
-def outcome_for(phone: str | None) -> Outcome:
-    """The outcome that the number forces; any number that isn't in the table is delivered on the first step."""
+def outcome_for(phone: str | None) -> ForcedOutcome:
+    """The outcome that the number forces. Numbers outside the table are delivered on the first step."""
     return NUMBERS.get(phone or "", ORDINARY)

@@ -1,4 +1,4 @@
-"""The pages for a person: the messages, newest first, and the phone numbers that force an outcome."""
+"""The web pages: the messages, newest first, and the phone numbers that force an outcome."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-# What comes in is hostile until shown: nothing but our own style sheet may load or run.
+# Messages may hold hostile content, so nothing but our own style sheet may load or run.
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
@@ -39,7 +39,7 @@ _environment: Final = Environment(
 )
 
 
-def routes(state: State) -> Iterator[Route]:
+def page_routes(state: State) -> Iterator[Route]:
     async def inbox(request: Request) -> Response:
         shown = [_card(state, message) for message in _newest(state)]
         held = len(state.store)

@@ -1,9 +1,10 @@
-"""Query parameters, read strictly: what can't be understood is a 400 that names the parameter."""
+"""Reads query parameters strictly. A wrong value is a 400 that names the parameter."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from starlette.datastructures import QueryParams
 
+from sandbox.omni_api.clock import parsed
 from sandbox.omni_api.errors import bad_request
 
 _BOOLEANS = {"true": True, "false": False}
@@ -34,13 +35,11 @@ def moment(query: QueryParams, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        # A plus sign that wasn't escaped arrives as a space.
-        given = datetime.fromisoformat(text.strip().replace(" ", "+"))
-        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise bad_request(f"{name}: must be a time such as 2031-05-24T10:45:38.000+0000") from error
+        return parsed(text.strip().replace(" ", "+"))  # a plus sign that wasn't escaped arrives as a space
+    except ValueError as error:
+        raise bad_request(f"{name}: {error}") from error
 
 
 def among(query: QueryParams, name: str) -> frozenset[str] | None:
-    """The values given for a repeatable parameter, None when there is none."""
+    """The values of a repeatable parameter. None if it isn't given."""
     return frozenset(query.getlist(name)) or None

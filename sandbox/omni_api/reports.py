@@ -1,4 +1,4 @@
-"""Delivery reports: made when a message's fate is settled, pulled once and then gone, or pushed to the notifyUrl."""
+"""Delivery reports. One is made when a message reaches its end; it is pulled once, or pushed to the notifyUrl."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -11,22 +11,22 @@ from sandbox.omni_api.clock import stamp
 from sandbox.omni_api.engine import Ending
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.query import among, whole
-from sandbox.omni_api.wire import Answer, Call
+from sandbox.omni_api.wire import ApiAnswer, ApiCall
 
-ROOT: Final = "omniReportsResponse"
+REPORTS_ROOT: Final = "omniReportsResponse"
 _PRICE: Final = {"pricePerMessage": 0.01, "currency": "EUR"}
 _SWISS_NETWORK: Final = "22801"
-# How many characters one SMS holds: alone, and as a part of several; in GSM 7 bit and in UCS-2.
+# The characters that one SMS holds, alone and as a part of several: by `isascii`, for GSM 7 bit and UCS-2.
 _SMS_SIZES: Final = {True: (160, 153), False: (70, 67)}
 
 
 class ReportPusher(Protocol):
     def push(self, message: Message, report: Mapping[str, Any]) -> None:
-        """Take a report to the message's notifyUrl, again and again until it is taken."""
+        """Sends a report to the message's notifyUrl, and retries until it is taken."""
 
 
 def parts(channel: Channel | None, text: str | None) -> int:
-    """How many messages the text makes on that channel."""
+    """The number of messages that the text takes on that channel."""
     if channel is not Channel.SMS or not text:
         return 1
     alone, part = _SMS_SIZES[text.isascii()]
@@ -34,7 +34,7 @@ def parts(channel: Channel | None, text: str | None) -> int:
 
 
 def report_of(ending: Ending) -> dict[str, Any]:
-    """The report of a step that has ended; absent values are left out."""
+    """The report of a step that has ended. Absent values are left out."""
     message, leg = ending.message, ending.leg
     status = message.steps[-1].status if message.steps else message.status
     by_phone = leg is not None and leg.channel is not Channel.EMAIL
@@ -56,7 +56,7 @@ def report_of(ending: Ending) -> dict[str, Any]:
 
 
 class ReportDesk:
-    """Keeps reports until they are fetched; those of messages with a notifyUrl are pushed instead."""
+    """Keeps reports until they are fetched. Reports of messages with a notifyUrl are pushed instead."""
 
     def __init__(self, pusher: ReportPusher, limit: int) -> None:
         self._pusher = pusher
@@ -76,14 +76,14 @@ class ReportDesk:
         return replace(ending.message, report=report)
 
     def undeliverable(self, report: Mapping[str, Any]) -> None:
-        """A report that nobody took at its notifyUrl can still be fetched."""
+        """Keeps a report that its notifyUrl didn't take, so that it can be fetched."""
         self._waiting.append(dict(report))
 
     def empty(self) -> None:
         self._waiting.clear()
 
-    def pull(self, call: Call) -> Answer:
-        """GET /reports: the oldest first, each handed out once."""
+    def pull(self, call: ApiCall) -> ApiAnswer:
+        """GET /reports: the oldest first. Each is given out once."""
         limit = whole(call.query, "limit", default=50, least=1, most=1000)
         filters = {name: among(call.query, name) for name in ("bulkId", "messageId", "channel")}
         wanted = (report for report in self._waiting if _matches(report, filters))
@@ -92,7 +92,7 @@ class ReportDesk:
         self._waiting = deque(
             (report for report in self._waiting if id(report) not in gone), maxlen=self._waiting.maxlen
         )
-        return Answer({"results": taken}, ROOT)
+        return ApiAnswer({"results": taken}, REPORTS_ROOT)
 
 
 def _matches(report: Mapping[str, Any], filters: Mapping[str, frozenset[str] | None]) -> bool:

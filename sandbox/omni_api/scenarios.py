@@ -1,4 +1,4 @@
-"""The account's scenarios: kept by key, one of them the default; list, get, create, update."""
+"""The account's scenarios, by key. One of them is the default. Calls list, get, create and update them."""
 
 import secrets
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sandbox.omni_api.errors import ApiError, bad_request
 from sandbox.omni_api.query import boolean, whole
 from sandbox.omni_api.settings import SandboxSettings
 from sandbox.omni_api.throttles import CREATIONS, UPDATES, Throttle
-from sandbox.omni_api.wire import Answer, Call, read_body
+from sandbox.omni_api.wire import ApiAnswer, ApiCall, read_body
 
 SEED_KEY: Final = "AD9E01A5DC7BEE2C2B828D208182A611"
 ACCOUNT_DEFAULT_KEY: Final = "5A2DB0C0DEFA0175CE4A810ACC0047D0"
@@ -34,7 +34,7 @@ class Scenario:
     default: bool = False
 
     def wire(self) -> dict[str, Any]:
-        """The flag stands under both of its names: the 2.x clients read the longer one."""
+        """The scenario in an answer. The flag has both of its names, because the 2.x clients read the longer one."""
         return {
             "key": self.key,
             "name": self.name,
@@ -65,7 +65,7 @@ class Scenarios:
         """The scenario of that key, or the account's default one.
 
         Raises:
-            ApiError: 400, when the key is unknown.
+            ApiError: 400 if the key is unknown.
         """
         if not key:
             return next(scenario for scenario in self._known.values() if scenario.default)
@@ -77,31 +77,31 @@ class Scenarios:
         scenario = self._known.get(key)
         return scenario.name if scenario else None
 
-    def list(self, call: Call) -> Answer:
+    def list(self, call: ApiCall) -> ApiAnswer:
         default = boolean(call.query, "isDefault")
         limit = whole(call.query, "limit", default=100, least=1, most=_MAX_LIST)
         page = whole(call.query, "page", default=0, least=0, most=10**6)
         wanted = [known for known in self._known.values() if default is None or known.default is default]
         chosen = wanted[page * limit : (page + 1) * limit]
-        return Answer({"scenarios": [scenario.wire() for scenario in chosen]}, "scenariosResponse")
+        return ApiAnswer({"scenarios": [scenario.wire() for scenario in chosen]}, "scenariosResponse")
 
-    def get(self, call: Call) -> Answer:
-        return Answer(self._by_path(call).wire(), "scenario")
+    def get(self, call: ApiCall) -> ApiAnswer:
+        return ApiAnswer(self._by_path(call).wire(), "scenario")
 
-    def create(self, call: Call) -> Answer:
+    def create(self, call: ApiCall) -> ApiAnswer:
         body = checked(ScenarioBody, read_body(call))
         self._creations.take()
         scenario = self._keep(secrets.token_hex(16).upper(), body, default=bool(body.default))
-        return Answer(scenario.wire(), "scenario", status=201)
+        return ApiAnswer(scenario.wire(), "scenario", status=201)
 
-    def update(self, call: Call) -> Answer:
+    def update(self, call: ApiCall) -> ApiAnswer:
         known = self._by_path(call)
         body = checked(ScenarioBody, read_body(call))
         self._updates.take()
-        # The default one stays so until another takes over: an account always has one.
-        return Answer(self._keep(known.key, body, default=known.default or bool(body.default)).wire(), "scenario")
+        # The default stays the default until another one takes over, because an account always has one.
+        return ApiAnswer(self._keep(known.key, body, default=known.default or bool(body.default)).wire(), "scenario")
 
-    def _by_path(self, call: Call) -> Scenario:
+    def _by_path(self, call: ApiCall) -> Scenario:
         key = call.path["key"]
         if key not in self._known:
             raise ApiError(404, "There is no such scenario")

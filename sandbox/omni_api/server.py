@@ -1,4 +1,4 @@
-"""Serves the sandbox: uvicorn with httptools (absolute request lines work), open to resets, quick to close."""
+"""Serves the sandbox by uvicorn with httptools, which accepts absolute request lines. It can reset connections."""
 
 import asyncio
 import socket
@@ -15,21 +15,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sandbox.omni_api.app import create_app
 from sandbox.omni_api.effects import TRANSPORT_EXTENSION
 from sandbox.omni_api.settings import SandboxSettings
+from sandbox.sockets import listen, port_of
 
 _KEEP_ALIVE_SECONDS: Final = 75
-_BACKLOG: Final = 2048
 _START_SECONDS: Final = 10
 
 
-class PortInUseError(Exception):
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(f"Port {port} on {host} is in use; choose another (SANDBOX_PORT, or --port).")
-        self.host = host
-        self.port = port
-
-
 class SandboxProtocol(HttpToolsProtocol):
-    """Shows the application the connection, so that it can be reset."""
+    """Gives the application the connection's transport, so that it can be reset."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -38,7 +31,7 @@ class SandboxProtocol(HttpToolsProtocol):
 
 
 class SandboxServer(uvicorn.Server):
-    """Lets go of held connections when it stops, rather than waiting for their clients."""
+    """Drops held connections when it stops, instead of waiting for their clients."""
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(
@@ -62,36 +55,17 @@ class SandboxServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        PortInUseError: when another process listens there.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's delays off only for sockets that name it.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise PortInUseError(host, port) from error
-    listener.listen(_BACKLOG)
-    return listener
-
-
 @contextmanager
 def serving(settings: SandboxSettings, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a thread for the length of the block; gives the base URL. Port 0 takes a free one."""
-    listener = bind(host, port)
+    """Serves in a thread during the block, and gives the base URL. Port 0 takes a free port."""
+    listener = listen(host, port)
     server = SandboxServer(create_app(settings))
-    # A daemon: should its owner die without closing it, it doesn't keep the process.
+    # A daemon thread doesn't keep the process alive if its owner never closes it.
     thread = threading.Thread(target=server.run, args=([listener],), name="omni-sandbox", daemon=True)
     thread.start()
     try:
         _wait_until_started(server, thread)
-        yield f"http://{host}:{listener.getsockname()[1]}"
+        yield f"http://{host}:{port_of(listener)}"
     finally:
         server.should_exit = True
         thread.join()

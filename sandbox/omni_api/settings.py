@@ -1,4 +1,4 @@
-"""What the sandbox is started with, and how it is read from a relay.yaml."""
+"""The settings of the sandbox, and how they are read from a relay.yaml."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,12 +11,12 @@ from configuration.files import Unreadable, read_yaml
 from sandbox.omni_api.channels import Channel
 from sandbox.omni_api.clock import utc_now
 
-# The documented key, and the credentials of the published samples (with and without padding).
+# The documented key, and the credentials of the published samples.
 DEFAULT_CREDENTIALS: Final = ("App sandbox-api-key", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
 
 
 class SettingsError(Exception):
-    """The configuration can't be used; the text says where and why."""
+    """The configuration can't be used. The text says where and why."""
 
 
 def _always() -> bool:
@@ -25,29 +25,31 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSettings:
-    """Everything that a sandbox can be started with; the defaults serve a plain run."""
+    """Everything that a sandbox can be started with. The defaults serve a plain run."""
 
     scenario_keys: Mapping[str, str] = field(default_factory=dict)
-    """Scenario name to key; all have the flow Viber, SMS, email, unless `scenario_flows` says otherwise."""
+    """Scenario keys by name. Their flow is Viber, SMS, email, unless `scenario_flows` says otherwise."""
     scenario_flows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     credentials: tuple[str, ...] = ()
     """Further Authorization values, beside the default ones."""
     time_scale: float = 1.0
-    """Sandbox seconds per real second: latency, validity periods, push retries and throttles run by them."""
+    """Sandbox seconds per real second. Latency, validity periods, push retries and throttles count them."""
     max_body_bytes: int = 8 * 1024 * 1024
     max_messages: int = 100_000
     push_beyond_loopback: bool = False
-    """Push reports to any host; off, so that a production notifyUrl never gets a report that isn't one."""
+    """Pushes reports to any host. It is off by default, so that a production notifyUrl never gets a fake report."""
+    hosts: frozenset[str] = frozenset()
+    """Further names by which clients call this machine, beside localhost and IP addresses."""
     ready: Callable[[], bool] = _always
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now
 
 
 def settings_from(config: Path, **others: Any) -> SandboxSettings:
-    """The settings for a relay.yaml: its `scenarios` are known, each `name: KEY` or `name: {key: KEY, flow: [SMS, …]}`.
+    """The settings with the `scenarios` of a relay.yaml, each `name: KEY` or `name: {key: KEY, flow: [SMS, …]}`.
 
     Raises:
-        SettingsError: when the file can't be read or its scenarios can't be understood.
+        SettingsError: the file can't be read, or its scenarios are wrong.
     """
     try:
         scenarios = read_yaml(config).get("scenarios")

@@ -1,4 +1,4 @@
-"""The parts of one running sandbox, wired together."""
+"""Wires the parts of one sandbox together."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from sandbox.omni_api.clock import Clock
 from sandbox.omni_api.engine import FailoverEngine
 from sandbox.omni_api.faults import Faults
-from sandbox.omni_api.push import Pusher
+from sandbox.omni_api.report_push import Pusher
 from sandbox.omni_api.reports import ReportDesk
 from sandbox.omni_api.scenarios import Scenarios
-from sandbox.omni_api.scheduler import Scheduler
-from sandbox.omni_api.sending import Sending
+from sandbox.omni_api.sends import Sends
 from sandbox.omni_api.settings import DEFAULT_CREDENTIALS, SandboxSettings
 from sandbox.omni_api.store import MessageStore
+from sandbox.omni_api.timers import Timers
 from sandbox.omni_api.wire import canonical_credential
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     clock: Clock
-    scheduler: Scheduler
+    timers: Timers
     store: MessageStore
     scenarios: Scenarios
     pusher: Pusher
     reports: ReportDesk
-    sending: Sending
+    sends: Sends
     faults: Faults
     credentials: frozenset[bytes]
     max_body_bytes: int
@@ -35,22 +35,22 @@ class State:
 
 def create_state(settings: SandboxSettings) -> State:
     clock = Clock(scale=settings.time_scale, monotonic=settings.monotonic, now=settings.now)
-    scheduler = Scheduler(clock)
+    timers = Timers(clock)
     store = MessageStore(settings.max_messages)
     scenarios = Scenarios(settings, clock)
-    pusher = Pusher(store, scheduler, clock, beyond_loopback=settings.push_beyond_loopback)
+    pusher = Pusher(store, timers, clock, beyond_loopback=settings.push_beyond_loopback)
     reports = ReportDesk(pusher, settings.max_messages)
     pusher.give_up = reports.undeliverable
-    engine = FailoverEngine(store, scheduler, reports, clock.now)
+    engine = FailoverEngine(store, timers, reports, clock.now)
     known = (*DEFAULT_CREDENTIALS, *settings.credentials)
     return State(
         clock=clock,
-        scheduler=scheduler,
+        timers=timers,
         store=store,
         scenarios=scenarios,
         pusher=pusher,
         reports=reports,
-        sending=Sending(scenarios, store, engine, clock.now),
+        sends=Sends(scenarios, store, engine, clock.now),
         faults=Faults(),
         credentials=frozenset(canonical_credential(value) for value in known),
         max_body_bytes=settings.max_body_bytes,

@@ -1,4 +1,4 @@
-"""The message statuses and delivery errors that the sandbox gives out; ids and names as published."""
+"""The message statuses and delivery errors that the sandbox gives, with the published ids and names."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ class Status:
     action: str | None = None
 
     def wire(self) -> dict[str, Any]:
-        """The status as it stands in an answer; `action` only where there is something to do."""
+        """The status in an answer. `action` is there only if a person can do something."""
         known = {
             "groupId": self.group_id,
             "groupName": self.group_name,
@@ -61,7 +61,7 @@ BAD_DESTINATION = _rejected(52, "REJECTED_DESTINATION", "Not a phone number: dig
 PREFIX_MISSING = _rejected(8, "REJECTED_PREFIX_MISSING", "The number lacks its country prefix", "Add the prefix")
 VALIDATION_FAILED = _rejected(90, "REJECTED_VALIDATION_FAILED", "Not an email address")
 
-# What a documented phone number can be rejected with, by status id.
+# The rejections that documented phone numbers force, by status id.
 REJECTIONS: dict[int, Status] = {
     status.id: status
     for status in (

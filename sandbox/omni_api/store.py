@@ -1,4 +1,4 @@
-"""The accepted messages, the ids ever accepted, and the trails that lead to messages; all bounded, newest kept."""
+"""Keeps the newest messages and the newest trails up to a limit, and every id that was ever accepted."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from sandbox.omni_api.models import Message
 
 
 def _digest(message_id: str) -> bytes:
-    """Ids are remembered for ever, so only this much of each."""
+    """Sixteen bytes for an id, because ids are remembered for ever."""
     return blake2b(message_id.encode(), digest_size=16).digest()
 
 
@@ -39,7 +39,7 @@ class MessageStore:
         return self._messages.get(serial)
 
     def replace(self, message: Message) -> None:
-        """Put a message's new value in; one that was deleted in the meantime stays deleted."""
+        """Stores a message's new value. A message that was deleted meanwhile stays deleted."""
         if message.serial in self._messages:
             self._messages[message.serial] = message
 
@@ -59,7 +59,7 @@ class MessageStore:
             self._seen.clear()
 
     def add_trail(self, message_id: str, parts: Mapping[str, Any]) -> None:
-        """Merge parts into what is known of the way to a message, which may not have arrived yet."""
+        """Merges parts into a message's trail. The message may not have arrived yet."""
         trail = self._trails.setdefault(message_id, {})
         for name, part in parts.items():
             known = trail.get(name)

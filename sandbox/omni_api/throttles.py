@@ -1,4 +1,4 @@
-"""At most so many calls in so long, as the API throttles the changing of scenarios."""
+"""Limits the calls within a time window, as the API does for changes of scenarios."""
 
 import math
 from collections import deque
@@ -20,10 +20,10 @@ class Throttle:
         self._calls: deque[float] = deque()
 
     def take(self) -> None:
-        """Count one call.
+        """Counts one call.
 
         Raises:
-            ApiError: 429 with Retry-After (real seconds), when the window is full.
+            ApiError: 429 with Retry-After in real seconds, if the window is full.
         """
         now = self._clock.seconds()
         while self._calls and self._calls[0] <= now - self._window:

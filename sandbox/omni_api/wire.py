@@ -1,4 +1,4 @@
-"""Requests and answers on the wire: which format, how it is read, how it is written, who may ask."""
+"""Requests and answers on the wire: their formats, reading, writing, and the credentials."""
 
 import hmac
 import json
@@ -27,8 +27,8 @@ _FORMATS: Final[Mapping[str, Format]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One request as a handler sees it."""
+class ApiCall:
+    """A request, as a handler sees it."""
 
     endpoint: str
     path: Mapping[str, str]
@@ -39,8 +39,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler gives back; `root` names the XML document."""
+class ApiAnswer:
+    """A handler's answer. `root` names the XML document."""
 
     payload: Mapping[str, Any]
     root: str
@@ -49,13 +49,13 @@ class Answer:
 
 
 def given_format(headers: Headers) -> Format | None:
-    """The body's format: JSON when nothing is said, None when it is neither JSON nor XML."""
+    """The body's format: JSON if the header is missing, None if it names another format than JSON and XML."""
     media_type = headers.get("content-type", Format.JSON).partition(";")[0].strip().lower()
     return _FORMATS.get(media_type)
 
 
 def wanted_format(headers: Headers) -> Format:
-    """The answer's format: the best of `Accept` that we have, else the request's own, else JSON."""
+    """The answer's format: the best of `Accept` that we have, or else the request's own, or else JSON."""
     ranked = sorted(_accepted(headers.get("accept", "")), key=lambda choice: -choice[1])
     for media_type, weight in ranked:
         if weight > 0 and media_type in _FORMATS:
@@ -77,11 +77,11 @@ def _weight(text: str) -> float:
         return 0.0
 
 
-def read_body(call: Call) -> Any:
+def read_body(call: ApiCall) -> Any:
     """The request's content, in the same shape for both formats.
 
     Raises:
-        ApiError: 400, when it can't be read.
+        ApiError: 400 if it can't be read.
     """
     if call.given is None:
         raise bad_request("Content-Type must be application/json or application/xml")
@@ -89,10 +89,10 @@ def read_body(call: Call) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON by the letter: UTF-8, no NaN, no lone surrogates, no nesting that would exhaust the stack."""
+    """Reads strict JSON: UTF-8, no NaN, no lone surrogates, no endless nesting. Raises ApiError."""
     try:
         content = json.loads(body.decode("utf-8-sig"), parse_constant=_not_json)
-        json.dumps(content, ensure_ascii=False).encode()  # whatever we keep can be written again
+        json.dumps(content, ensure_ascii=False).encode()  # so that everything we keep can be written again
     except (ValueError, RecursionError) as error:
         raise bad_request("The body is not valid JSON") from error
     return content
@@ -109,7 +109,7 @@ def _parse_xml(body: bytes) -> Any:
         raise bad_request(f"The body can't be read: {error}") from error
 
 
-def respond(answer: Answer, wanted: Format) -> Response:
+def respond(answer: ApiAnswer, wanted: Format) -> Response:
     if wanted is Format.XML:
         content = render_xml(answer.root, answer.payload)
     else:
@@ -120,12 +120,12 @@ def respond(answer: Answer, wanted: Format) -> Response:
 def respond_error(error: ApiError, wanted: Format) -> Response:
     payload = error_payload(error.status, error.text)
     if wanted is Format.XML:
-        return respond(Answer(payload["requestError"], "requestError", error.status, error.headers), wanted)
-    return respond(Answer(payload, "", error.status, error.headers), wanted)
+        return respond(ApiAnswer(payload["requestError"], "requestError", error.status, error.headers), wanted)
+    return respond(ApiAnswer(payload, "", error.status, error.headers), wanted)
 
 
 def canonical_credential(authorization: str) -> bytes:
-    """An Authorization value in one spelling: scheme in lower case, Basic without padding."""
+    """An Authorization value in one spelling: its scheme in lower case, Basic without padding."""
     scheme, _, rest = authorization.strip().partition(" ")
     rest = rest.strip()
     if scheme.lower() == "basic":
@@ -134,10 +134,10 @@ def canonical_credential(authorization: str) -> bytes:
 
 
 def authorize(headers: Headers, credentials: frozenset[bytes]) -> None:
-    """Let known credentials pass, however their scheme's name is written.
+    """Lets known credentials pass. Their scheme may be written in any case.
 
     Raises:
-        ApiError: 401, for anything else.
+        ApiError: 401 for all others.
     """
     given = canonical_credential(headers.get("authorization", ""))
     if not any(hmac.compare_digest(given, known) for known in credentials):

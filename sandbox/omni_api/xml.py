@@ -1,4 +1,4 @@
-"""XML in and out: read into the same shapes as JSON, without DTDs or entities; written element by element."""
+"""Reads and writes XML. Documents become the same shapes as JSON; DTDs and entities are refused."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
 
-# An element of these names holds a list; its children, whatever they are called, are the items.
+# Elements of these names hold lists. Their children are the items, whatever their names.
 LISTS: Final[Mapping[str, str]] = {
     "destinations": "destination",
     "flow": "step",
@@ -15,20 +15,20 @@ LISTS: Final[Mapping[str, str]] = {
     "results": "result",
     "scenarios": "scenario",
 }
-MAX_DEPTH: Final = 32
+_MAX_DEPTH: Final = 32
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
 class BadXml(ValueError):
-    """The document is not well formed, carries a DTD, or is nested beyond reason."""
+    """The document is not well formed, has a DTD, or is nested too deeply."""
 
 
 def parse_xml(body: bytes) -> dict[str, Any]:
-    """Read a document's root element as a dictionary; an empty element counts as absent.
+    """Reads a document's root element as a dictionary. An empty element counts as absent.
 
     Raises:
-        BadXml: for anything but a plain, well-formed document.
+        BadXml: see there.
     """
     try:
         root: Element = fromstring(body, forbid_dtd=True)
@@ -43,7 +43,7 @@ def _local(element: Element) -> str:
 
 
 def _read(element: Element, depth: int) -> Any:
-    if depth > MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         raise BadXml("the XML is nested too deeply")
     if _local(element) in LISTS:
         return [_read(child, depth + 1) or {} for child in element]
@@ -54,7 +54,7 @@ def _read(element: Element, depth: int) -> Any:
 
 
 def render_xml(root: str, payload: Mapping[str, Any]) -> bytes:
-    """Write a payload as a document; characters that XML can't hold become U+FFFD."""
+    """Writes a payload as a document. Characters that XML can't hold become U+FFFD."""
     return "".join(_write(root, payload)).encode()
 
 

@@ -1,4 +1,4 @@
-"""Puts the stack together, in the order in which its parts need each other."""
+"""Starts the parts of the stack in the order in which they need each other."""
 
 import asyncio
 import json
@@ -14,54 +14,51 @@ import requests
 
 from configuration.parameters import Parameter, parameters_of
 from sandbox.omni_api.settings import SettingsError, settings_from
+from sandbox.sockets import listen, port_of
 from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.functions import LambdaFunction
 from sandbox.stack.gateway import Gateway
 from sandbox.stack.invoke_api import invoke_api
 from sandbox.stack.polling import QueuePoller
-from sandbox.stack.ports import listen, port_of
 from sandbox.stack.processes import ServerProcess
-from sandbox.stack.proxies import ServiceProxy
 from sandbox.stack.runtime_api import runtime_api
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.schedules import Scheduler, schedulers
+from sandbox.stack.schedule_timers import ScheduleTimer, schedule_timers
 from sandbox.stack.servers import Server
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
-from sandbox.stack.specs import FunctionSpec, Template
-from sandbox.stack.template import read_template
+from sandbox.stack.specs import FunctionSpec, SamTemplate
 from sandbox.stack.trail import Trail
 from sandbox.stack.workers import Worker
 
-PROXIED_SERVICES = ("ssm", "sqs", "dynamodb", "s3")
 START_TIMEOUT = 60
-NOWHERE = "http://127.0.0.1:9"  # all that a function needs is here, by plain HTTP: nothing may leave this machine
+NOWHERE = "http://127.0.0.1:9"  # functions need only plain HTTP to this machine, and nothing may leave it
 
 
 class Assembly:
-    """`listeners` are the bound sockets of relay, sandbox, aws and lambda; `urls` their addresses."""
+    """`listeners` are the bound sockets of relay, sandbox, aws and lambda. `urls` are their addresses."""
 
     def __init__(
         self, settings: StackSettings, listeners: Mapping[str, socket.socket], urls: Mapping[str, str]
     ) -> None:
         self.functions: dict[str, LambdaFunction] = {}
-        self.proxies: dict[str, ServiceProxy] = {}
         self.servers: list[ServerProcess] = []
-        self.template: Template
+        self.template: SamTemplate
         self._settings = settings
         self._listeners = listeners
         self._urls = urls
 
     def public_url(self, name: str) -> str:
-        """As `urls` has it, but by the name that containers know."""
+        """The address of relay, sandbox, aws or lambda, by the name that containers know."""
         host = self._settings.public_host or self._settings.local_host
         return f"http://{host}:{self._urls[name].rpartition(':')[2]}"
 
     async def start(self, running: AsyncExitStack) -> None:
-        """What is started is stopped by `running`. Raises TemplateError, Mistakes and StackError."""
+        """`running` later stops what this starts. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
         parameters = self._parameters()
-        await self._start_server(cloud_process(self._listeners["aws"]), running)
+        await self._start_server(cloud_process(self._listeners["aws"], self._settings.hosts), running)
         sandbox = await self._start_sandbox(running)
         trail = Trail(self._urls["sandbox"])
         await self._start_functions(running, trail)
@@ -73,7 +70,7 @@ class Assembly:
             trail.start()
             running.push_async_callback(trail.stop)
 
-    def _read_template(self) -> Template:
+    def _read_template(self) -> SamTemplate:
         settings = self._settings
         template = read_template(
             settings.template, cloud_url=self._urls["aws"], parameters=settings.template_parameters
@@ -93,7 +90,7 @@ class Assembly:
         prefix = next(iter(prefixes - {None}), None)
         if prefix is None:
             return []
-        # By plain HTTP also where containers call it by another address than loopback, which no push would take.
+        # Containers call it at another address than loopback, also by plain HTTP. The push command would refuse that.
         sandbox = Parameter(f"{prefix}/omni/base-url", "String", self.public_url("sandbox"))
         config, secrets = self._settings.config, self._settings.secrets
         return [sandbox, *parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)]
@@ -108,7 +105,7 @@ class Assembly:
             settings_from(config)
         except SettingsError as mistake:
             raise StackError(str(mistake).removeprefix(f"{config}: ")) from None
-        arguments = (str(config), str(self._settings.time_scale))
+        arguments = (str(config), str(self._settings.time_scale), *self._settings.hosts)
         sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments)
         await self._start_server(sandbox, running)
         return sandbox
@@ -120,10 +117,10 @@ class Assembly:
 
     async def _start_functions(self, running: AsyncExitStack, trail: Trail) -> None:
         environment = CREDENTIALS | {"AWS_ENDPOINT_URL": self._urls["aws"], "AWS_EC2_METADATA_DISABLED": "true"}
-        environment["AWS_XRAY_DAEMON_ADDRESS"] = self._settings.xray_daemon
+        environment["AWS_XRAY_DAEMON_ADDRESS"] = "127.0.0.1:2000"  # by UDP, so nobody has to listen
         environment["HTTPS_PROXY"] = NOWHERE
         environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
-        environment |= await self._start_proxies(running)
+        environment |= self._settings.environment
         specs = self.template.functions
         sockets = {name: [listen("127.0.0.1") for _ in range(self._settings.processes)] for name in specs}
         for name, spec in specs.items():
@@ -140,33 +137,23 @@ class Assembly:
             running.push_async_callback(function.stop)
             function.prewarm()
 
-    async def _start_proxies(self, running: AsyncExitStack) -> dict[str, str]:
-        if not self._settings.faults:
-            return {}
-        host, _, port = self._urls["aws"].removeprefix("http://").partition(":")
-        for service in PROXIED_SERVICES:
-            proxy = self.proxies[service] = ServiceProxy(host, int(port))
-            await proxy.start()
-            running.push_async_callback(proxy.stop)
-        return {f"AWS_ENDPOINT_URL_{service.upper()}": proxy.url for service, proxy in self.proxies.items()}
-
     async def _start_triggers(self, running: AsyncExitStack) -> None:
         template, functions = self.template, self.functions
         gateway = Gateway(
             template.routes, functions, template.throttle, integration_timeout=self._settings.integration_timeout
         )
-        for app, name in ((gateway, "relay"), (invoke_api(functions), "lambda")):
+        for app, name in ((gateway, "relay"), (invoke_api(functions, self._settings.hosts), "lambda")):
             server = Server(app, [self._listeners[name]])
             await server.start()
             running.push_async_callback(server.stop)
         sqs = await asyncio.to_thread(client, "sqs", self._urls["aws"])
-        triggers: list[QueuePoller | Scheduler] = [
+        triggers: list[QueuePoller | ScheduleTimer] = [
             QueuePoller(
                 sqs, template.queues[m.queue], template.queue_url(m.queue, self._urls["aws"]), m, functions[m.function]
             )
             for m in template.mappings
         ]
-        triggers += schedulers(template, functions)
+        triggers += schedule_timers(template, functions)
         for trigger in triggers:
             trigger.start()
             running.push_async_callback(trigger.stop)
@@ -183,7 +170,7 @@ class Assembly:
             await asyncio.sleep(0.02)
 
     async def _until_sandbox_is_ready(self, sandbox: ServerProcess) -> None:
-        """The sandbox answers 503 until the signal says that all the rest is up."""
+        """The sandbox answers 503 until the signal tells it that everything else is up."""
         url = f"{self._urls['sandbox']}/sandbox/health"
         await asyncio.to_thread(_wait_for, url, SERVICE_UNAVAILABLE)
         sandbox.signal(signal.SIGUSR1)
@@ -191,9 +178,9 @@ class Assembly:
 
 
 def _wait_for(url: str, status: int) -> None:
-    """Raises StackError where the server doesn't live to give that answer."""
+    """Waits until the URL answers with that status. Raises StackError if it doesn't in time."""
     session = requests.Session()
-    session.trust_env = False  # a proxy of the user's has no business here
+    session.trust_env = False  # the user's proxy must not be asked for this machine
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         try:

@@ -1,33 +1,21 @@
-"""Starts the AWS services in memory, and creates in them what the template declares and the configuration holds."""
+"""Starts the AWS services in memory, and creates the template's resources and the configuration's parameters there."""
 
 import asyncio
 import os
 import socket
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from configuration.parameters import Parameter
 from sandbox.stack.processes import ServerProcess
-from sandbox.stack.specs import REGION, QueueSpec, TableSpec, Template
+from sandbox.stack.specs import REGION, QueueSpec, SamTemplate, TableSpec
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local-secret"}
-
-
-class Parameter(Protocol):
-    """One of SSM's."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def type(self) -> Any: ...
-
-    @property
-    def value(self) -> str: ...
 
 
 _ONE_TRY = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=30, proxies={})
@@ -40,7 +28,7 @@ _NO_PROFILE = {
 
 @cache
 def _session() -> boto3.Session:
-    """Knows nothing of the user's own profiles, files and proxies: nothing here may reach a real account."""
+    """Ignores the user's own profiles, files and proxies, because nothing here may reach a real account."""
     return boto3.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -50,16 +38,17 @@ def _session() -> boto3.Session:
 
 
 def client(service: str, url: str) -> Any:
-    """A boto3 client that doesn't repeat its calls."""
-    return _session().client(service, endpoint_url=url, config=_ONE_TRY)  # type: ignore[call-overload]  # wants literals
+    """A boto3 client that doesn't retry."""
+    return _session().client(service, endpoint_url=url, config=_ONE_TRY)  # type: ignore[call-overload]  # boto3-stubs wants literals
 
 
-def cloud_process(listener: socket.socket) -> ServerProcess:
-    return ServerProcess("sandbox.stack.cloud_server", listener, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
+def cloud_process(listener: socket.socket, hosts: Iterable[str]) -> ServerProcess:
+    """`hosts` are the names by which containers call this machine."""
+    return ServerProcess("sandbox.stack.cloud_server", listener, *hosts, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
 
 
-async def create_resources(url: str, template: Template, parameters: Iterable[Parameter]) -> None:
-    """Calls made while the process still starts wait for it in the socket's backlog."""
+async def create_resources(url: str, template: SamTemplate, parameters: Iterable[Parameter]) -> None:
+    """May be called while the process still starts: calls wait in the socket's backlog."""
     await asyncio.gather(
         asyncio.to_thread(create_queues, url, template.queues),
         asyncio.to_thread(create_tables, url, template.tables.values()),
@@ -69,7 +58,7 @@ async def create_resources(url: str, template: Template, parameters: Iterable[Pa
 
 def create_queues(url: str, queues: Mapping[str, QueueSpec]) -> None:
     sqs = client("sqs", url)
-    # A dead-letter queue has to exist before its source names it.
+    # A dead-letter queue must exist before another queue names it.
     for queue in sorted(queues.values(), key=lambda queue: "RedrivePolicy" in queue.attributes):
         sqs.create_queue(QueueName=queue.name, Attributes=dict(queue.attributes))
 

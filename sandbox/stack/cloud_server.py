@@ -1,14 +1,14 @@
-"""SSM, SQS, DynamoDB and S3 in memory: moto, with the consistency that its server lacks. Run as a process by cloud.py.
+"""SSM, SQS and DynamoDB in memory: moto, with the consistency that its server lacks. cloud.py runs it as a process.
 
-Moto's state has no locks: two conditional writes at once could both succeed, and a delete could swallow a send. Here
-one call runs at a time. Long polling must not hold that lock, so it is done here.
+Moto's state has no locks: two conditional writes at once could both succeed, and a delete could swallow a send.
+Therefore one call runs at a time. Long polling must not hold the lock, so this module waits instead of moto.
 """
 
 import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from threading import Lock
@@ -19,6 +19,8 @@ from moto.ssm.exceptions import ValidationException
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from werkzeug.serving import make_server
 
+from sandbox.browsers import refusal
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -26,7 +28,7 @@ _POLL_INTERVAL = 0.05
 
 
 class OneAtATime:
-    """Serialises calls, ReceiveMessage's wait aside."""
+    """Lets one call run at a time. The wait of ReceiveMessage holds up nobody."""
 
     def __init__(self, app: WsgiApp) -> None:
         self._app = app
@@ -58,14 +60,14 @@ class OneAtATime:
 
 
 class KeepAlive(MotoRequestHandler, BaseHTTPRequestHandler):
-    """One connection serves many calls, as at AWS."""
+    """Serves many calls on one connection, as AWS does."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
 
 def refuse_references() -> None:
-    """SSM refuses a value that holds `{{`, which moto takes: a configuration must not work only here."""
+    """Makes moto refuse values with `{{`, as SSM does. A configuration must not work only locally."""
     put_parameter = SimpleSystemManagerBackend.put_parameter
 
     def checked(
@@ -78,12 +80,31 @@ def refuse_references() -> None:
     SimpleSystemManagerBackend.put_parameter = checked  # type: ignore[method-assign]  # moto offers no hook
 
 
+def guarded(app: WsgiApp, hosts: Collection[str]) -> WsgiApp:
+    """Refuses foreign web pages, whatever the method, because moto lets any page read its answers."""
+
+    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        names = ("host", "origin", "sec-fetch-site")
+        headers = {name: environ[key] for name in names if (key := f"HTTP_{name.upper().replace('-', '_')}") in environ}
+        why = refusal(environ["REQUEST_METHOD"], headers, hosts, harmless=())
+        if why is None:
+            return app(environ, start_response)
+        body = json.dumps({"__type": "AccessDeniedException", "message": why}).encode()
+        start_response(
+            "403 Forbidden", [("Content-Type", "application/x-amz-json-1.0"), ("Content-Length", str(len(body)))]
+        )
+        return [body]
+
+    return answer
+
+
 def main() -> None:
-    """`cloud_server.py FILE_DESCRIPTOR` of a listening socket."""
+    """`cloud_server.py FILE_DESCRIPTOR HOST…`: the descriptor of a listening socket, the names of this machine."""
+    descriptor, *hosts = sys.argv[1:]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     refuse_references()
-    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(sys.argv[1]))
+    app = guarded(OneAtATime(DomainDispatcherApplication(create_backend_app)), hosts)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(descriptor))
     server.serve_forever()
 
 

@@ -1,4 +1,4 @@
-"""A function's log file: JSON lines only, each written by one call, so that no two get mixed."""
+"""A function's log file. It holds only JSON lines. Each is written by one call, so that lines never mix."""
 
 import fcntl
 import json
@@ -15,20 +15,20 @@ Listener = Callable[[dict[str, Any]], None]
 
 
 class LogsInUse(StackError):
-    """Another stack that is alive writes its logs there."""
+    """Another running stack writes its logs there."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"another stack writes its logs to {folder}; stop it, or choose another folder with LOGS=…")
 
 
 def hold(folder: Path, held: ExitStack) -> None:
-    """Keeps other stacks from this folder's logs until `held` is closed, or the process has ended, however it ends.
+    """Keeps other stacks out of this folder until `held` is closed or the process ends.
 
     Raises:
-        LogsInUse: one is there already.
+        LogsInUse: another stack holds the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = held.enter_context((folder / "lock").open("w"))  # the kernel's lock: nothing is left to clean up
+    lock = held.enter_context((folder / "lock").open("w"))  # the kernel releases it, so nothing is left to clean up
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -36,7 +36,7 @@ def hold(folder: Path, held: ExitStack) -> None:
 
 
 class FunctionLog:
-    """Starts empty. `listener` sees each JSON object that the function logs."""
+    """An empty log file. `listener` gets each JSON object that the function logs."""
 
     def __init__(self, path: Path, listener: Listener) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class FunctionLog:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
 
     def write(self, line: bytes) -> None:
-        """Whatever isn't a JSON object is wrapped into one, with the level RAW."""
+        """Writes one line. A line that isn't a JSON object is wrapped into one with the level RAW."""
         stripped = line.strip()
         if not stripped:
             return

@@ -1,4 +1,4 @@
-"""Lambda's part: hands invocations to a function's processes, and starts and replaces these."""
+"""A stand-in for Lambda: hands invocations to a function's processes, and starts and replaces the processes."""
 
 import asyncio
 from asyncio.subprocess import Process
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from sandbox.stack.function_log import FunctionLog
 from sandbox.stack.invocations import (
     MAX_PAYLOAD_BYTES,
+    ConcurrencyExceeded,
+    FunctionOutcome,
     Invocation,
-    Outcome,
-    PayloadTooLarge,
-    Throttled,
+    InvocationTooLarge,
     failure,
     new_trace_id,
 )
@@ -21,7 +21,7 @@ from sandbox.stack.workers import Worker
 
 
 class LambdaFunction:
-    """`ports` hold one Runtime API port per process: there can be as many processes as ports."""
+    """`ports` are the ports of the Runtime API. Each process needs its own, so they limit the processes."""
 
     def __init__(
         self, spec: FunctionSpec, *, environment: Mapping[str, str], ports: Sequence[int], log: FunctionLog
@@ -34,27 +34,27 @@ class LambdaFunction:
         self._pending: deque[Invocation] = deque()
         self._in_flight = 0
         self._closed = False
-        self.init_error: Outcome | None = None
+        self.init_error: FunctionOutcome | None = None
 
     @property
     def pids(self) -> list[int]:
-        """Of the processes that are alive now."""
+        """The ids of the processes that are alive now."""
         return [worker.process.pid for worker in self.workers if worker.alive and worker.process is not None]
 
     @property
     def ready(self) -> bool:
-        """Whether a process has loaded the handler; `init_error` says why none could."""
+        """Whether a process has loaded the handler. `init_error` says why none could."""
         return any(worker.alive and not worker.initialising for worker in self.workers)
 
-    async def invoke(self, payload: bytes, trace_id: str | None = None) -> Outcome:
-        """Waits for a free process: the few there are stand for Lambda's hundreds.
+    async def invoke(self, payload: bytes, trace_id: str | None = None) -> FunctionOutcome:
+        """Waits for a free process, because there are only a few where Lambda has hundreds.
 
-        Raises Throttled and PayloadTooLarge; a function that fails is an Outcome with an error.
+        A function that fails gives a FunctionOutcome with an error. Raises ConcurrencyExceeded and InvocationTooLarge.
         """
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise PayloadTooLarge
+            raise InvocationTooLarge
         if self.spec.reserved is not None and self._in_flight >= self.spec.reserved:
-            raise Throttled
+            raise ConcurrencyExceeded
         loop = asyncio.get_running_loop()
         invocation = Invocation(payload, trace_id or new_trace_id(sampled=self.spec.traced), loop.create_future())
         self._in_flight += 1
@@ -63,7 +63,7 @@ class LambdaFunction:
         try:
             return await asyncio.shield(invocation.outcome)
         finally:
-            if invocation in self._pending:  # the caller gave up before it began
+            if invocation in self._pending:  # the caller gave up before a process took it
                 self._pending.remove(invocation)
                 invocation.outcome.cancel()
 
@@ -72,12 +72,12 @@ class LambdaFunction:
             worker.start()
 
     async def replace_processes(self) -> None:
-        """As a deployment does; ready again when it returns."""
+        """Starts new processes, as a deployment does. Returns once the function is ready."""
         for worker in self.workers:
             await worker.stop()
         self._idle.clear()
         self.prewarm()
-        while not self.ready and self.init_error is None:  # noqa: ASYNC110 - as short as an import
+        while not self.ready and self.init_error is None:  # noqa: ASYNC110 - lasts as long as an import
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
@@ -115,7 +115,7 @@ class LambdaFunction:
             folder=spec.code,
         )
 
-    # What the workers report.
+    # The workers call these.
 
     def offer(self, worker: Worker) -> None:
         self.init_error = None
@@ -124,8 +124,8 @@ class LambdaFunction:
         else:
             self._idle.append(worker)
 
-    def init_failed(self, outcome: Outcome) -> None:
-        """The invocation that waited for this process gets the error, as at AWS."""
+    def init_failed(self, outcome: FunctionOutcome) -> None:
+        """Gives the error to the invocation that waited for this process, as AWS does."""
         self.init_error = outcome
         if self._pending:
             self._pending.popleft().settle(outcome)
@@ -137,7 +137,7 @@ class LambdaFunction:
             asyncio.get_running_loop().call_soon(self._replace, worker, restart)
 
     def _replace(self, worker: Worker, restart: bool) -> None:
-        # A process that can't even start is tried again for an invocation only, not in a loop.
+        # A process that can't even start is started again only for an invocation, so there is no loop.
         if not self._closed and (restart or self._pending):
             worker.start()
 
@@ -151,5 +151,5 @@ class LambdaFunction:
         if cold is not None and starting < len(self._pending):
             cold.start()
 
-    def _settled(self, _: asyncio.Future[Outcome]) -> None:
+    def _settled(self, _: asyncio.Future[FunctionOutcome]) -> None:
         self._in_flight -= 1

@@ -1,4 +1,4 @@
-"""API Gateway's part: an HTTP API's routes, limits and errors, in front of the functions."""
+"""A stand-in for API Gateway: the routes, limits and errors of an HTTP API, in front of the functions."""
 
 import asyncio
 import json
@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.stack.functions import LambdaFunction
-from sandbox.stack.http_events import MalformedAnswer, Received, http_answer, http_event
-from sandbox.stack.invocations import PayloadTooLarge, Throttled, new_trace_id
+from sandbox.stack.http_events import Received, UnusableAnswer, http_answer, http_event
+from sandbox.stack.invocations import ConcurrencyExceeded, InvocationTooLarge, new_trace_id
 from sandbox.stack.specs import RouteSpec, ThrottleSpec
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -25,8 +25,8 @@ MAX_HEAD_BYTES: Final = 10_240  # request line and headers
 INTEGRATION_TIMEOUT: Final = 30.0
 
 
-class Refused(Exception):
-    """An answer of API Gateway's own."""
+class _Refused(Exception):
+    """API Gateway answers by itself, without a function."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 class TokenBucket:
-    """API Gateway's throttling: `rate` requests a second, `burst` at once."""
+    """Throttles as API Gateway does: `rate` requests a second, `burst` at once."""
 
     def __init__(self, throttle: ThrottleSpec) -> None:
         self._rate = throttle.rate
@@ -64,7 +64,7 @@ class _CompiledRoute:
 
 
 class Gateway:
-    """`domain` is the host name that requests' context shows."""
+    """`domain` is the host name in the context of each request."""
 
     def __init__(
         self,
@@ -93,26 +93,26 @@ class Gateway:
         request_id = secrets.token_urlsafe(11) + "="
         try:
             response = await self._forward(request, request_id)
-        except Refused as refused:
+        except _Refused as refused:
             response = JSONResponse({"message": refused.message}, status_code=refused.status)
         except ClientDisconnect:
-            response = Response(status_code=400)  # nobody is there to read it
+            response = Response(status_code=400)  # nobody reads it
         response.headers["apigw-requestid"] = request_id
         return response
 
     async def _forward(self, request: Request, request_id: str) -> Response:
         if _head_bytes(request) > MAX_HEAD_BYTES:
-            raise Refused(431, "Request Header Fields Too Large")
+            raise _Refused(431, "Request Header Fields Too Large")
         route, parameters = self._route(request.method, request.scope["path"])
         if not self._bucket.take():
-            raise Refused(429, "Too Many Requests")
+            raise _Refused(429, "Too Many Requests")
         received = await _receive(request, request_id, sampled=route.function.spec.traced)
         event = http_event(received, route_key=route.key, parameters=parameters, domain=self._domain)
         payload = await self._invoke(route.function, event, received.trace_id)
         try:
             answer = http_answer(payload)
-        except MalformedAnswer:
-            raise Refused(500, "Internal Server Error") from None
+        except UnusableAnswer:
+            raise _Refused(500, "Internal Server Error") from None
         response = Response(answer.body, status_code=answer.status)
         for name, value in answer.headers:
             if name != "content-length":
@@ -124,23 +124,23 @@ class Gateway:
             match = route.pattern.fullmatch(path)
             if match and route.method in {method, "ANY"}:
                 return route, match.groupdict()
-        raise Refused(404, "Not Found")
+        raise _Refused(404, "Not Found")
 
     async def _invoke(self, function: LambdaFunction, event: object, trace_id: str) -> bytes:
         try:
             async with asyncio.timeout(self._integration_timeout):
                 outcome = await function.invoke(json.dumps(event).encode(), trace_id)
-        except (TimeoutError, Throttled):
-            raise Refused(503, "Service Unavailable") from None
-        except PayloadTooLarge:
-            raise Refused(413, "Request Entity Too Large") from None
+        except (TimeoutError, ConcurrencyExceeded):
+            raise _Refused(503, "Service Unavailable") from None
+        except InvocationTooLarge:
+            raise _Refused(413, "Request Entity Too Large") from None
         if outcome.error:
-            raise Refused(500, "Internal Server Error")
+            raise _Refused(500, "Internal Server Error")
         return outcome.payload
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    """`/webhooks/{source}` as a regular expression."""
+    """A route's path, such as `/webhooks/{source}`, as a regular expression."""
     parts = re.split(r"(\{\w+\+?\})", path)
     compiled = [
         f"(?P<{part[1:-2]}>.+)"
@@ -159,12 +159,12 @@ def _head_bytes(request: Request) -> int:
 
 
 async def _receive(request: Request, request_id: str, *, sampled: bool) -> Received:
-    """Stops reading a body that is too large."""
+    """Reads the request. Raises _Refused as soon as the body is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise Refused(413, "Request Entity Too Large")
+            raise _Refused(413, "Request Entity Too Large")
     return Received(
         method=request.method,
         path=request.scope["path"],

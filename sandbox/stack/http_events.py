@@ -1,4 +1,4 @@
-"""What API Gateway makes of an HTTP request and of a function's answer: payload format 2.0.
+"""Turns HTTP requests into events and functions' answers into responses, as API Gateway does (payload format 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request as it came; header names in lower case, both halves as bytes, in order."""
+    """A request as it came. Headers are bytes, in order, with lower-case names."""
 
     method: str
     path: str
@@ -36,14 +36,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
-class MalformedAnswer(ValueError):
-    """A function's answer that API Gateway can't turn into a response."""
+class UnusableAnswer(ValueError):
+    """API Gateway can't turn the function's answer into a response."""
 
 
 def http_event(received: Received, *, route_key: str, parameters: Mapping[str, str], domain: str) -> dict[str, Any]:
@@ -59,24 +59,7 @@ def http_event(received: Received, *, route_key: str, parameters: Mapping[str, s
         "cookies": None if cookies is None else [cookie.strip() for cookie in cookies.split(";")],
         "headers": headers,
         "queryStringParameters": _joined_query(query) or None,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "local",
-            "domainName": domain,
-            "domainPrefix": domain.partition(".")[0],
-            "http": {
-                "method": received.method,
-                "path": received.path,
-                "protocol": received.protocol,
-                "sourceIp": received.client,
-                "userAgent": headers.get("user-agent", ""),
-            },
-            "requestId": received.request_id,
-            "routeKey": route_key,
-            "stage": "$default",
-            "time": received.at.strftime("%d/%b/%Y:%H:%M:%S %z"),
-            "timeEpoch": int(received.at.timestamp() * 1000),
-        },
+        "requestContext": _context(received, route_key, domain, headers.get("user-agent", "")),
         "pathParameters": dict(parameters) or None,
         "body": body,
         "isBase64Encoded": encoded,
@@ -84,8 +67,29 @@ def http_event(received: Received, *, route_key: str, parameters: Mapping[str, s
     return {name: value for name, value in event.items() if value is not None}
 
 
+def _context(received: Received, route_key: str, domain: str, user_agent: str) -> dict[str, Any]:
+    return {
+        "accountId": "123456789012",
+        "apiId": "local",
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "http": {
+            "method": received.method,
+            "path": received.path,
+            "protocol": received.protocol,
+            "sourceIp": received.client,
+            "userAgent": user_agent,
+        },
+        "requestId": received.request_id,
+        "routeKey": route_key,
+        "stage": "$default",
+        "time": received.at.strftime("%d/%b/%Y:%H:%M:%S %z"),
+        "timeEpoch": int(received.at.timestamp() * 1000),
+    }
+
+
 def _joined_headers(received: Received) -> dict[str, str]:
-    """Repeated headers become one, joined by a comma; every byte is a character, so that none is lost."""
+    """Joins repeated headers by a comma. Each byte becomes one character, so that none is lost."""
     joined: dict[str, str] = {}
     for raw_name, raw_value in received.headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
@@ -108,29 +112,29 @@ def _joined_query(query: str) -> dict[str, str]:
 
 
 def _body(body: bytes, content_type: str) -> tuple[str | None, bool]:
-    """Text stays text; all else is base64, forms and bodies without a type included."""
+    """Text stays text. Everything else becomes base64, also forms and bodies without a type."""
     if not body:
         return None, False
     if _TEXT_TYPES.match(content_type):
         try:
             return body.decode(), False
         except UnicodeDecodeError:
-            pass  # base64 keeps what a sender signed
+            pass  # base64 keeps the bytes that a sender signed
     return base64.b64encode(body).decode(), True
 
 
-def http_answer(payload: bytes) -> Answer:
-    """An object with a `statusCode` says all; anything else is the body of a 200. Raises MalformedAnswer."""
+def http_answer(payload: bytes) -> HttpAnswer:
+    """An object with a `statusCode` describes the response; anything else is a 200's body. Raises UnusableAnswer."""
     try:
         answer = json.loads(payload)
     except ValueError as error:
-        raise MalformedAnswer(str(error)) from error
+        raise UnusableAnswer(str(error)) from error
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        return Answer(200, (("content-type", "application/json"),), payload)
+        return HttpAnswer(200, (("content-type", "application/json"),), payload)
     try:
-        return Answer(_answer_status(answer), tuple(_answer_headers(answer)), _answer_body(answer))
+        return HttpAnswer(_answer_status(answer), tuple(_answer_headers(answer)), _answer_body(answer))
     except (TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise MalformedAnswer(str(error)) from error
+        raise UnusableAnswer(str(error)) from error
 
 
 def _answer_status(answer: Mapping[str, Any]) -> int:

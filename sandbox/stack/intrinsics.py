@@ -1,4 +1,4 @@
-"""CloudFormation's YAML tags and intrinsic functions, as far as template.yaml uses them."""
+"""The YAML tags and intrinsic functions of CloudFormation that template.yaml uses."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 Json = Any
-_ABSENT = object()  # what AWS::NoValue stands for: the property itself disappears
+_ABSENT = object()  # stands for AWS::NoValue, which removes the property itself
 _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class TemplateError(Exception):
-    """`place` is the resource and the property, such as `Queue.VisibilityTimeout`."""
+    """The template can't be used. `place` is a resource and its property, such as `Queue.VisibilityTimeout`."""
 
     def __init__(self, place: str, problem: str) -> None:
         super().__init__(f"template.yaml: {place}: {problem}")
@@ -23,7 +23,7 @@ class TemplateError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Turns `!Sub x` into `{"Fn::Sub": x}`, the form that JSON templates have."""
+    """Turns `!Sub x` into `{"Fn::Sub": x}`, as JSON templates write it."""
 
 
 def _construct_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Json:
@@ -32,7 +32,7 @@ def _construct_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Jso
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # the three kinds of node are all there are
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # there are only these three kinds of node
     if suffix == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
@@ -42,7 +42,7 @@ _Loader.add_multi_constructor("!", _construct_tag)
 
 
 def load_yaml(path: Path) -> dict[str, Json]:
-    """Raises TemplateError where the file isn't a YAML mapping."""
+    """Raises TemplateError if the file isn't a YAML mapping."""
     try:
         loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader with CloudFormation's tags
     except yaml.YAMLError as error:
@@ -53,13 +53,13 @@ def load_yaml(path: Path) -> dict[str, Json]:
 
 
 def text(value: Json) -> str:
-    """A scalar as CloudFormation passes it on: booleans are lower-case."""
+    """A scalar as CloudFormation writes it: booleans in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """`reference` and `attribute` say what `Ref` and `GetAtt` of a resource give, and raise KeyError where unknown."""
+    """`reference` and `attribute` give the `Ref` and `GetAtt` of a resource. They raise KeyError."""
 
     parameters: Mapping[str, Json]
     conditions: Mapping[str, Json]
@@ -68,7 +68,7 @@ class Resolver:
     mappings: Mapping[str, Json] = field(default_factory=dict)
 
     def resolve(self, value: Json, place: str) -> Json:
-        """The value without intrinsic functions. Raises TemplateError naming the place of one that it doesn't know."""
+        """The value without intrinsic functions. Raises TemplateError with the place of an unknown one."""
         resolved = self._resolve(value, place)
         return None if resolved is _ABSENT else resolved
 

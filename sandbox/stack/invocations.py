@@ -1,4 +1,4 @@
-"""One invocation of a function: what the caller gives, and what becomes of it, in Lambda's own words."""
+"""One invocation of a function: its payload and its outcome, in Lambda's own words."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ MAX_PAYLOAD_BYTES = 6 * 2**20  # of a synchronous invocation, in each direction
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """`error` is the X-Amz-Function-Error header, set where the function failed; `payload` then describes the error."""
+class FunctionOutcome:
+    """`error` is the X-Amz-Function-Error header. If the function failed, it is set, and `payload` tells why."""
 
     payload: bytes
     error: str | None = None
@@ -21,16 +21,16 @@ class Outcome:
         return json.loads(self.payload)
 
 
-class Throttled(Exception):
+class ConcurrencyExceeded(Exception):
     """The function's reserved concurrency is used up."""
 
 
-class PayloadTooLarge(Exception):
-    """The event is larger than Lambda takes."""
+class InvocationTooLarge(Exception):
+    """The payload is larger than Lambda accepts."""
 
 
-def failure(kind: str, message: str) -> Outcome:
-    return Outcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error="Unhandled")
+def failure(kind: str, message: str) -> FunctionOutcome:
+    return FunctionOutcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error="Unhandled")
 
 
 def new_trace_id(*, sampled: bool) -> str:
@@ -41,14 +41,14 @@ def new_trace_id(*, sampled: bool) -> str:
 
 @dataclass(slots=True, eq=False)
 class Invocation:
-    """`deadline` is in Unix seconds and set when a process takes it."""
+    """`deadline` is in Unix seconds. It is set when a process takes the invocation."""
 
     payload: bytes
     trace_id: str
-    outcome: asyncio.Future[Outcome]
+    outcome: asyncio.Future[FunctionOutcome]
     id: str = field(default_factory=lambda: str(uuid4()))
     deadline: float = 0
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: FunctionOutcome) -> None:
         if not self.outcome.done():
             self.outcome.set_result(outcome)

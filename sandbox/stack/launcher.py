@@ -1,7 +1,7 @@
-"""Becomes the given command, which then dies with its parent, even if the parent is killed with SIGKILL.
+"""Becomes the given command. The command dies with its parent, even if SIGKILL ends the parent.
 
-Run as `python -I -S launcher.py PARENT_PID PROGRAM ARGUMENT...`. It stands between fork and exec because code that runs
-there inside a process with threads (`preexec_fn`) may deadlock.
+Run as `python -I -S launcher.py PARENT_PID PROGRAM ARGUMENT...`. It is a program of its own because `preexec_fn`, which
+runs between fork and exec, may deadlock in a process with threads.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Lambda's event source mapping: polls a queue, hands batches to a function, deletes what succeeded.
+"""A stand-in for Lambda's event source mapping: polls a queue, invokes a function per batch, deletes what succeeded.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -13,17 +13,18 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.stack.functions import LambdaFunction
-from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
+from sandbox.stack.invocations import ConcurrencyExceeded, FunctionOutcome, InvocationTooLarge
 from sandbox.stack.specs import REGION, MappingSpec, QueueSpec
+from sandbox.tasks import cancelled
 
 _WAIT_SECONDS = 5
 _PAUSE_AFTER_FAILURE = 0.2
 _SQS_LIMIT = 10  # messages per receive
-Message = Mapping[str, Any]
+SqsMessage = Mapping[str, Any]
 
 
 class QueuePoller:
-    """`sqs` is a boto3 client. At most the mapping's concurrency, or one batch per process, is in flight at once."""
+    """`sqs` is a boto3 client. The mapping's concurrency and the number of processes limit the batches in flight."""
 
     def __init__(
         self, sqs: Any, queue: QueueSpec, queue_url: str, mapping: MappingSpec, function: LambdaFunction
@@ -43,10 +44,7 @@ class QueuePoller:
 
     async def stop(self) -> None:
         for task in (self._task, *self._batches):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await cancelled(task)
 
     async def _poll(self) -> None:
         while True:
@@ -63,8 +61,8 @@ class QueuePoller:
         self._batches.discard(batch)
         self._free.release()
 
-    async def _receive(self) -> list[Message]:
-        """Up to the batch size; where the mapping has a window, it waits that long for a batch to fill."""
+    async def _receive(self) -> list[SqsMessage]:
+        """Receives up to the batch size. Waits as long as the mapping's window for the batch to fill."""
         messages = await self._receive_once(_WAIT_SECONDS, self._mapping.batch_size)
         until = time.monotonic() + self._mapping.window
         while messages and len(messages) < self._mapping.batch_size and (left := until - time.monotonic()) > 0:
@@ -72,7 +70,7 @@ class QueuePoller:
             messages += await self._receive_once(min(_WAIT_SECONDS, max(1, int(left))), missing)
         return messages
 
-    async def _receive_once(self, wait: int, count: int) -> list[Message]:
+    async def _receive_once(self, wait: int, count: int) -> list[SqsMessage]:
         try:
             answer = await asyncio.to_thread(
                 self._sqs.receive_message,
@@ -87,16 +85,16 @@ class QueuePoller:
             return []
         return list(answer.get("Messages", []))
 
-    async def _work_off(self, messages: list[Message]) -> None:
+    async def _work_off(self, messages: list[SqsMessage]) -> None:
         event = {"Records": [self._record(message) for message in messages]}
         try:
             outcome = await self._function.invoke(json.dumps(event).encode())
-        except (Throttled, PayloadTooLarge):
-            return  # the messages become visible again by themselves
+        except (ConcurrencyExceeded, InvocationTooLarge):
+            return  # SQS makes the messages visible again
         failed = failed_ids(outcome, messages, reports_failures=self._mapping.reports_failures)
         await self._delete(message for message in messages if message["MessageId"] not in failed)
 
-    def _record(self, message: Message) -> dict[str, Any]:
+    def _record(self, message: SqsMessage) -> dict[str, Any]:
         return {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
@@ -112,15 +110,15 @@ class QueuePoller:
             "awsRegion": REGION,
         }
 
-    async def _delete(self, messages: Iterable[Message]) -> None:
+    async def _delete(self, messages: Iterable[SqsMessage]) -> None:
         entries = [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)]
         if entries:
-            with suppress(BotoCoreError, ClientError):  # then they come again, as at AWS
+            with suppress(BotoCoreError, ClientError):  # SQS delivers them again, as in AWS
                 await asyncio.to_thread(self._sqs.delete_message_batch, QueueUrl=self._url, Entries=entries)
 
 
-def failed_ids(outcome: Outcome, messages: list[Message], *, reports_failures: bool) -> set[str]:
-    """Ids of the messages to keep. An answer that can't be read, or names an unknown id, fails the whole batch."""
+def failed_ids(outcome: FunctionOutcome, messages: list[SqsMessage], *, reports_failures: bool) -> set[str]:
+    """The ids of the messages to keep. An unreadable answer or an unknown id in it fails the whole batch."""
     everything = {message["MessageId"] for message in messages}
     if outcome.error:
         return everything

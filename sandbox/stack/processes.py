@@ -1,4 +1,4 @@
-"""Child processes that leave nothing behind: each leads its own group, and dies with the stack."""
+"""Child processes that leave nothing behind: each leads its own process group, and dies with the stack."""
 
 import asyncio
 import os
@@ -17,16 +17,16 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
 def base_environment() -> dict[str, str]:
-    """What a program needs to run at all; no more of the user's environment reaches the children."""
+    """The variables that any program needs. Nothing else of the user's environment reaches the children."""
     return {name: os.environ[name] for name in _KEPT if name in os.environ} | {"PYTHONUNBUFFERED": "1", "TZ": ":UTC"}
 
 
 async def start_python(
     arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, inherited: Sequence[int] = ()
 ) -> Process:
-    """A Python of this interpreter; its standard output and error are one pipe. `inherited` are file descriptors.
+    """Starts this interpreter again. One pipe carries its standard output and error. `inherited` are file descriptors.
 
-    Must be called in a thread that lives as long as the child should: Linux ends the child with that thread.
+    The calling thread must live as long as the child should, because Linux ends the child with that thread.
     """
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), sys.executable, *arguments),
@@ -42,7 +42,7 @@ async def start_python(
 
 
 class ServerProcess:
-    """A Python module that serves on a socket bound here; it gets the descriptor as its first argument."""
+    """A Python module that serves on a socket bound here. Its first argument is the socket's descriptor."""
 
     def __init__(self, module: str, listener: socket.socket, *arguments: str, **environment: str) -> None:
         self._command = ("-m", module, str(listener.fileno()), *arguments)
@@ -52,14 +52,14 @@ class ServerProcess:
         self._output: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._listener.setblocking(True)  # the flag is shared with the child, whose server expects it so
+        self._listener.setblocking(True)  # the child shares the flag, and its server expects a blocking socket
         self._process = await start_python(
             self._command,
             environment=self._environment,
             folder=_PROJECT,
             inherited=(self._listener.fileno(),),
         )
-        self._listener.close()  # so that the port refuses once the process is gone
+        self._listener.close()  # so that the port refuses connections once the process is gone
         self._output = asyncio.create_task(_copy_output(self._process))
 
     def signal(self, number: int) -> None:
@@ -67,7 +67,7 @@ class ServerProcess:
             self._process.send_signal(number)
 
     async def ended(self) -> str:
-        """Waits until the process has ended; says how."""
+        """Waits for the end of the process, and says how it ended."""
         status = await self._process.wait() if self._process is not None else None
         return f"{self._command[1]} ended with status {status}"
 
@@ -77,19 +77,19 @@ class ServerProcess:
 
 
 async def _copy_output(process: Process) -> None:
-    """These servers are quiet; what they do say is a fault that the person should see."""
+    """Shows what the servers print. They print only faults."""
     while process.stdout is not None and (line := await process.stdout.readline()):
         print(line.decode(errors="replace"), end="", file=sys.stderr)
 
 
 def kill(process: Process) -> None:
-    """SIGKILL to the process and all that it started, which may outlive it."""
+    """Sends SIGKILL to the process and to everything that it started, which may outlive it."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 async def stop(process: Process, patience: float = 3) -> None:
-    """SIGTERM, then SIGKILL after `patience` seconds."""
+    """Sends SIGTERM, then SIGKILL after `patience` seconds."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

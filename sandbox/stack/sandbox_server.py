@@ -1,6 +1,7 @@
-"""The OMNI API sandbox as a process of the stack; SIGUSR1 tells it that the whole stack is ready.
+"""Runs the OMNI API sandbox as a process of the stack. SIGUSR1 tells it that the whole stack is ready.
 
-`sandbox_server.py FILE_DESCRIPTOR CONFIG TIME_SCALE`, the first of a listening socket.
+`sandbox_server.py FILE_DESCRIPTOR CONFIG TIME_SCALE HOST…`: the descriptor of a listening socket, the scenarios' file,
+sandbox seconds per real second, the names of this machine.
 """
 
 import signal
@@ -14,16 +15,16 @@ from sandbox.omni_api.app import create_app
 from sandbox.omni_api.server import SandboxServer
 from sandbox.omni_api.settings import settings_from
 
-SNS_PATH = "/aws/sns"  # of the stand-in for SNS
+SNS_PATH = "/aws/sns"  # where the stand-in for SNS answers
 
 
 def main() -> None:
-    descriptor, config, time_scale = sys.argv[1:]
+    descriptor, config, time_scale, *hosts = sys.argv[1:]
     ready = Event()
     signal.signal(signal.SIGUSR1, lambda *_: ready.set())
-    settings = settings_from(Path(config), time_scale=float(time_scale), ready=ready.is_set)
+    settings = settings_from(Path(config), time_scale=float(time_scale), hosts=frozenset(hosts), ready=ready.is_set)
     app = create_app(settings)
-    app.router.routes.extend(local_sns.routes(SNS_PATH))
+    app.router.routes.extend(local_sns.sns_routes(SNS_PATH))
     SandboxServer(app).run([socket.socket(fileno=int(descriptor))])
 
 

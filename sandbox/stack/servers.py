@@ -1,4 +1,4 @@
-"""Runs an ASGI application on sockets that are bound already, inside the stack's own event loop."""
+"""Runs an ASGI application on bound sockets, in the stack's event loop."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 
 class Server:
-    """`start` returns once it answers."""
+    """`start` returns once the server answers."""
 
     def __init__(self, app: ASGIApp, sockets: Sequence[socket.socket]) -> None:
         config = uvicorn.Config(
@@ -40,7 +40,7 @@ class Server:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Drops open connections; that requests are cut off then is no news."""
+        """Drops open connections, and keeps uvicorn from reporting the requests that this cuts off."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._server.should_exit = self._server.force_exit = True
         if self._task is not None:

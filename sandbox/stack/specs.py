@@ -1,4 +1,4 @@
-"""What template.yaml declares, as the stand-ins need it."""
+"""The declarations of template.yaml, as the stand-ins need them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,13 @@ from typing import Any
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
-Json = Any
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """`timeout` in seconds, `memory` in MB; `reserved` is the reserved concurrency, where the template sets one.
+    """`timeout` is in seconds, `memory` in MB. `reserved` is the reserved concurrency, if the template sets one.
 
-    `traced` is whether X-Ray samples its invocations: at AWS some of them, here all.
+    `traced` says whether X-Ray samples the invocations. AWS samples some of them; the local stack samples all.
     """
 
     logical_id: str
@@ -37,7 +36,7 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
-    """`method` is upper-case, or ANY; `path` may hold `{name}` and, last, `{name+}`."""
+    """`method` is upper-case, or ANY. `path` may hold `{name}` and, at its end, `{name+}`."""
 
     method: str
     path: str
@@ -46,7 +45,7 @@ class RouteSpec:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleSpec:
-    """Requests a second, and at once; None is no limit."""
+    """`rate` is in requests per second, `burst` in requests at once. None means no limit."""
 
     rate: float | None = None
     burst: int | None = None
@@ -54,7 +53,7 @@ class ThrottleSpec:
 
 @dataclass(frozen=True, slots=True)
 class QueueSpec:
-    """`attributes` are SQS's own, as CreateQueue takes them."""
+    """`attributes` are what CreateQueue takes."""
 
     logical_id: str
     name: str
@@ -67,7 +66,7 @@ class QueueSpec:
 
 @dataclass(frozen=True, slots=True)
 class MappingSpec:
-    """A queue that is polled for a function; `window` is the batching window in seconds."""
+    """A queue that is polled for a function. `window` is the batching window in seconds."""
 
     queue: str
     function: str
@@ -83,13 +82,13 @@ class TableSpec:
 
     logical_id: str
     name: str
-    definition: Mapping[str, Json]
+    definition: Mapping[str, Any]
     ttl_attribute: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:
-    """`input` is the payload as text; None is AWS's own default, an empty one."""
+    """`input` is the payload as text. None means AWS's default, an empty payload."""
 
     name: str
     function: str
@@ -100,8 +99,8 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """Logical ids are the keys; they are also what `function` and `queue` of the other specs mean."""
+class SamTemplate:
+    """The keys are logical ids. `function` and `queue` of the other specs are such ids."""
 
     functions: Mapping[str, FunctionSpec]
     routes: tuple[RouteSpec, ...]

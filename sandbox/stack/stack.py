@@ -14,26 +14,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from sandbox.sockets import listen, port_of
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
 from sandbox.stack.cloud import client
 from sandbox.stack.function_log import hold
-from sandbox.stack.invocations import Outcome
-from sandbox.stack.ports import listen, port_of
-from sandbox.stack.proxies import Reachability
+from sandbox.stack.invocations import FunctionOutcome
 from sandbox.stack.settings import StackError, StackSettings
-from sandbox.stack.specs import Template
+from sandbox.stack.specs import SamTemplate
 
 _T = TypeVar("_T")
 
 
 class StackStopped(Exception):
-    """It was stopped while it started."""
+    """The stack was stopped while it started."""
 
 
 class Stack:
-    """A context manager; what it starts lives in a thread of its own, so that tests and terminals use it alike.
+    """A context manager. It runs in a thread of its own, so that tests and terminals use it alike.
 
-    Raises CannotListen and LogsInUse when made; TemplateError, Mistakes, StackError and StackStopped when entered.
+    Its constructor raises CannotListen and LogsInUse. Entering it raises TemplateError, Mistakes, StackError and
+    StackStopped.
     """
 
     def __init__(self, settings: StackSettings) -> None:
@@ -68,7 +68,7 @@ class Stack:
         self.close()
 
     def close(self) -> None:
-        """Leaves no process behind. Needed only for a stack that was made and never entered."""
+        """Stops everything, and leaves no process behind. Call it only for a stack that was never entered."""
         if self._thread.is_alive():
             self.stop()
             self._thread.join()
@@ -76,17 +76,17 @@ class Stack:
         self._held.close()
 
     def stop(self) -> None:
-        """Asks for the end, from any thread or signal handler, and doesn't wait for it."""
+        """Asks the stack to stop, and doesn't wait. Any thread or signal handler may call it."""
         self.stopping = True
-        with suppress(RuntimeError):  # it has ended already
+        with suppress(RuntimeError):  # the loop is closed, so the stack has ended
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def wait(self) -> None:
-        """Until it is asked to stop. Raises StackError when a part of it ends by itself, which stops the others."""
+        """Waits until the stack is asked to stop. Raises StackError if a part ends by itself, which stops all."""
         self._ended.result()
 
     @property
-    def template(self) -> Template:
+    def template(self) -> SamTemplate:
         return self._assembly.template
 
     def public_url(self, name: str) -> str:
@@ -94,44 +94,40 @@ class Stack:
         return self._assembly.public_url(name)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the stack's AWS, past the proxies."""
+        """A boto3 client of the stack's AWS."""
         return client(service, self.aws_url)
 
     def queue_url(self, logical_id: str) -> str:
         return self.template.queue_url(logical_id, self.aws_url)
 
-    def invoke(self, function: str, payload: Any) -> Outcome:
-        """Synchronously, by logical id; `payload` becomes JSON."""
+    def invoke(self, function: str, payload: Any) -> FunctionOutcome:
+        """Invokes the function with that logical id, and waits for it. `payload` becomes JSON."""
         return self._call(self._assembly.functions[function].invoke(json.dumps(payload).encode()))
 
     def pids(self, function: str) -> list[int]:
-        """Of the function's processes that are alive now."""
+        """The ids of the function's processes that are alive now."""
         return self._assembly.functions[function].pids
 
     def kill(self, pid: int) -> None:
-        """SIGKILL, as running out of memory or a lost host would end a process."""
+        """Ends a process by SIGKILL, as a lack of memory or a lost host would."""
         os.kill(pid, signal.SIGKILL)
 
     def replace_processes(self, function: str) -> None:
-        """Forgets all that the function's processes keep in memory; ready again when it returns."""
+        """Forgets everything that the function keeps in memory. Returns once it is ready again."""
         self._call(self._assembly.functions[function].replace_processes())
-
-    def set_reachability(self, service: str, reachability: Reachability) -> None:
-        """Of ssm, sqs, dynamodb or s3, as the functions see it; needs `faults`."""
-        self._call(self._assembly.proxies[service].become(reachability))
 
     def log_path(self, function: str) -> Path:
         return self.settings.logs / f"{function}.jsonl"
 
     def log_records(self, function: str) -> list[dict[str, Any]]:
-        """What the function has logged since the start; of a long line that is being written nothing yet."""
+        """The lines that the function has logged since the start. A line that is still being written is left out."""
         whole, _, _ = self.log_path(function).read_bytes().rpartition(b"\n")
         return [json.loads(line) for line in whole.splitlines()]
 
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    # In the stack's own thread.
+    # These run in the stack's own thread.
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -158,10 +154,10 @@ class Stack:
 
 
 def _bound(settings: StackSettings, held: ExitStack) -> dict[str, socket.socket]:
-    """By their names; `held` closes them. Raises CannotListen."""
+    """The listening sockets by their names. `held` closes them. Raises CannotListen."""
     ports = settings.ports
     wanted = {"relay": ports.relay, "sandbox": ports.sandbox, "aws": ports.aws, "lambda": ports.lambda_}
     return {
-        name: held.enter_context(listen(settings.bind_host, port, f"{name.upper()}_PORT"))
+        name: held.enter_context(listen(settings.bind_host, port, port_setting=f"{name.upper()}_PORT"))
         for name, port in wanted.items()
     }

@@ -1,4 +1,4 @@
-"""Tells the sandbox what its messages went through in the relay, as the functions' own log lines have it."""
+"""Tells the sandbox how its messages came through the relay, as the functions' log lines say."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,12 +7,14 @@ from typing import Any
 
 import requests
 
+from sandbox.tasks import cancelled
+
 _LINE = "message_status"
 _TIMEOUT = 5
 
 
 def trail_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the sandbox's inbox shows beside a message; None for a line about something else."""
+    """The body of POST /sandbox/trail for a log line. None if the line is about something else."""
     if record.get("message") != _LINE or not record.get("message_id"):
         return None
     return {
@@ -34,7 +36,7 @@ def trail_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class Trail:
-    """Posts in the background, one at a time; an inbox without its trail is no reason to fail."""
+    """Posts trails in the background, one at a time. A trail that can't be posted is dropped."""
 
     def __init__(self, sandbox_url: str) -> None:
         self._url = f"{sandbox_url}/sandbox/trail"
@@ -52,10 +54,7 @@ class Trail:
         self._task = asyncio.create_task(self._post_all())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
 
     async def _post_all(self) -> None:
         while True:

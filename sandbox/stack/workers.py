@@ -1,26 +1,26 @@
-"""One execution environment of a function: its process, and the one invocation at a time that it works on."""
+"""One execution environment of a function: a process that works on one invocation at a time."""
 
 import asyncio
 import signal
 import time
 from asyncio.subprocess import Process
-from contextlib import suppress
 from typing import Protocol
 
 from sandbox.stack.function_log import FunctionLog
-from sandbox.stack.invocations import Invocation, Outcome, failure
+from sandbox.stack.invocations import FunctionOutcome, Invocation, failure
 from sandbox.stack.processes import kill
 from sandbox.stack.specs import FunctionSpec
+from sandbox.tasks import cancelled
 
-INIT_TIMEOUT = 30  # Lambda gives 10 s; a laptop that compiles the modules for the first time needs longer
+INIT_TIMEOUT = 30  # Lambda allows 10 s. A laptop that compiles the modules for the first time needs longer
 
 
 class ProcessLost(Exception):
-    """The process that waited for work has died."""
+    """The process that waited for an invocation has died."""
 
 
 class Pool(Protocol):
-    """What a worker needs of its function."""
+    """The part of a function that a worker uses."""
 
     spec: FunctionSpec
     log: FunctionLog
@@ -30,7 +30,7 @@ class Pool(Protocol):
     def offer(self, worker: "Worker") -> None:
         """The worker waits for an invocation."""
 
-    def init_failed(self, outcome: Outcome) -> None:
+    def init_failed(self, outcome: FunctionOutcome) -> None:
         """A process died before it had loaded the handler."""
 
     def lost(self, worker: "Worker", *, restart: bool) -> None:
@@ -38,7 +38,7 @@ class Pool(Protocol):
 
 
 class Worker:
-    """One execution environment: a process at a time, and in it one invocation at a time."""
+    """Keeps one process at a time, and gives it one invocation at a time."""
 
     def __init__(self, pool: Pool, port: int) -> None:
         self.port = port
@@ -46,7 +46,7 @@ class Worker:
         self.process: Process | None = None
         self._pool = pool
         self._next: asyncio.Future[Invocation] | None = None
-        self._init_error: Outcome | None = None
+        self._init_error: FunctionOutcome | None = None
         self._ready = False
         self._life: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -65,10 +65,7 @@ class Worker:
             self._life = asyncio.create_task(self._live())
 
     async def stop(self) -> None:
-        if self._life is not None:
-            self._life.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._life
+        await cancelled(self._life)
         if self.process is not None:
             await self.process.wait()
         self._stop_waiting()
@@ -85,7 +82,7 @@ class Worker:
         self._died(code)
 
     async def _copy_log(self, process: Process) -> None:
-        """Until the process ends: that is when the pipe does, unless a child of its holds on to it."""
+        """Copies until the process ends. The pipe ends then too, unless a child of the process holds it open."""
         if process.stdout is None:
             return
         ended = asyncio.create_task(process.wait())
@@ -115,18 +112,18 @@ class Worker:
             self._init_error = failure("Sandbox.Timedout", f"Error: Init timed out after {INIT_TIMEOUT} seconds")
             kill(self.process)
 
-    # What the process asks for by the Runtime API.
+    # The Runtime API calls these for the process.
 
     async def next(self) -> Invocation:
-        """Waits for an invocation. Raises ProcessLost when the process dies meanwhile."""
+        """Waits for an invocation. Raises ProcessLost if the process dies meanwhile."""
         self._ready = True
         work: asyncio.Future[Invocation] = asyncio.get_running_loop().create_future()
         self._next = work
         self._pool.offer(self)
         return await work
 
-    def finish(self, invocation_id: str, outcome: Outcome) -> bool:
-        """False where the process isn't working on that invocation, or no longer."""
+    def finish(self, invocation_id: str, outcome: FunctionOutcome) -> bool:
+        """Returns False if the process doesn't work on that invocation, or no longer does."""
         if self.current is None or self.current.id != invocation_id:
             return False
         if self._alarm is not None:
@@ -135,13 +132,13 @@ class Worker:
         self.current = None
         return True
 
-    def init_failed(self, outcome: Outcome) -> None:
+    def init_failed(self, outcome: FunctionOutcome) -> None:
         self._init_error = outcome
 
-    # What the function asks of it.
+    # The function calls these.
 
     def take(self, invocation: Invocation) -> bool:
-        """False where the process died meanwhile."""
+        """Returns False if the process died meanwhile."""
         if self._next is None or self._next.done():
             return False
         timeout = self._pool.spec.timeout

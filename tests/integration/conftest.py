@@ -8,10 +8,8 @@ import pytest
 import requests
 import yaml
 
-from sandbox.stack.ports import Ports
-from sandbox.stack.proxies import Reachability
-from sandbox.stack.settings import PROJECT, StackSettings
-from sandbox.stack.stack import Stack
+from sandbox.stack.settings import PROJECT, Ports, StackSettings
+from tests.support.proxies import SERVICES, ProxiedStack, Reachability
 from tests.support.xray import XrayDaemon
 
 T = TypeVar("T")
@@ -42,7 +40,7 @@ def xray_daemon() -> Iterator[XrayDaemon]:
 
 @pytest.fixture(scope="session")
 def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StackSettings]:
-    """For a stack of one's own: relay.yaml and its secrets, free ports, retries in seconds, proxies in place."""
+    """For a stack of one's own: relay.yaml and its secrets, free ports, retries in seconds."""
 
     def settings(**others: Any) -> StackSettings:
         defaults: dict[str, Any] = {
@@ -52,7 +50,6 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., St
             "queue_attributes": {"Queue": {"VisibilityTimeout": "5"}},
             "ports": Ports.free(),
             "logs": tmp_path_factory.mktemp("logs"),
-            "faults": True,
         }
         return StackSettings(**(defaults | others))
 
@@ -60,23 +57,23 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., St
 
 
 @pytest.fixture(scope="session")
-def shared_stack(stack_settings: Callable[..., StackSettings]) -> Iterator[Stack]:
+def shared_stack(stack_settings: Callable[..., StackSettings]) -> Iterator[ProxiedStack]:
     """Started once; tests take `stack`, which is clean."""
-    with Stack(stack_settings()) as stack:
+    with ProxiedStack(stack_settings()) as stack:
         yield stack
 
 
 @pytest.fixture
-def stack(shared_stack: Stack) -> Iterator[Stack]:
+def stack(shared_stack: ProxiedStack) -> Iterator[ProxiedStack]:
     """No messages, no faults, empty queues, an empty table, everything reachable."""
     clean(shared_stack)
     yield shared_stack
-    for service in ("ssm", "sqs", "dynamodb", "s3"):
+    for service in SERVICES:
         shared_stack.set_reachability(service, Reachability.NORMAL)
     requests.delete(f"{shared_stack.sandbox_url}/sandbox/faults", timeout=5)
 
 
-def clean(stack: Stack) -> None:
+def clean(stack: ProxiedStack) -> None:
     for path in ("messages", "faults"):
         requests.delete(f"{stack.sandbox_url}/sandbox/{path}", timeout=5).raise_for_status()
     for queue in stack.template.queues:

@@ -12,8 +12,8 @@ from threading import Event, Thread
 from typing import Any
 
 from relay.model.items import Parked
-from sandbox.stack.proxies import Reachability
-from tests.support.relay_stack import BLOCKLISTED, DEPENDENCIES, OTHERS, PHONE, Relay, Sent
+from tests.support.proxies import SERVICES, Reachability
+from tests.support.relay_stack import BLOCKLISTED, OTHERS, PHONE, Relay, Sent
 
 FUNCTIONS = ("WebhookFunction", "DeliveryFunction")
 OUTAGES = (Reachability.REFUSE, Reachability.RESET, Reachability.HANG)
@@ -130,7 +130,7 @@ class Chaos:
         chance = random.Random(f"{self._plan.seed}/outages")
         turn = 0
         while not over.wait(chance.uniform(0, 2 * self._plan.calm)):
-            service, how = DEPENDENCIES[turn % len(DEPENDENCIES)], chance.choice(OUTAGES)
+            service, how = SERVICES[turn % len(SERVICES)], chance.choice(OUTAGES)
             self._relay.unreachable(service, how=how)
             self.course.outages[f"{service} {how}"] += 1
             over.wait(chance.uniform(0.5, 2 * self._plan.outage))

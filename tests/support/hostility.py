@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from hypothesis import strategies as st
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import body_of
 
 FORM = "application/x-www-form-urlencoded"
-WEBHOOKS = sorted(name for name in events.names() if events.is_webhook(events.load(name)))
+WEBHOOKS = sorted(name for name in event_files.names() if event_files.is_webhook(event_files.load(name)))
 
 # How many requests each test sends at least: 20,000 a run, of which most go to the handler in the test's own process.
 LEAST = {
@@ -253,7 +253,7 @@ class Altered:
 
 def altered(name: str) -> st.SearchStrategy[Altered]:
     """Of a file of events/."""
-    event = events.load(name)
+    event = event_files.load(name)
     content_type = event["headers"].get("content-type", "application/json")
     is_form = content_type.startswith(FORM)
     original = dict(parse_qsl(body_of(event).decode())) if is_form else json.loads(body_of(event))

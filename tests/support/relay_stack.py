@@ -15,15 +15,13 @@ import requests
 
 from relay.model.items import Parked
 from sandbox.signing import sign
-from sandbox.stack.proxies import Reachability
-from sandbox.stack.stack import Stack
+from tests.support.proxies import SERVICES, ProxiedStack, Reachability
 
 SECRET = "local-reliability-secret"
 PHONE = "41793026727"
 OTHERS = ("41793026731", "41793026732")
 BLOCKLISTED = "41790005014"
 NO_CREDIT = "41790005012"
-DEPENDENCIES = ("ssm", "sqs", "dynamodb")
 _ALWAYS = 1_000_000
 _PATIENCE = 40
 _COUNTS = (
@@ -103,7 +101,7 @@ class Answer:
 
 
 class Relay:
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: ProxiedStack) -> None:
         self.stack = stack
         self._port = int(stack.relay_url.rpartition(":")[2])
         self._sqs = stack.client("sqs")
@@ -200,7 +198,7 @@ class Relay:
             self.stack.set_reachability(service, how)
 
     def reachable(self) -> None:
-        self.unreachable(*DEPENDENCIES, how=Reachability.NORMAL)
+        self.unreachable(*SERVICES, how=Reachability.NORMAL)
 
     def lines(self, *functions: str, message: str = "message_status") -> list[dict[str, Any]]:
         """What the functions have logged since `clean`, by time."""

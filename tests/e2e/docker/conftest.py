@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import environment
+from sandbox import variables
 from sandbox.renewal import Sources
 from sandbox.sam_local import ARCHITECTURE, SAM, SamLocal, docker_answers, sam_local
 from sandbox.stack.settings import PROJECT, StackSettings
@@ -39,7 +39,7 @@ def built() -> Path:
 @pytest.fixture(scope="session")
 def senders() -> Sources:
     """The example configuration, and of docs/senders whatever it leaves out: a source for every file of events/."""
-    example = environment.sources()
+    example = variables.sources()
     sources = pasted_from_docs() | example.config["sources"]
     secrets = {name: secret_for(source) for name, source in sources.items()} | example.secrets["sources"]
     return Sources({**example.config, "sources": sources}, {"sources": secrets})

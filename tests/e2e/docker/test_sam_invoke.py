@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.sam_local import SamLocal
 from sandbox.stack.settings import PROJECT
@@ -38,7 +38,7 @@ def wait_for_messages(sam: SamLocal, known: int) -> list[dict[str, Any]]:
 def test_a_webhook_becomes_a_message(sam: SamLocal, senders: Sources, name: str) -> None:
     before = len(messages(sam))
 
-    invocation = sam.invoke(events.function_of(name), events.fresh(name, senders))
+    invocation = sam.invoke(event_files.function_of(name), event_files.fresh(name, senders))
 
     assert invocation.answer.get("statusCode") in {200, 202}, f"{invocation.answer}\n{invocation.log}"
     if name not in WITHOUT_MESSAGE:
@@ -50,20 +50,20 @@ def test_a_webhook_becomes_a_message(sam: SamLocal, senders: Sources, name: str)
 def test_the_other_triggers_send_too(sam: SamLocal, name: str) -> None:
     before = len(messages(sam))
 
-    invocation = sam.invoke(events.function_of(name), events.load(name))
+    invocation = sam.invoke(event_files.function_of(name), event_files.load(name))
 
     assert not invocation.failed, invocation.log
     assert len(messages(sam)) == before + 1
 
 
 def test_a_signed_file_verifies_as_it_is_shipped(sam: SamLocal) -> None:
-    invocation = sam.invoke("WebhookFunction", events.load("github-release"))
+    invocation = sam.invoke("WebhookFunction", event_files.load("github-release"))
 
     assert json.loads(invocation.answer["body"])["outcome"] == "sent", invocation.log
 
 
 def test_an_altered_one_is_refused(sam: SamLocal) -> None:
-    event = events.load("github-release")
+    event = event_files.load("github-release")
 
     invocation = sam.invoke("WebhookFunction", event | {"body": event["body"].replace("published", "Published")})
 
@@ -71,7 +71,7 @@ def test_an_altered_one_is_refused(sam: SamLocal) -> None:
 
 
 def test_each_message_leaves_its_line_in_the_log(sam: SamLocal, senders: Sources) -> None:
-    invocation = sam.invoke("WebhookFunction", events.fresh("github-release", senders))
+    invocation = sam.invoke("WebhookFunction", event_files.fresh("github-release", senders))
 
     lines = [json.loads(line) for line in invocation.log.splitlines() if line.startswith("{")]
     [line] = [line for line in lines if line.get("message") == "message_status"]

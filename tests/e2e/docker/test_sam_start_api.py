@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.sam_local import SAM, SamLocal
 from sandbox.stack.settings import PROJECT
@@ -60,10 +60,10 @@ def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", log: Pa
 
 
 def test_a_signed_request_is_relayed_once_however_often_it_comes(api: int, sam: SamLocal, senders: Sources) -> None:
-    event = events.fresh("github-release", senders)
+    event = event_files.fresh("github-release", senders)
     requests.delete(f"{sam.stack.sandbox_url}/sandbox/messages", timeout=5)
 
-    first, second = events.post(event, api), events.post(event, api)
+    first, second = event_files.post(event, api), event_files.post(event, api)
 
     answers = [json.loads(answer.body) for answer in (first, second)]
     assert (first.status, second.status) == (200, 200), answers

@@ -15,8 +15,7 @@ import pytest
 import requests
 import yaml
 
-from sandbox.stack.ports import Ports
-from sandbox.stack.settings import PROJECT, StackSettings
+from sandbox.stack.settings import PROJECT, Ports, StackSettings
 from sandbox.stack.stack import Stack
 from tests.support.ports import unused_port
 

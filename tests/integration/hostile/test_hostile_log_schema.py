@@ -9,7 +9,7 @@ import pytest
 import requests
 from jsonschema import Draft7Validator
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.stack.settings import PROJECT
 from sandbox.stack.stack import Stack
@@ -31,8 +31,8 @@ def lines(stack: Stack, eventually: Callable[..., Any]) -> dict[str, list[dict[s
         if fault:
             requests.post(f"{stack.sandbox_url}/sandbox/faults", json=fault, timeout=5).raise_for_status()
         for name in ("github-release", "stripe-payment-failed", "alertmanager-firing"):
-            events.post(events.fresh(name, sources), port)
-    assert stack.invoke("ScheduleFunction", events.load("schedule")).error is None
+            event_files.post(event_files.fresh(name, sources), port)
+    assert stack.invoke("ScheduleFunction", event_files.load("schedule")).error is None
 
     def found() -> dict[str, list[dict[str, Any]]]:
         records = {name: stack.log_records(name)[seen:] for name, seen in before.items()}

@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.signing import sign
 from sandbox.stack.stack import Stack
@@ -209,8 +209,8 @@ def test_what_is_no_http_at_all_is_refused_and_the_next_request_is_served(
 
     run()
     assert tally.total() >= LEAST["malformed"] * share
-    event = events.fresh("github-release", Sources(quiet.settings.config, quiet.settings.secrets))
-    assert events.post(event, urlsplit(quiet.relay_url).port or 0).status == 200
+    event = event_files.fresh("github-release", Sources(quiet.settings.config, quiet.settings.secrets))
+    assert event_files.post(event, urlsplit(quiet.relay_url).port or 0).status == 200
 
 
 def exchange(stack: Stack, data: bytes) -> int:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources, body_of, resigned
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackSettings
 from sandbox.stack.stack import Stack
 from tests.support.canaries import forms_of, found, signatures
 from tests.support.hostility import WEBHOOKS
+from tests.support.proxies import ProxiedStack
 from tests.support.relay_stack import BLOCKLISTED, CONFIG, PHONE, SECRETS, Relay
 from tests.support.xray import XrayDaemon
 
@@ -38,7 +39,7 @@ def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
         config={name: {**settings.config[name], **CONFIG[name]} for name in ("scenarios", "sources")},
         secrets={"sources": {**settings.secrets["sources"], **SECRETS["sources"]}},
         template_parameters={**settings.template_parameters, "Tracing": "Active", "OmniTimeoutSeconds": "1"},
-        xray_daemon=daemon.address,
+        environment={"AWS_XRAY_DAEMON_ADDRESS": daemon.address},
     )
 
 
@@ -46,7 +47,7 @@ def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
 class Course:
     """What was planted on the way, and what was answered: each answer's status and text."""
 
-    stack: Stack
+    stack: ProxiedStack
     relay: Relay
     planted: set[str] = field(default_factory=set)
     answers: list[tuple[int, str]] = field(default_factory=list)
@@ -59,7 +60,7 @@ class Course:
 
     def post(self, event: dict[str, Any]) -> None:
         self.planted |= signatures(event["headers"])
-        answer = events.post(event, int(self.stack.relay_url.rpartition(":")[2]))
+        answer = event_files.post(event, int(self.stack.relay_url.rpartition(":")[2]))
         self.answers.append((answer.status, answer.body.decode()))
 
     def fire(self, payload: Any) -> None:
@@ -71,11 +72,11 @@ def every_sender(course: Course) -> None:
     """Its event as it should be, and cut, so that another body was signed; then what no source or no schema knows."""
     sources = Sources(course.stack.settings.config, course.stack.settings.secrets)
     for name in WEBHOOKS:
-        event = events.fresh(name, sources)
+        event = event_files.fresh(name, sources)
         cut = base64.b64encode(body_of(event)[:-3]).decode()
         course.post(event)
         course.post(event | {"body": cut, "isBase64Encoded": True})
-    order = events.fresh("orders-message", sources)
+    order = event_files.fresh("orders-message", sources)
     course.post(order | {"rawPath": f"/webhooks/{PHONE}"})
     wrong = {"id": "e-1", "text": {TEXT: EMAIL}, "to": [{PHONE: EMAIL}], "scenario": TEXT}
     course.post(resigned(order | {"body": json.dumps(wrong)}, sources))
@@ -102,7 +103,7 @@ def every_failure_of_aws(course: Course) -> None:
 def every_other_flow(course: Course) -> None:
     course.send(source="queued")
     course.send(broken=True)
-    schedule = events.load("schedule")
+    schedule = event_files.load("schedule")
     course.fire(schedule)
     course.fire(schedule | {"to": [{PHONE: EMAIL}], TEXT: TEXT})
 
@@ -110,7 +111,7 @@ def every_other_flow(course: Course) -> None:
 def test_what_was_planted_is_in_no_segment_log_line_metric_or_answer(
     stack_settings: Callable[..., StackSettings], eventually: Wait
 ) -> None:
-    with XrayDaemon() as daemon, Stack(traced(stack_settings(processes=1), daemon)) as stack:
+    with XrayDaemon() as daemon, ProxiedStack(traced(stack_settings(processes=1), daemon)) as stack:
         course = Course(stack, Relay(stack))
         for walk in (every_sender, every_failure_of_omni, every_failure_of_aws, every_other_flow):
             walk(course)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.stack.settings import StackSettings
-from sandbox.stack.stack import Stack
+from tests.support.proxies import ProxiedStack
 from tests.support.relay_stack import CONFIG, SECRETS, Relay
 
 # Relations are those of template.yaml: a call fits into a function's time, and that into the visibility timeout.
@@ -41,13 +41,13 @@ def reliability_settings(stack_settings: Callable[..., StackSettings]) -> Callab
 
 
 @pytest.fixture(scope="session")
-def reliability_stack(reliability_settings: Callable[..., StackSettings]) -> Iterator[Stack]:
-    with Stack(reliability_settings()) as stack:
+def reliability_stack(reliability_settings: Callable[..., StackSettings]) -> Iterator[ProxiedStack]:
+    with ProxiedStack(reliability_settings()) as stack:
         yield stack
 
 
 @pytest.fixture
-def relay(reliability_stack: Stack, eventually: Callable[..., Any]) -> Iterator[Relay]:
+def relay(reliability_stack: ProxiedStack, eventually: Callable[..., Any]) -> Iterator[Relay]:
     """A first event has been sent: processes are warm, and no former test's failures count towards the breaker."""
     relay = Relay(reliability_stack)
     relay.clean()

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sandbox.stack.settings import StackSettings
-from sandbox.stack.stack import Stack
 from tests.support.chaos import Chaos, Plan, judge
+from tests.support.proxies import ProxiedStack
 from tests.support.relay_stack import Relay
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
@@ -22,7 +22,7 @@ EVENTS = int(os.environ.get("EVENTS") or 1000)
 
 @pytest.fixture
 def chaotic(reliability_settings: Callable[..., StackSettings]) -> Iterator[Relay]:
-    with Stack(reliability_settings(processes=6)) as stack:
+    with ProxiedStack(reliability_settings(processes=6)) as stack:
         yield Relay(stack)
 
 

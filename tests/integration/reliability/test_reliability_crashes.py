@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.stack.proxies import Reachability
+from tests.support.proxies import Reachability
 from tests.support.relay_stack import OTHERS, PHONE, Relay, Sent
 
 Wait = Callable[..., Any]

@@ -216,7 +216,7 @@ def test_a_thousand_messages_at_once_are_all_taken_while_many_connections_idle(s
 )
 def test_odd_request_lines_get_a_client_error(sandbox: Any, request_line: bytes) -> None:
     with socket.create_connection((sandbox.host, sandbox.port), timeout=10) as connection:
-        connection.sendall(request_line + b"\r\nHost: sandbox\r\nConnection: close\r\n\r\n")
+        connection.sendall(request_line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         answer = connection.recv(1000)
 
     assert answer.startswith(b"HTTP/1.1 4")

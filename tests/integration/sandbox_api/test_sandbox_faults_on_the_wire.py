@@ -18,7 +18,7 @@ def raw_send(sandbox: Any, timeout: float = 10) -> socket.socket:
     """A send whose connection the test watches itself."""
     body = json.dumps({"destinations": [{"messageId": "m", "to": {"phoneNumber": "41793026727"}}], "text": "a"})
     head = (
-        "POST /omni/1/text HTTP/1.1\r\nHost: sandbox\r\nAuthorization: App sandbox-api-key\r\n"
+        "POST /omni/1/text HTTP/1.1\r\nHost: localhost\r\nAuthorization: App sandbox-api-key\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     connection = socket.create_connection((sandbox.host, sandbox.port), timeout=timeout)

@@ -9,7 +9,7 @@ import yaml
 
 from relay.configure.sources import parse_source
 from relay.verification import PRESETS, parse
-from sandbox import events
+from sandbox import event_files
 
 PROJECT = Path(__file__).parents[3]
 EXAMPLE = yaml.safe_load((PROJECT / "relay.yaml").read_text())["sources"]
@@ -49,5 +49,5 @@ def test_the_events_that_a_page_names_are_there(page: Path) -> None:
     named = re.findall(r"make event EVENT=([a-z-]+)", page.read_text())
     assert named
     for name in named:
-        source = events.load(name)["pathParameters"]["source"]
+        source = event_files.load(name)["pathParameters"]["source"]
         assert parse(EXAMPLE[source]["verify"]).name == page.stem

@@ -23,7 +23,7 @@ from relay.problems import NotAuthenticated
 from relay.verification import PRESETS
 from relay.verification.decoding import decode
 from relay.verification.inbound import InboundRequest
-from sandbox import events, local_sns
+from sandbox import event_files, local_sns
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.stack.stack import Stack
 
@@ -73,13 +73,13 @@ def routed(event: dict[str, Any]) -> tuple[list[Dispatch], list[Misrouted]]:
 
 
 def test_every_preset_has_an_event() -> None:
-    presets = {source_of(events.load(name)).verification.name for name in WEBHOOKS}
+    presets = {source_of(event_files.load(name)).verification.name for name in WEBHOOKS}
     assert presets == set(PRESETS)
 
 
 @each_webhook
 def test_a_file_verifies_as_shipped(name: str) -> None:
-    event = events.load(name)
+    event = event_files.load(name)
     check(event)
     if event["pathParameters"]["source"] in NEVER_STALE:
         check(event, datetime.now(UTC) + timedelta(days=3650))
@@ -87,13 +87,13 @@ def test_a_file_verifies_as_shipped(name: str) -> None:
 
 @each_webhook
 def test_a_file_carries_the_signature_that_the_sandbox_makes(name: str) -> None:
-    event = events.load(name)
-    assert resigned(event, KNOWN) == event, "run: python -m sandbox.events sign"
+    event = event_files.load(name)
+    assert resigned(event, KNOWN) == event, "run: python -m sandbox.event_files sign"
 
 
 @each_webhook
 def test_a_file_is_refused_with_another_secret(name: str) -> None:
-    event = events.load(name)
+    event = event_files.load(name)
     source = source_of(event)
     if source.name != "sns":
         with pytest.raises(NotAuthenticated):
@@ -103,17 +103,17 @@ def test_a_file_is_refused_with_another_secret(name: str) -> None:
 @each_webhook
 def test_a_renewed_event_verifies_now_and_is_another_event(name: str) -> None:
     now = datetime(2031, 5, 24, 10, 0, 0, 123456, tzinfo=UTC)
-    first, second = (renewed(events.load(name), KNOWN, at) for at in (now, now + timedelta(milliseconds=1)))
+    first, second = (renewed(event_files.load(name), KNOWN, at) for at in (now, now + timedelta(milliseconds=1)))
     check(first, now)
     check(second, now)
     if name not in HANDSHAKES:
-        assert len({identity(event) for event in (events.load(name), first, second)}) == 3
+        assert len({identity(event) for event in (event_files.load(name), first, second)}) == 3
     assert first["requestContext"]["timeEpoch"] == int(now.timestamp() * 1000)
 
 
 @each_webhook
 def test_the_example_configuration_wants_the_event(name: str) -> None:
-    dispatches, misrouted = routed(events.load(name))
+    dispatches, misrouted = routed(event_files.load(name))
     assert not misrouted
     assert bool(dispatches) == (name not in HANDSHAKES)
 
@@ -145,8 +145,8 @@ def echo() -> Iterator[int]:
 
 @each_webhook
 def test_an_event_is_posted_byte_for_byte(name: str, echo: int) -> None:
-    event = events.load(name)
-    answer = events.post(event, echo)
+    event = event_files.load(name)
+    answer = event_files.post(event, echo)
     seen = json.loads(answer.body)
     assert answer.status == 202
     assert bytes.fromhex(seen["body"]) == body_of(event)
@@ -160,17 +160,17 @@ def test_an_event_is_posted_byte_for_byte(name: str, echo: int) -> None:
 
 
 def test_make_event_prints_the_status_and_the_answer(echo: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert events.main(["post", "github-release", "--port", str(echo)]) == 0
+    assert event_files.main(["post", "github-release", "--port", str(echo)]) == 0
     status, _, body = capsys.readouterr().out.partition("\n")
     assert status == "HTTP 202 Accepted"
     assert json.loads(body)["path"] == "/webhooks/github"
 
 
 def test_make_event_fails_when_the_relay_refuses(echo: int, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    event = events.load("github-release")
+    event = event_files.load("github-release")
     refused = tmp_path / "refused.json"
     refused.write_text(json.dumps(event | {"headers": event["headers"] | {"x-refuse": "yes"}}))
-    assert events.main(["post", str(refused), "--port", str(echo)]) == 1
+    assert event_files.main(["post", str(refused), "--port", str(echo)]) == 1
     assert capsys.readouterr().out.startswith("HTTP 409 Conflict\n")
 
 
@@ -178,38 +178,38 @@ def test_make_event_says_when_nothing_listens(echo: int, capsys: pytest.CaptureF
     closed = HTTPServer(("127.0.0.1", 0), Echo)
     port = closed.server_address[1]
     closed.server_close()
-    assert events.main(["post", "github-release", "--port", str(port)]) == 2
+    assert event_files.main(["post", "github-release", "--port", str(port)]) == 2
     assert f"nothing answers on 127.0.0.1:{port}" in capsys.readouterr().err
 
 
 def test_an_unknown_event_is_answered_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
-    assert events.main(["post", "github-relase"]) == 2
+    assert event_files.main(["post", "github-relase"]) == 2
     error = capsys.readouterr().err
     assert "no event 'github-relase'" in error
     assert "github-release" in error
 
 
 def test_another_function_s_event_is_not_posted() -> None:
-    with pytest.raises(events.NotAWebhook):
-        events.post(events.load("schedule"), 0)
+    with pytest.raises(event_files.NotAWebhook):
+        event_files.post(event_files.load("schedule"), 0)
 
 
 def test_make_event_invokes_another_function_with_its_event(echo: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert events.main(["post", "schedule", "--port", str(echo)]) == 0
+    assert event_files.main(["post", "schedule", "--port", str(echo)]) == 0
     seen = json.loads(capsys.readouterr().out.partition("\n")[2])
     assert seen["path"] == "/2015-03-31/functions/ScheduleFunction/invocations"
-    assert json.loads(bytes.fromhex(seen["body"])) == events.load("schedule")
+    assert json.loads(bytes.fromhex(seen["body"])) == event_files.load("schedule")
 
 
 def test_make_event_tells_the_outcome_of_a_schedule(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LAMBDA_PORT", str(urlsplit(stack.lambda_url).port))
-    assert events.main(["post", "schedule"]) == 0
+    assert event_files.main(["post", "schedule"]) == 0
     assert '"outcome": "sent"' in capsys.readouterr().out
 
 
-WEBHOOK = events.load("ci-build-failed")
+WEBHOOK = event_files.load("ci-build-failed")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_file_that_is_no_event_is_refused_in_a_line(
 ) -> None:
     file = tmp_path / "event.json"
     file.write_text(content)
-    assert events.main(["post", str(file), "--port", str(echo)]) == 2
+    assert event_files.main(["post", str(file), "--port", str(echo)]) == 2
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
@@ -240,7 +240,7 @@ def test_a_file_that_is_no_event_is_refused_in_a_line(
 @pytest.mark.parametrize("body", ["not JSON", "[]", '{"event": 7, "alerts": [7], "MessageSid": 7}'])
 @each_webhook
 def test_a_body_that_its_sender_would_not_send_goes_as_it_is(name: str, body: str) -> None:
-    event = events.load(name) | {"body": body, "isBase64Encoded": False}
+    event = event_files.load(name) | {"body": body, "isBase64Encoded": False}
     now = datetime.now(UTC)
     fresh = renewed(event, KNOWN, now)
     if source_of(fresh).name != "sns":  # it signs in its own body
@@ -272,7 +272,7 @@ def test_make_event_says_what_is_wrong_with_the_configuration(
     for variable, content in zip(("CONFIG", "SECRETS"), files, strict=True):
         (tmp_path / variable).write_text(content)
         monkeypatch.setenv(variable, str(tmp_path / variable))
-    assert events.main(["post", "github-release"]) == 2
+    assert event_files.main(["post", "github-release"]) == 2
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
@@ -283,7 +283,7 @@ def test_make_event_names_the_variable_that_is_no_port(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "abc")
-    assert events.main(["post", name]) == 2
+    assert event_files.main(["post", name]) == 2
     assert capsys.readouterr().err == f"{variable}: expected a port number, not 'abc'\n"
 
 
@@ -293,30 +293,30 @@ def test_a_source_that_the_configuration_lacks_is_named(
     empty = tmp_path / "relay.yaml"
     empty.write_text("sources: {ci: {verify: bearer}}\n")
     monkeypatch.setenv("CONFIG", str(empty))
-    assert events.main(["post", "github-release"]) == 2
+    assert event_files.main(["post", "github-release"]) == 2
     assert "source github: the configuration has no such source" in capsys.readouterr().err
 
 
 def test_an_edited_file_is_signed_in_place(tmp_path: Path) -> None:
     edited = tmp_path / "webhook-edited.json"
-    event = events.load("stripe-payment-failed")
+    event = event_files.load("stripe-payment-failed")
     edited.write_text(json.dumps(event | {"body": event["body"].replace("HW-0042", "HW-0043")}))
     with pytest.raises(NotAuthenticated):
         check(json.loads(edited.read_text()))
-    assert events.main(["sign", str(edited)]) == 0
+    assert event_files.main(["sign", str(edited)]) == 0
     check(json.loads(edited.read_text()))
 
 
 def test_a_fresh_copy_is_written_where_asked(tmp_path: Path) -> None:
     output = tmp_path / "fresh.json"
-    assert events.main(["fresh", "stripe-payment-failed", "--output", str(output)]) == 0
+    assert event_files.main(["fresh", "stripe-payment-failed", "--output", str(output)]) == 0
     check(json.loads(output.read_text()), datetime.now(UTC))
 
 
 @each_webhook
 def test_the_whole_relay_takes_the_event(name: str, stack: Stack, eventually: Callable[..., Any]) -> None:
-    event = events.fresh(name, KNOWN)
-    answer = events.post(event, urlsplit(stack.relay_url).port or 0)
+    event = event_files.fresh(name, KNOWN)
+    answer = event_files.post(event, urlsplit(stack.relay_url).port or 0)
     assert answer.status in (200, 202), str(answer)
     if name == "slack-url-verification":
         assert answer.body.decode() == json.loads(event["body"])["challenge"]

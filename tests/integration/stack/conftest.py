@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.stack.ports import Ports
-from sandbox.stack.settings import StackSettings
-from sandbox.stack.stack import Stack
+from sandbox.stack.settings import Ports, StackSettings
+from tests.support.proxies import ProxiedStack
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +26,8 @@ def tiny_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Sta
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_settings: Callable[..., StackSettings]) -> Iterator[Stack]:
-    with Stack(tiny_settings(processes=3, integration_timeout=3, faults=True)) as stack:
+def tiny(tiny_settings: Callable[..., StackSettings]) -> Iterator[ProxiedStack]:
+    with ProxiedStack(tiny_settings(processes=3, integration_timeout=3)) as stack:
         yield stack
 
 

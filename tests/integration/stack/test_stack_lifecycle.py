@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.environment import Unusable, settings_from_environment
 from sandbox.running import guide
+from sandbox.sockets import PortInUse
 from sandbox.stack.function_log import hold
-from sandbox.stack.ports import PortInUse
 from sandbox.stack.settings import PROJECT, StackSettings
 from sandbox.stack.stack import Stack
+from sandbox.variables import Unusable, settings_from_environment
 from tests.support.ports import unused_ports
 
 VARIABLES = ("RELAY_PORT", "SANDBOX_PORT", "AWS_PORT", "LAMBDA_PORT")
@@ -217,7 +217,7 @@ def test_each_port_in_use_is_named_with_its_variable(
         pytest.raises(PortInUse, match=f"{ports[variable]} .* {variable}=") as error,
     ):
         Stack(replace(tiny_settings(), ports=chosen))
-    assert error.value.variable == variable
+    assert error.value.setting == variable
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox.stack.proxies import Reachability
 from sandbox.stack.stack import Stack
+from tests.support.proxies import ProxiedStack, Reachability
 
 Seen = Callable[[str], list[dict[str, Any]]]
 
@@ -145,7 +145,7 @@ def test_a_long_poll_takes_what_arrives_meanwhile_and_holds_up_nobody(tiny: Stac
     ],
 )
 def test_a_service_can_be_made_unreachable_and_reachable_again(
-    tiny: Stack, reachability: Reachability, error: str
+    tiny: ProxiedStack, reachability: Reachability, error: str
 ) -> None:
     def call_it() -> str:
         outcome = tiny.invoke("SlowFunction", {"list queues": True})

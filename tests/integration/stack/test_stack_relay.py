@@ -6,20 +6,20 @@ from typing import Any
 
 import requests
 
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources
-from sandbox.stack.proxies import Reachability
 from sandbox.stack.stack import Stack
+from tests.support.proxies import ProxiedStack, Reachability
 
 Wait = Callable[..., Any]
 
 
-def post(stack: Stack, event: dict[str, Any]) -> events.Answer:
-    return events.post(event, int(stack.relay_url.rpartition(":")[2]))
+def post(stack: Stack, event: dict[str, Any]) -> event_files.Answer:
+    return event_files.post(event, int(stack.relay_url.rpartition(":")[2]))
 
 
 def fresh(stack: Stack, name: str) -> dict[str, Any]:
-    return events.fresh(name, Sources(stack.settings.config, stack.settings.secrets))
+    return event_files.fresh(name, Sources(stack.settings.config, stack.settings.secrets))
 
 
 def messages(stack: Stack) -> list[dict[str, Any]]:
@@ -57,9 +57,9 @@ def test_what_omni_can_not_take_now_waits_in_the_queue_and_is_delivered_later(st
 
 
 def test_a_schedule_sends_when_it_is_invoked(stack: Stack) -> None:
-    outcome = stack.invoke("ScheduleFunction", events.load("schedule"))
+    outcome = stack.invoke("ScheduleFunction", event_files.load("schedule"))
     assert outcome.error is None
-    assert [message["text"] for message in messages(stack)] == [events.load("schedule")["text"]]
+    assert [message["text"] for message in messages(stack)] == [event_files.load("schedule")["text"]]
 
 
 def test_a_schedule_whose_payload_is_wrong_says_which_field(stack: Stack) -> None:
@@ -69,7 +69,7 @@ def test_a_schedule_whose_payload_is_wrong_says_which_field(stack: Stack) -> Non
     assert not messages(stack)
 
 
-def test_with_its_table_out_of_reach_the_relay_queues_instead_of_sending(stack: Stack, eventually: Wait) -> None:
+def test_with_its_table_out_of_reach_the_relay_queues_instead_of_sending(stack: ProxiedStack, eventually: Wait) -> None:
     stack.set_reachability("dynamodb", Reachability.REFUSE)
     assert post(stack, fresh(stack, "github-release")).status == requests.codes.accepted
     assert not messages(stack)

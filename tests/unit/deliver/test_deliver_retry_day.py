@@ -27,8 +27,8 @@ from omni.statuses import Policy
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import BreakerOpen
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.settings import PROJECT
-from sandbox.stack.template import read_template
 from tests.support.fakes import BLOCKLISTED, NEW_GROUP, NO_CREDIT, World
 
 Fault = Exception | Mapping[str, Any]  # raised in place of an answer, or the status that OMNI gives the message

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sandbox.stack.intrinsics import load_yaml
-from sandbox.stack.template import FunctionSpec, Template, read_template
+from sandbox.stack.sam_template import read_template
+from sandbox.stack.specs import FunctionSpec, SamTemplate
 
 PROJECT = Path(__file__).parents[3]
 
@@ -17,7 +18,7 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
-def template() -> Template:
+def template() -> SamTemplate:
     return read_template(PROJECT / "template.yaml", cloud_url="http://cloud.test")
 
 
@@ -28,5 +29,5 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture(params=["WebhookFunction", "DeliveryFunction", "ScheduleFunction"])
-def function(request: pytest.FixtureRequest, template: Template) -> FunctionSpec:
+def function(request: pytest.FixtureRequest, template: SamTemplate) -> FunctionSpec:
     return template.functions[request.param]

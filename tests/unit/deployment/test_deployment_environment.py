@@ -8,8 +8,9 @@ from typing import Any
 from handlers.environment import Environment
 from relay.message.notifications import parse_notification
 from sandbox.stack.intrinsics import load_yaml
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.sandbox_server import SNS_PATH
-from sandbox.stack.template import FunctionSpec, Template, read_template
+from sandbox.stack.specs import FunctionSpec, SamTemplate
 
 _READ = re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z_]+)["']""")
 
@@ -68,7 +69,7 @@ def test_each_function_has_a_handler(function: FunctionSpec, project: Path) -> N
 
 
 def test_the_example_schedule_carries_a_notification_of_the_example_configuration(
-    template: Template, project: Path
+    template: SamTemplate, project: Path
 ) -> None:
     [schedule] = template.schedules
     carried = parse_notification(json.loads(schedule.input or ""))

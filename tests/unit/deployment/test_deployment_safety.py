@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.stack.template import Template
+from sandbox.stack.specs import SamTemplate
 
 Json = Any
 WITHOUT_NARROWER_RESOURCE = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -102,7 +102,7 @@ def test_both_queues_refuse_whoever_comes_without_tls(document: dict[str, Json])
     assert {queue["Ref"] for queue in policy["Queues"]} == of_type(document, "AWS::SQS::Queue").keys()
 
 
-def test_the_dead_letter_queue_takes_from_our_queue_only(template: Template) -> None:
+def test_the_dead_letter_queue_takes_from_our_queue_only(template: SamTemplate) -> None:
     allowed = json.loads(template.queues["DeadLetterQueue"].attributes["RedriveAllowPolicy"])
 
     assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [template.queues["Queue"].arn]}
@@ -126,7 +126,7 @@ def test_what_a_person_may_still_need_outlives_the_stack(document: dict[str, Jso
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_the_table_forgets_by_itself_and_can_be_restored(document: dict[str, Json], template: Template) -> None:
+def test_the_table_forgets_by_itself_and_can_be_restored(document: dict[str, Json], template: SamTemplate) -> None:
     [table] = of_type(document, "AWS::DynamoDB::Table").values()
 
     assert template.tables["Table"].ttl_attribute == "expiration"
@@ -186,7 +186,7 @@ def test_what_goes_wrong_raises_an_alarm(document: dict[str, Json], metric: str,
 
 @pytest.mark.parametrize("metric", ["BreakerOpen", "AccountBlocked", "ConfigurationStale"])
 def test_conditions_that_only_we_can_see_raise_an_alarm(
-    document: dict[str, Json], template: Template, metric: str
+    document: dict[str, Json], template: SamTemplate, metric: str
 ) -> None:
     [alarm] = [one for one in alarms(document).values() if one.get("MetricName") == metric]
     environment = template.functions["DeliveryFunction"].environment
@@ -197,7 +197,7 @@ def test_conditions_that_only_we_can_see_raise_an_alarm(
     assert dimension["Value"]["Fn::Sub"].replace("${Stage}", "dev") == environment["POWERTOOLS_SERVICE_NAME"]
 
 
-def test_the_duration_alarm_knows_each_function_s_timeout(document: dict[str, Json], template: Template) -> None:
+def test_the_duration_alarm_knows_each_function_s_timeout(document: dict[str, Json], template: SamTemplate) -> None:
     metrics = alarms(document)["DurationAlarm"]["Metrics"]
     measured = {
         one["Id"]: one["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"]
@@ -218,7 +218,7 @@ def test_every_alarm_tells_whoever_asked_to_be_told_and_is_quiet_without_traffic
         assert alarm["AlarmDescription"]
 
 
-def test_the_example_schedule_sleeps_until_somebody_wakes_it(template: Template) -> None:
+def test_the_example_schedule_sleeps_until_somebody_wakes_it(template: SamTemplate) -> None:
     assert [schedule.enabled for schedule in template.schedules] == [False]
 
 

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.settings import SandboxSettings
 from sandbox.omni_api.state import create_state
-from sandbox.omni_api.wire import Answer, Call, Format
+from sandbox.omni_api.wire import ApiAnswer, ApiCall, Format
 
 
 class Bench:
@@ -26,19 +26,19 @@ class Bench:
         }
         self.state = create_state(SandboxSettings(**clock, **settings))
 
-    def call(self, body: Any = None, wanted: Format = Format.JSON, query: str = "", **path: str) -> Call:
-        return Call("/omni/1/test", path, QueryParams(query), json.dumps(body).encode(), Format.JSON, wanted)
+    def call(self, body: Any = None, wanted: Format = Format.JSON, query: str = "", **path: str) -> ApiCall:
+        return ApiCall("/omni/1/test", path, QueryParams(query), json.dumps(body).encode(), Format.JSON, wanted)
 
-    def send(self, to: dict[str, str], **others: Any) -> Answer:
-        return self.state.sending.text(self.call({"destinations": [{"to": to}], "text": "Hello", **others}))
+    def send(self, to: dict[str, str], **others: Any) -> ApiAnswer:
+        return self.state.sends.text(self.call({"destinations": [{"to": to}], "text": "Hello", **others}))
 
-    def advanced(self, to: dict[str, str], **others: Any) -> Answer:
-        return self.state.sending.advanced(self.call({"destinations": [{"to": to}], **others}))
+    def advanced(self, to: dict[str, str], **others: Any) -> ApiAnswer:
+        return self.state.sends.advanced(self.call({"destinations": [{"to": to}], **others}))
 
     def pass_time(self, seconds: float) -> None:
         """Let time go by, stopping at each thing that falls due on the way."""
         end = self.elapsed + seconds
-        while (wait := self.state.scheduler.run_due()) is not None and self.elapsed + wait <= end:
+        while (wait := self.state.timers.run_due()) is not None and self.elapsed + wait <= end:
             self.elapsed = max(self.elapsed + wait, self.elapsed + 1e-6)
         self.elapsed = end
 

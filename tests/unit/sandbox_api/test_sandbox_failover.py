@@ -67,7 +67,7 @@ def test_the_number_that_is_never_reported_stays_pending(bench: Any) -> None:
 def test_a_rejecting_number_is_rejected_at_once_and_its_id_is_not_taken(bench: Any, status_id: int) -> None:
     rejecting = {"messageId": "again", "to": {"phoneNumber": f"41790005{status_id:03}"}}
     good = {"messageId": "again", "to": {"phoneNumber": "41793026727"}}
-    answer = bench.state.sending.text(bench.call({"destinations": [rejecting, good], "text": "Hello"}))
+    answer = bench.state.sends.text(bench.call({"destinations": [rejecting, good], "text": "Hello"}))
 
     rejected, accepted = answer.payload["messages"]
     assert (rejected["status"]["groupId"], rejected["status"]["id"]) == (5, status_id)
@@ -133,9 +133,9 @@ def test_a_change_of_pace_leaves_what_has_passed_as_it_is(bench: Any) -> None:
     bench.state.clock.rescale(10)
 
     bench.elapsed += 5.9
-    assert bench.state.scheduler.run_due() == pytest.approx(1)
+    assert bench.state.timers.run_due() == pytest.approx(1)
     bench.elapsed += 0.2
-    assert bench.state.scheduler.run_due() is None
+    assert bench.state.timers.run_due() is None
     assert bench.only().status.name == "EXPIRED_EXPIRED"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.omni_api.errors import ApiError
 from sandbox.omni_api.logs import logs
-from sandbox.omni_api.push import MAX_RETRIES, is_loopback, retry_delay
+from sandbox.omni_api.report_push import MAX_RETRIES, is_loopback, retry_delay
 from sandbox.omni_api.wire import Format
 
 PHONE = {"phoneNumber": "41793026727"}
@@ -18,7 +18,7 @@ def statuses(answer: Any) -> list[int]:
 
 
 def send(bench: Any, *destinations: Any, **others: Any) -> Any:
-    return bench.state.sending.text(bench.call({"destinations": list(destinations), "text": "Hello", **others}))
+    return bench.state.sends.text(bench.call({"destinations": list(destinations), "text": "Hello", **others}))
 
 
 def test_an_accepted_id_is_a_duplicate_for_ever_even_within_one_request(bench: Any) -> None:
@@ -84,7 +84,7 @@ def test_a_bulk_id_is_answered_only_for_more_than_one_destination(bench: Any) ->
 )
 def test_a_text_request_that_makes_no_sense_is_refused_by_name(bench: Any, body: Any, named: str) -> None:
     with pytest.raises(ApiError) as refused:
-        bench.state.sending.text(bench.call(body))
+        bench.state.sends.text(bench.call(body))
 
     assert refused.value.status == 400
     assert refused.value.text.startswith(named)
@@ -138,7 +138,7 @@ def test_a_time_without_an_offset_is_utc(bench: Any) -> None:
 def test_an_xml_answer_says_accepted_where_a_json_answer_says_pending(bench: Any) -> None:
     body = {"destinations": [{"to": PHONE}], "text": "Hello"}
 
-    assert statuses(bench.state.sending.text(bench.call(body, Format.XML))) == [0]
+    assert statuses(bench.state.sends.text(bench.call(body, Format.XML))) == [0]
     assert bench.only().status.name == "PENDING_ENROUTE"
 
 

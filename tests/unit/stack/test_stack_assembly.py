@@ -6,8 +6,8 @@ import pytest
 
 from sandbox.sam_local import DOCKER_DESKTOP
 from sandbox.stack.assembly import Assembly
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.settings import StackSettings
-from sandbox.stack.template import read_template
 
 SETTINGS = StackSettings(config={"sources": {"ci": {"verify": "bearer"}}})
 ELSEWHERE = replace(SETTINGS, public_host=DOCKER_DESKTOP)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.invocations import Outcome
-from sandbox.stack.schedules import firing, next_firing, schedulers
-from sandbox.stack.specs import ScheduleSpec, Template, ThrottleSpec
+from sandbox.stack.invocations import FunctionOutcome
+from sandbox.stack.schedule_timers import firing, next_firing, schedule_timers
+from sandbox.stack.specs import SamTemplate, ScheduleSpec, ThrottleSpec
 
 SPEC = ScheduleSpec("Daily", "ScheduleFunction", "rate(1 day)", "UTC", None, enabled=True)
 FRIDAY = datetime(2026, 1, 2, 10, 30, 20, tzinfo=UTC)
@@ -81,10 +81,10 @@ class Recorder:
         self.invoked = asyncio.Event()
         self.payloads: list[bytes] = []
 
-    async def invoke(self, payload: bytes) -> Outcome:
+    async def invoke(self, payload: bytes) -> FunctionOutcome:
         self.payloads.append(payload)
         self.invoked.set()
-        return Outcome(b"null")
+        return FunctionOutcome(b"null")
 
 
 def test_the_enabled_schedules_fire_and_the_disabled_do_not() -> None:
@@ -92,8 +92,8 @@ def test_the_enabled_schedules_fire_and_the_disabled_do_not() -> None:
         due = (datetime.now(UTC) + timedelta(seconds=1)).strftime("at(%Y-%m-%dT%H:%M:%S.%f)")
         on = replace(SPEC, expression=due, input='{"it": "fired"}', function="On")
         functions = {"On": Recorder(), "Off": Recorder()}
-        template = Template({}, (), ThrottleSpec(), {}, (), {}, (on, replace(on, function="Off", enabled=False)))
-        running = schedulers(template, functions)
+        template = SamTemplate({}, (), ThrottleSpec(), {}, (), {}, (on, replace(on, function="Off", enabled=False)))
+        running = schedule_timers(template, functions)
         for scheduler in running:
             scheduler.start()
         await asyncio.wait_for(functions["On"].invoked.wait(), 10)

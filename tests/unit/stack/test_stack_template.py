@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack.intrinsics import TemplateError
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.settings import PROJECT
-from sandbox.stack.specs import Template
-from sandbox.stack.template import read_template
+from sandbox.stack.specs import SamTemplate
 
-Read = Callable[..., Template]
+Read = Callable[..., SamTemplate]
 
 TEMPLATE = """
 AWSTemplateFormatVersion: 2010-09-09
@@ -84,7 +84,7 @@ Resources:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def read(text: str = TEMPLATE, **parameters: str) -> Template:
+    def read(text: str = TEMPLATE, **parameters: str) -> SamTemplate:
         path = tmp_path / "template.yaml"
         path.write_text(text)
         return read_template(path, cloud_url="http://aws", parameters=parameters)

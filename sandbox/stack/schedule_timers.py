@@ -1,4 +1,4 @@
-"""EventBridge Scheduler's part: when an expression fires, and the firing of the enabled schedules.
+"""A stand-in for EventBridge Scheduler: reads the expressions, and fires the enabled schedules.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
@@ -14,8 +14,9 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sandbox.stack.intrinsics import TemplateError
-from sandbox.stack.invocations import Outcome, PayloadTooLarge, Throttled
-from sandbox.stack.specs import ACCOUNT, REGION, ScheduleSpec, Template
+from sandbox.stack.invocations import ConcurrencyExceeded, FunctionOutcome, InvocationTooLarge
+from sandbox.stack.specs import ACCOUNT, REGION, SamTemplate, ScheduleSpec
+from sandbox.tasks import cancelled
 
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # 1 to 7
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -26,14 +27,14 @@ NextFiring = Callable[[datetime], datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One of cron's six fields: its bounds, and names that stand for its values from the lowest on."""
+    """One of cron's six fields: its bounds, and the names of its values from the lowest on."""
 
     low: int
     high: int
     names: Sequence[str] = ()
 
     def parse(self, text: str) -> frozenset[int]:
-        """Raises ValueError; `L`, `W` and `#` are AWS's too, but not supported here."""
+        """The values that the text selects. Raises ValueError. AWS's `L`, `W` and `#` aren't supported here."""
         values: set[int] = set()
         for part in text.split(","):
             span, _, step = part.partition("/")
@@ -65,7 +66,7 @@ _FIELDS = (
 
 
 def next_firing(spec: ScheduleSpec) -> NextFiring:
-    """A function that gives the first firing after a time (aware). Raises TemplateError."""
+    """A function that gives the first firing after an aware time. Raises TemplateError."""
     match = re.fullmatch(r"(rate|cron|at)\((.*)\)", spec.expression)
     if match is None:
         raise TemplateError(spec.name, f"expected rate(…), cron(…) or at(…), not {spec.expression}")
@@ -91,39 +92,48 @@ def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
     fields = argument.upper().split()
     if len(fields) != len(_FIELDS):
         raise ValueError("expected minutes, hours, day of month, month, day of week, year")
-    minutes, hours, days, months, weekdays, years = (
-        field.parse(text) for field, text in zip(_FIELDS, fields, strict=True)
-    )
+    return _Cron(*(field.parse(text) for field, text in zip(_FIELDS, fields, strict=True)), zone=zone).first_after
 
-    def day_matches(moment: datetime) -> bool:
-        weekday = moment.isoweekday() % 7 + 1
-        return moment.day in days and moment.month in months and weekday in weekdays and moment.year in years
 
-    def first_after(after: datetime) -> datetime | None:
-        moment = after.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
+@dataclass(frozen=True, slots=True)
+class _Cron:
+    """The values of cron's fields. Weekdays count from 1 on Sunday."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    years: frozenset[int]
+    zone: ZoneInfo
+
+    def first_after(self, after: datetime) -> datetime | None:
+        moment = after.astimezone(self.zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
         end = moment + _HORIZON
         while moment < end:
-            if not day_matches(moment):
+            if not self._day_matches(moment):
                 moment = moment.replace(hour=0, minute=0) + timedelta(days=1)
-            elif moment.hour not in hours:
+            elif moment.hour not in self.hours:
                 moment = moment.replace(minute=0) + timedelta(hours=1)
-            elif moment.minute not in minutes:
+            elif moment.minute not in self.minutes:
                 moment += timedelta(minutes=1)
             else:
-                return moment.replace(tzinfo=zone)
+                return moment.replace(tzinfo=self.zone)
         return None
 
-    return first_after
+    def _day_matches(self, moment: datetime) -> bool:
+        dates = moment.day in self.days and moment.month in self.months and moment.year in self.years
+        return dates and moment.isoweekday() % 7 + 1 in self.weekdays
 
 
 class Invocable(Protocol):
-    """A function, as far as a schedule needs it."""
+    """The part of a function that a schedule uses."""
 
-    async def invoke(self, payload: bytes) -> Outcome: ...
+    async def invoke(self, payload: bytes) -> FunctionOutcome: ...
 
 
-class Scheduler:
-    """Fires one schedule, as long as it has a next time."""
+class ScheduleTimer:
+    """Fires one schedule until it has no next time."""
 
     def __init__(self, spec: ScheduleSpec, function: Invocable) -> None:
         self._spec = spec
@@ -135,27 +145,24 @@ class Scheduler:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
 
     async def _run(self) -> None:
         now = datetime.now(ZoneInfo("UTC"))
         while due := self._next(now):
             await asyncio.sleep((due - datetime.now(due.tzinfo)).total_seconds())
-            with suppress(Throttled, PayloadTooLarge):
+            with suppress(ConcurrencyExceeded, InvocationTooLarge):
                 await self._function.invoke(firing(self._spec, due).encode())
             now = due
 
 
-def schedulers(template: Template, functions: Mapping[str, Invocable]) -> list[Scheduler]:
-    """Of the enabled schedules. Raises TemplateError."""
-    return [Scheduler(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
+def schedule_timers(template: SamTemplate, functions: Mapping[str, Invocable]) -> list[ScheduleTimer]:
+    """The timers of the enabled schedules. Raises TemplateError."""
+    return [ScheduleTimer(spec, functions[spec.function]) for spec in template.schedules if spec.enabled]
 
 
 def firing(spec: ScheduleSpec, due: datetime) -> str:
-    """The payload, with the scheduler's context attributes filled in."""
+    """The payload with the scheduler's context attributes filled in."""
     attributes = {
         "<aws.scheduler.schedule-arn>": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/{spec.name}",
         "<aws.scheduler.scheduled-time>": due.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -1,4 +1,4 @@
-"""The files of events/: finds, signs, and sends them. `python -m sandbox.events` says how."""
+"""Finds, signs and sends the files of events/. `python -m sandbox.event_files --help` says how."""
 
 import argparse
 import http.client
@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from configuration.parameters import Mistakes
-from sandbox.environment import Unusable, lambda_port, relay_port, sources
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
+from sandbox.stack.settings import PROJECT
+from sandbox.validation import first_mistake
+from sandbox.variables import Unusable, lambda_port, relay_port, sources
 
-ROOT = Path(__file__).resolve().parent.parent
-EVENTS = ROOT / "events"
+EVENTS = PROJECT / "events"
 HOST = "127.0.0.1"
 _TIMEOUT = 35.0  # seconds; API Gateway itself gives up after 30
 _BY_CONNECTION = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
@@ -28,7 +29,7 @@ _FIRST_ERROR_STATUS = 400
 
 
 class NoSuchEvent(LookupError):
-    """`name` is no file, and no name of a file of events/."""
+    """`name` is neither a path nor the name of a file in events/."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no event {name!r}; there are: {', '.join(names())}")
@@ -36,22 +37,22 @@ class NoSuchEvent(LookupError):
 
 
 class NotAnEvent(ValueError):
-    """What `find` found can't be used; the text names the file, and says why."""
+    """The file isn't an event. The text names the file and says why."""
 
 
 class NotAWebhook(ValueError):
-    """The file holds another function's event."""
+    """The file holds an event of another function than the webhook's."""
 
 
 class NoAnswer(Exception):
-    """Nothing answers on `port`, or not by HTTP."""
+    """Nothing answers on `port`, or what answers doesn't speak HTTP."""
 
     def __init__(self, port: int, problem: Exception) -> None:
         super().__init__(f"nothing answers on {HOST}:{port} ({problem}); start it with: make run")
 
 
 class _Shape(BaseModel):
-    """Of a webhook's event, what is used here."""
+    """The part of a webhook's event that this module uses."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel)
 
@@ -81,7 +82,7 @@ class _Webhook(_Shape):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`error` is the kind of a function's own failure, which Lambda reports with the status 200."""
+    """What came back. `error` is set when a function failed: Lambda reports that with the status 200."""
 
     status: int
     reason: str
@@ -101,12 +102,12 @@ class Answer:
 
 
 def names() -> list[str]:
-    """As `find` takes them: the files' names without `webhook-` and `.json`."""
+    """The names that `find` takes: the files' names without `webhook-` and `.json`."""
     return sorted(path.stem.removeprefix("webhook-") for path in EVENTS.glob("*.json"))
 
 
 def find(name: str) -> Path:
-    """The file of that path, `events/<name>.json` or `events/webhook-<name>.json`. Raises NoSuchEvent."""
+    """Looks for the path itself, `events/<name>.json` and `events/webhook-<name>.json`. Raises NoSuchEvent."""
     candidates = (Path(name), EVENTS / name, EVENTS / f"{name}.json", EVENTS / f"webhook-{name}.json")
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
@@ -127,9 +128,7 @@ def _read(path: Path) -> dict[str, Any]:
             _Webhook.model_validate(event)
             body_of(event)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise NotAnEvent(f"{path} is not API Gateway's event: {field}: {first['msg']}; compare events/") from None
+        raise NotAnEvent(f"{path} is not API Gateway's event: {first_mistake(error)}; compare events/") from None
     except (OSError, ValueError, RecursionError) as problem:
         raise NotAnEvent(f"{path} is no event: {problem}; expected JSON as in events/") from None
     return event
@@ -140,27 +139,27 @@ def is_webhook(event: Any) -> bool:
 
 
 def function_of(name: str) -> str:
-    """The function whose event a file of events/ is, by its name: `webhook-github-release` is WebhookFunction's."""
+    """The function that takes the event, by the file's name: WebhookFunction for `webhook-github-release`."""
     return f"{find(name).stem.partition('-')[0].title()}Function"
 
 
 def fresh(name: str, known: Sources) -> dict[str, Any]:
-    """The named event as of now; another function's event as it is."""
+    """The named event. A webhook gets a new id, the present time and a new signature."""
     event = load(name)
     return renewed(event, known, datetime.now(UTC)) if is_webhook(event) else event
 
 
 def post(event: dict[str, Any], port: int) -> Answer:
-    """Sends the event as the HTTP request that it was. Raises NotAWebhook, NotAnEvent and NoAnswer."""
+    """Sends the HTTP request that the event describes. Raises NotAWebhook, NotAnEvent and NoAnswer."""
     if not is_webhook(event):
-        raise NotAWebhook("only webhooks are posted; make invoke FUNCTION=… EVENT=… runs the other functions")
+        raise NotAWebhook("only webhooks can be posted; make invoke FUNCTION=… EVENT=… runs the other functions")
     target = event["rawPath"] + (f"?{event['rawQueryString']}" if event["rawQueryString"] else "")
     headers = {name: value for name, value in event["headers"].items() if _travels(name)}
     return _exchange(port, event["requestContext"]["http"]["method"], target, body_of(event), headers)
 
 
 def invoke(function: str, event: Any, port: int) -> Answer:
-    """Has the local stack's function handle the event, by Lambda's Invoke API. Raises NotAnEvent and NoAnswer."""
+    """Invokes a function of the local stack through Lambda's Invoke API. Raises NotAnEvent and NoAnswer."""
     target = f"/2015-03-31/functions/{quote(function)}/invocations"
     return _exchange(port, "POST", target, json.dumps(event).encode(), {"content-type": "application/json"})
 
@@ -171,7 +170,7 @@ def _exchange(port: int, method: str, target: str, body: bytes, headers: Mapping
         connection.request(method, target, body, headers)
         response = connection.getresponse()
         return Answer(response.status, response.reason, response.read(), response.getheader("X-Amz-Function-Error"))
-    except (ValueError, http.client.InvalidURL) as problem:  # a method, path or header that HTTP has no room for
+    except (ValueError, http.client.InvalidURL) as problem:  # a method, path or header that HTTP doesn't allow
         raise NotAnEvent(f"the event can't be sent: {problem}") from None
     except (OSError, http.client.HTTPException) as problem:
         raise NoAnswer(port, problem) from None
@@ -180,7 +179,7 @@ def _exchange(port: int, method: str, target: str, body: bytes, headers: Mapping
 
 
 def _travels(header: str) -> bool:
-    """What the connection and the gateway set by themselves stays behind."""
+    """Headers that the connection or the gateway sets anew aren't sent."""
     return header not in _BY_CONNECTION and not header.startswith(("x-forwarded-", "x-amzn-"))
 
 
@@ -228,18 +227,18 @@ def _text(event: dict[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.events", description="The sample events of events/.")
+    parser = argparse.ArgumentParser(prog="python -m sandbox.event_files", description="The sample events of events/.")
     commands = parser.add_subparsers(required=True)
     posting = commands.add_parser("post", help="sign a fresh copy, send it to the local stack, print the answer")
     posting.add_argument("event", nargs="?", default="")
-    posting.add_argument("--port", type=int, help="by default RELAY_PORT, or for other functions' events LAMBDA_PORT")
+    posting.add_argument("--port", type=int, help="RELAY_PORT by default; LAMBDA_PORT for other functions' events")
     posting.set_defaults(run=_post)
     renewing = commands.add_parser("fresh", help="write a freshly signed copy, for sam local invoke")
     renewing.add_argument("event")
-    renewing.add_argument("--output", help="a file; by default standard output")
+    renewing.add_argument("--output", help="a file; standard output by default")
     renewing.set_defaults(run=_fresh)
-    signing = commands.add_parser("sign", help="sign files in place after an edit; ids and time stay")
-    signing.add_argument("files", nargs="*", help="by default all webhooks of events/")
+    signing = commands.add_parser("sign", help="sign edited files in place; ids and times stay")
+    signing.add_argument("files", nargs="*", help="all webhooks in events/ by default")
     signing.set_defaults(run=_sign)
     commands.add_parser("list", help="name the events").set_defaults(run=_list)
     return parser

@@ -1,4 +1,4 @@
-"""POST /text and POST /advanced: each destination is rejected on its own account, or accepted and sent on its way."""
+"""POST /text and POST /advanced. Each destination is rejected by itself, or accepted and started."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from sandbox.omni_api.channels import CHANNELS, Channel
 from sandbox.omni_api.engine import FailoverEngine, Leg
 from sandbox.omni_api.errors import bad_request
 from sandbox.omni_api.models import Message, Notify, RequestRecord
-from sandbox.omni_api.numbers import NOT_AN_EMAIL, Outcome, outcome_for
+from sandbox.omni_api.numbers import NOT_AN_EMAIL, ForcedOutcome, outcome_for
 from sandbox.omni_api.scenarios import Scenario, Scenarios
 from sandbox.omni_api.statuses import (
     BAD_DESTINATION,
@@ -33,19 +33,19 @@ from sandbox.omni_api.statuses import (
     Status,
 )
 from sandbox.omni_api.store import MessageStore
-from sandbox.omni_api.wire import Answer, Call, Format, read_body
+from sandbox.omni_api.wire import ApiAnswer, ApiCall, Format, read_body
 
 _PHONE: Final = re.compile(r"[0-9]{5,15}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _LATEST: Final = timedelta(days=180)
 _KEPT_BODY_BYTES: Final = 64 * 1024
-# The page answers a JSON request with the one and an XML request with the other.
+# The API's page shows the first for JSON requests and the second for XML requests.
 _ACCEPTED: Final[Mapping[Format, Status]] = {Format.JSON: PENDING_ENROUTE, Format.XML: MESSAGE_ACCEPTED}
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What all destinations of a request share."""
+    """The values that all destinations of a request share."""
 
     scenario: Scenario
     bulk_id: str | None
@@ -60,7 +60,7 @@ class Batch:
     accepted: Status
 
 
-class Sending:
+class Sends:
     def __init__(
         self, scenarios: Scenarios, store: MessageStore, engine: FailoverEngine, now: Callable[[], datetime]
     ) -> None:
@@ -69,12 +69,12 @@ class Sending:
         self._engine = engine
         self._now = now
 
-    def text(self, call: Call) -> Answer:
+    def text(self, call: ApiCall) -> ApiAnswer:
         body = checked(TextBody, read_body(call))
         scenario = self._scenarios.find(body.scenario_key)
         return self._send(call, body, scenario, {"text": body.text, "subject": body.mail_subject})
 
-    def advanced(self, call: Call) -> Answer:
+    def advanced(self, call: ApiCall) -> ApiAnswer:
         body = checked(AdvancedBody, read_body(call))
         scenario = self._scenarios.find(body.scenario_key)
         in_order = [CHANNELS[step.channel].body for step in scenario.flow]
@@ -100,7 +100,7 @@ class Sending:
             raise bad_request("sendAt: must be less than 180 days ahead")
         return max(wait.total_seconds(), 0.0)
 
-    def _send(self, call: Call, body: SendBody, scenario: Scenario, shared: Mapping[str, Any]) -> Answer:
+    def _send(self, call: ApiCall, body: SendBody, scenario: Scenario, shared: Mapping[str, Any]) -> ApiAnswer:
         several = len(body.destinations) > 1
         batch = Batch(
             **{"channels": None, "callback_data": None, "notify": None, "delay": 0.0, **shared},
@@ -114,7 +114,7 @@ class Sending:
         )
         messages = [self._take(batch, destination) for destination in body.destinations]
         payload = {"bulkId": batch.bulk_id} if several else {}
-        return Answer({**payload, "messages": messages}, "omniResponse")
+        return ApiAnswer({**payload, "messages": messages}, "omniResponse")
 
     def _take(self, batch: Batch, destination: Destination) -> dict[str, Any]:
         message_id = destination.message_id or str(uuid4())
@@ -126,8 +126,8 @@ class Sending:
             self._accept(batch, message_id, to, outcome)
         return {"to": to.wire(), "status": status.wire(), "messageId": message_id}
 
-    def _rejection(self, to: To, message_id: str, outcome: Outcome) -> Status | None:
-        """Why this destination isn't taken. What is rejected leaves no trace: its id may be used again."""
+    def _rejection(self, to: To, message_id: str, outcome: ForcedOutcome) -> Status | None:
+        """Why this destination is rejected, or None. Rejected messages leave no trace, so their ids stay free."""
         if not to.given():
             return MISSING_TO
         phone = to.phone_number
@@ -139,7 +139,7 @@ class Sending:
             return outcome.rejected
         return DUPLICATE if self._store.seen(message_id) else None
 
-    def _accept(self, batch: Batch, message_id: str, to: To, outcome: Outcome) -> None:
+    def _accept(self, batch: Batch, message_id: str, to: To, outcome: ForcedOutcome) -> None:
         bodies = batch.channels or {}
         message = Message(
             serial=self._store.next_serial(),
@@ -164,9 +164,9 @@ class Sending:
 
 
 def legs_of(
-    scenario: Scenario, to: To, channels: Mapping[str, ChannelBody] | None, outcome: Outcome
+    scenario: Scenario, to: To, channels: Mapping[str, ChannelBody] | None, outcome: ForcedOutcome
 ) -> tuple[Leg, ...]:
-    """The scenario's steps that fit: those whose address and, in /advanced, whose body was given."""
+    """The scenario's steps that fit: their address was given, and in /advanced their body too."""
     addresses = to.wire()
     legs: list[Leg] = []
     for step in scenario.flow:

@@ -1,18 +1,25 @@
-"""A TCP proxy in front of an AWS service, which can refuse, reset or hang: how tests make a service unreachable."""
+"""A local stack whose functions reach AWS through proxies, so that a test can make a service unreachable."""
 
 import asyncio
 import socket
-import struct
+from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
+from threading import Thread
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from sandbox.stack.ports import listen, port_of
+from sandbox.sockets import listen, port_of, reset
+from sandbox.stack.settings import StackSettings
+from sandbox.stack.stack import Stack
 
+SERVICES = ("ssm", "sqs", "dynamodb")
 _CHUNK = 65_536
 
 
 class Reachability(StrEnum):
-    """What a connection meets: `refuse` finds no listener; `reset` an RST as it speaks; `hang` is never answered."""
+    """What a connection meets: `refuse` finds no listener, `reset` gets an RST once it speaks, `hang` no answer."""
 
     NORMAL = "normal"
     REFUSE = "refuse"
@@ -21,15 +28,18 @@ class Reachability(StrEnum):
 
 
 class ServiceProxy:
-    """Changing `reachability` also ends the open connections, since clients keep theirs."""
+    """A TCP proxy. A change of `reachability` also ends the open connections, because clients keep theirs.
 
-    def __init__(self, target_host: str, target_port: int) -> None:
+    It connects to `target`, a host and a port, which must be set before the first connection comes.
+    """
+
+    def __init__(self) -> None:
         listener = listen("127.0.0.1")
         self.port = port_of(listener)
         self.url = f"http://127.0.0.1:{self.port}"
         self.reachability = Reachability.NORMAL
+        self.target: tuple[str, int]
         self._listener: socket.socket | None = listener
-        self._target = (target_host, target_port)
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -78,10 +88,10 @@ class ServiceProxy:
         except (OSError, asyncio.CancelledError):
             pass  # the connection is dropped below; nobody awaits this task but _drop_connections
         finally:
-            _reset(writer)
+            reset(writer.transport)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        there_reader, there_writer = await asyncio.open_connection(*self.target)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_copy(reader, there_writer))
@@ -100,9 +110,35 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """Closes with an RST where the connection is still open."""
-    connection = writer.get_extra_info("socket")
-    if not writer.is_closing() and connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
+class ProxiedStack(Stack):
+    """Sets the `AWS_ENDPOINT_URL_*` of its functions to one proxy per service. The proxies live in their own thread."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self._proxies = {service: ServiceProxy() for service in SERVICES}
+        urls = {f"AWS_ENDPOINT_URL_{service.upper()}": proxy.url for service, proxy in self._proxies.items()}
+        super().__init__(replace(settings, environment={**settings.environment, **urls}))
+        self._proxy_loop = asyncio.new_event_loop()
+        self._proxy_thread = Thread(target=self._proxy_loop.run_forever, name="proxies", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._proxy_thread.start()
+        address = urlsplit(self.aws_url)
+        for proxy in self._proxies.values():
+            proxy.target = (address.hostname or "", address.port or 0)
+            self._do(proxy.start())
+        return super().__enter__()
+
+    def close(self) -> None:
+        super().close()
+        for proxy in self._proxies.values():
+            self._do(proxy.stop())
+        self._proxy_loop.call_soon_threadsafe(self._proxy_loop.stop)
+        self._proxy_thread.join()
+        self._proxy_loop.close()
+
+    def set_reachability(self, service: str, reachability: Reachability) -> None:
+        """How the functions find ssm, sqs or dynamodb from now on. Everybody else still reaches it."""
+        self._do(self._proxies[service].become(reachability))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._proxy_loop).result()

@@ -1,4 +1,4 @@
-"""Reads template.yaml: what CloudFormation would make of it, as specs."""
+"""Reads template.yaml into specs, as CloudFormation would resolve it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,11 @@ from sandbox.stack.specs import (
     MappingSpec,
     QueueSpec,
     RouteSpec,
+    SamTemplate,
     ScheduleSpec,
     TableSpec,
-    Template,
     ThrottleSpec,
 )
-
-__all__ = ["FunctionSpec", "MappingSpec", "Template", "read_template"]  # what readers of the result name, too
 
 STACK_NAME = "omni-relay-local"
 _PSEUDO_PARAMETERS = {
@@ -30,7 +28,7 @@ _PSEUDO_PARAMETERS = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 
-# Property of the resource that holds its physical name.
+# The property of each resource that holds its physical name.
 _NAMES = {
     "AWS::Serverless::Function": "FunctionName",
     "AWS::SQS::Queue": "QueueName",
@@ -39,7 +37,6 @@ _NAMES = {
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Serverless::HttpApi": "Name",
     "AWS::SNS::Topic": "TopicName",
-    "AWS::S3::Bucket": "BucketName",
 }
 _ARNS = {
     "AWS::Serverless::Function": "lambda:{region}:{account}:function:{name}",
@@ -48,7 +45,6 @@ _ARNS = {
     "AWS::Serverless::SimpleTable": "dynamodb:{region}:{account}:table/{name}",
     "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
     "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
-    "AWS::S3::Bucket": "s3:::{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
 }
 _QUEUE_ATTRIBUTES = (
@@ -63,8 +59,8 @@ _QUEUE_ATTRIBUTES = (
 )
 
 
-def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> Template:
-    """`cloud_url` is where SQS listens: a queue's Ref is a URL. Raises TemplateError."""
+def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> SamTemplate:
+    """`cloud_url` is the address of SQS, because the Ref of a queue is a URL. Raises TemplateError."""
     return _Reader(path, cloud_url, parameters or {}).read()
 
 
@@ -82,9 +78,9 @@ class _Reader:
             mappings=self._document.get("Mappings", {}),
         )
 
-    def read(self) -> Template:
+    def read(self) -> SamTemplate:
         functions = {name: self._function(name) for name in self._of_type("AWS::Serverless::Function")}
-        return Template(
+        return SamTemplate(
             functions=functions,
             routes=tuple(self._routes()),
             throttle=self._throttle(),
@@ -137,7 +133,7 @@ class _Reader:
         ]
 
     def _property(self, logical_id: str, name: str, default: Json = None) -> Json:
-        """A resource's own property, else the one of Globals; mappings are merged, as SAM does."""
+        """A resource's own property, or else the one of Globals. Two mappings are merged, as SAM does."""
         resource = self._resources[logical_id]
         own = resource.get("Properties", {}).get(name)
         section = resource["Type"].rpartition("::")[2]
@@ -179,7 +175,7 @@ class _Reader:
             raise TemplateError(f"{logical_id}.{name}", f"expected a number, not {value!r}") from None
 
     def _events(self, *kinds: str) -> Iterator[tuple[str, str, dict[str, Json]]]:
-        """(function, `Function.Event`, its properties)."""
+        """Yields the function, the place (`Function.Events.Event`) and the properties of each event of these kinds."""
         for function in self._of_type("AWS::Serverless::Function"):
             for name, event in self._resources[function]["Properties"].get("Events", {}).items():
                 place = f"{function}.Events.{name}"

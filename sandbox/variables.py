@@ -1,4 +1,4 @@
-"""What the variables of `make run` and `make event` say: ports, files, hosts."""
+"""Reads the environment variables of `make run` and `make event`: ports, files, hosts."""
 
 import os
 from collections.abc import Mapping
@@ -8,12 +8,11 @@ from typing import Any
 from configuration.files import Unreadable, read_yaml
 from configuration.parameters import parameters_of
 from sandbox.renewal import Sources
-from sandbox.stack.ports import Ports
-from sandbox.stack.settings import PROJECT, StackSettings
+from sandbox.stack.settings import PROJECT, Ports, StackSettings
 
 
 class Unusable(Exception):
-    """A file or variable that can't be used; the text says which, and why."""
+    """A file or variable can't be used. The text says which one and why."""
 
 
 def port(variable: str, default: int) -> int:
@@ -35,7 +34,7 @@ def lambda_port() -> int:
 
 
 def sources() -> Sources:
-    """What CONFIG and SECRETS say, by default of our own files. Raises Unusable, and Mistakes where the relay would."""
+    """The files that CONFIG and SECRETS name, or else our own. Raises Unusable, and Mistakes as the push would."""
     config = _named_file("CONFIG", "relay.yaml")
     found = Sources(config, _secrets_for(config))
     parameters_of(found.config, found.secrets, "/local")
@@ -61,7 +60,7 @@ def settings_from_environment() -> StackSettings:
 
 
 def _named_file(variable: str, default: str) -> dict[str, Any]:
-    """The mapping in the file that the variable names. Raises Unusable."""
+    """Reads the YAML mapping in the file that the variable names. Raises Unusable."""
     try:
         return read_yaml(Path(os.environ.get(variable) or PROJECT / default))
     except Unreadable as problem:
@@ -69,7 +68,7 @@ def _named_file(variable: str, default: str) -> dict[str, Any]:
 
 
 def _secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Of our own fake secrets, those of sources that another relay.yaml lacks are no mistake. Raises Unusable."""
+    """The file that SECRETS names, or else our own fake secrets of the sources that `config` has. Raises Unusable."""
     secrets = _named_file("SECRETS", "secrets.local.yaml")
     known, given = config.get("sources"), secrets.get("sources")
     if os.environ.get("SECRETS") or not isinstance(known, Mapping) or not isinstance(given, Mapping):

@@ -1,4 +1,4 @@
-"""Pushes reports to their notifyUrl; what isn't answered 200 is tried again after 1 min + 1 min x n squared."""
+"""Pushes reports to their notifyUrl. A push that isn't answered with 200 is retried after 1 min + n² min."""
 
 import asyncio
 import ipaddress
@@ -14,13 +14,13 @@ import requests
 
 from sandbox.omni_api.clock import Clock, stamp
 from sandbox.omni_api.models import Message
-from sandbox.omni_api.reports import ROOT
-from sandbox.omni_api.scheduler import Scheduler
+from sandbox.omni_api.reports import REPORTS_ROOT
 from sandbox.omni_api.store import MessageStore
+from sandbox.omni_api.timers import Timers
 from sandbox.omni_api.wire import Format
 from sandbox.omni_api.xml import render_xml
 
-# The last retry falls within two days; after it the report waits to be fetched.
+# The last retry falls within two days. After it, the report waits until it is fetched.
 MAX_RETRIES: Final = 19
 _TIMEOUTS: Final = (2.0, 5.0)
 _TAKEN: Final = 200
@@ -28,7 +28,7 @@ _KEPT_ATTEMPTS: Final = 25
 
 
 def retry_delay(retry: int) -> float:
-    """Seconds before the n-th retry, n from 1."""
+    """Seconds before the n-th retry. The first is 1."""
     return 60.0 + 60.0 * retry**2
 
 
@@ -46,8 +46,8 @@ def is_loopback(url: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
-    """One report on its way."""
+class ReportPush:
+    """One report on its way to its notifyUrl."""
 
     serial: int
     url: str
@@ -56,8 +56,8 @@ class Push:
     report: Mapping[str, Any]
 
 
-def post(push: Push) -> int | str:
-    """POST the report once: the HTTP status, or what kept it from getting one."""
+def post_once(push: ReportPush) -> int | str:
+    """Posts the report once. Returns the HTTP status, or the name of the error that prevented an answer."""
     with requests.Session() as session:
         session.trust_env = False
         try:
@@ -67,7 +67,7 @@ def post(push: Push) -> int | str:
                 headers={"Content-Type": push.content_type},
                 timeout=_TIMEOUTS,
                 allow_redirects=False,
-                stream=True,  # the answer's body is of no interest
+                stream=True,  # nobody reads the answer's body
             )
         except (requests.RequestException, UnicodeError) as error:
             return type(error).__name__
@@ -76,13 +76,11 @@ def post(push: Push) -> int | str:
 
 
 class Pusher:
-    """Sends from a few threads of its own; retries stand on the common scheduler."""
+    """Sends from a few threads of its own. Retries use the common timers."""
 
-    def __init__(
-        self, store: MessageStore, scheduler: Scheduler, clock: Clock, *, beyond_loopback: bool = False
-    ) -> None:
+    def __init__(self, store: MessageStore, timers: Timers, clock: Clock, *, beyond_loopback: bool = False) -> None:
         self._store = store
-        self._scheduler = scheduler
+        self._timers = timers
         self._clock = clock
         self._beyond_loopback = beyond_loopback
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="report-push")
@@ -95,12 +93,12 @@ class Pusher:
             return
         payload = {"results": [report]}
         as_xml = notify.content_type == Format.XML
-        body = render_xml(ROOT, payload) if as_xml else json.dumps(payload, ensure_ascii=False).encode()
-        push = Push(message.serial, notify.url, notify.content_type, body, report)
-        # Through the scheduler, so that the message is stored before its first attempt is noted on it.
-        self._scheduler.after(0, partial(self._attempt, push, 0))
+        body = render_xml(REPORTS_ROOT, payload) if as_xml else json.dumps(payload, ensure_ascii=False).encode()
+        push = ReportPush(message.serial, notify.url, notify.content_type, body, report)
+        # The timers run it after the message is stored, so that the first attempt can be noted on the message.
+        self._timers.after(0, partial(self._attempt, push, 0))
 
-    def _attempt(self, push: Push, retry: int) -> None:
+    def _attempt(self, push: ReportPush, retry: int) -> None:
         if self._store.get(push.serial) is None:
             return
         if not (self._beyond_loopback or is_loopback(push.url)):
@@ -111,17 +109,17 @@ class Pusher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, push: Push, retry: int) -> None:
-        result = await asyncio.get_running_loop().run_in_executor(self._threads, post, push)
+    async def _send(self, push: ReportPush, retry: int) -> None:
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, post_once, push)
         self._note(push, retry, result)
         if result == _TAKEN:
             return
         if retry < MAX_RETRIES:
-            self._scheduler.after(retry_delay(retry + 1), partial(self._attempt, push, retry + 1))
+            self._timers.after(retry_delay(retry + 1), partial(self._attempt, push, retry + 1))
         elif self._store.get(push.serial) is not None:
             self.give_up(push.report)
 
-    def _note(self, push: Push, retry: int, result: int | str) -> None:
+    def _note(self, push: ReportPush, retry: int, result: int | str) -> None:
         message = self._store.get(push.serial)
         if message is not None:
             attempt = {"at": stamp(self._clock.now()), "retry": retry, "url": push.url, "result": result}
