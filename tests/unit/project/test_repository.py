@@ -14,6 +14,7 @@ from sandbox.stack.settings import PROJECT
 PAGES = sorted(chain(PROJECT.glob("*.md"), (PROJECT / "docs").rglob("*.md"), (PROJECT / ".github").rglob("*.md")))
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+NAMED = re.compile(r"`((?:src|tests|docs|events|sandbox|configuration|cli|\.ci)/[\w./-]*[\w/])`")
 FENCED = re.compile(r"^\s*```.*?^\s*```", re.MULTILINE | re.DOTALL)
 PINNED = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w./-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
@@ -48,6 +49,13 @@ def test_each_relative_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) 
         file = (page.parent / path).resolve() if path else page
         assert file.exists(), f"{target} leads nowhere"
         assert not anchor or anchor in anchors(file), f"{target} names no heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+    """A name in capitals stands for many: `docs/senders/NAME.md`."""
+    named = [name for name in NAMED.findall(prose(page)) if "NAME" not in name]
+    assert [name for name in named if not (PROJECT / name).exists()] == []
 
 
 def test_ci_runs_what_a_developer_runs() -> None:
