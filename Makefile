@@ -1,4 +1,4 @@
-# The few verbs. Each sets itself up; Python 3.11 or later is all that it needs.
+# Each verb installs what it needs. CONTRIBUTING.md explains them. They need Python 3.11 or later.
 PYTHON ?= python3
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
@@ -13,19 +13,21 @@ export SAM_CLI_TELEMETRY := 0
 	$(PYTHON) -m venv --clear .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
 .venv/dev: requirements/dev.txt .venv/run
 	$(BIN)/pip install -q --require-hashes -r $< && touch $@
-# SAM CLI asks for an extra of a package by its pin, which pip refuses beside hashes: the lock is complete, so --no-deps.
+# SAM CLI requires an extra of a pinned package, which pip refuses together with hashes. --no-deps is safe: the lock is
+# complete.
 .venv-sam/done: requirements/sam.txt
 	$(PYTHON) -m venv .venv-sam && .venv-sam/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
 .venv-lock/done:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv==0.13.9 && touch $@
 
-# Everything, here; RELAY_PORT, SANDBOX_PORT, AWS_PORT, LAMBDA_PORT, CONFIG, SECRETS and LOGS change what their names say.
+# Starts everything on this machine. RELAY_PORT, SANDBOX_PORT, AWS_PORT, LAMBDA_PORT, CONFIG, SECRETS and LOGS choose
+# ports, files and the folder for logs.
 run: .venv/run
 	@$(BIN)/python -m sandbox
-# A file of events/, signed afresh, to the stack that runs: make event EVENT=github-release, make event EVENT=schedule
+# Signs a file of events/ and posts it to the running stack: make event EVENT=github-release, make event EVENT=schedule
 event: .venv/run
 	@$(BIN)/python -m sandbox.event_files post $(EVENT)
-# The same to the built function in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]
+# Does the same in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]
 invoke: .venv/run build-local
 	@$(BIN)/python -m sandbox.sam_local $(EVENT) $(FUNCTION)
 
@@ -33,32 +35,34 @@ invoke: .venv/run build-local
 push replay: .venv/run
 	@$(BIN)/python -m cli $@ $(ARGS)
 
+# Fails below the coverage floor in pyproject.toml.
 test: .venv/dev
-	$(BIN)/pytest tests -n 3 --dist worksteal -m "not e2e and not chaos and not slow"
-# What three minutes don't hold: 20,000 hostile requests, 1,000 events while everything fails, lapses in real time.
+	$(BIN)/pytest tests -n 3 --dist worksteal --cov -m "not e2e and not chaos and not slow"
+# Runs the tests that take long: 20,000 hostile requests, 1,000 events while everything fails, lapses in real time.
 soak: .venv/dev
 	EVENTS=$(or $(EVENTS),1000) $(BIN)/pytest tests -n 2 --dist worksteal -m "slow or chaos"
 check: .venv/dev .venv-sam/done
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
 	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
-# Everything fails at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]; a failing run names both.
+# Lets everything fail at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]. A failing run prints both.
 chaos: .venv/dev
 	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
-# The built functions in Lambda's own container, and real senders. What needs Docker or Alertmanager is skipped without it,
-# unless REQUIRE_DOCKER=1, REQUIRE_ALERTMANAGER=1.
+# Tests the built functions in Lambda's own container, and real senders. Without Docker or Alertmanager, their tests are
+# skipped, unless REQUIRE_DOCKER=1 or REQUIRE_ALERTMANAGER=1.
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests -m e2e
 
-# For AWS; `make deploy` asks for the rest, and SAM_ARGS="--config-env prod" is another installation.
+# Build for AWS. `make deploy` asks for the rest. SAM_ARGS="--config-env prod" chooses another installation.
 build: .venv-sam/done
 	$(SAM) build $(SAM_ARGS)
 deploy: build
 	$(SAM) deploy --guided $(SAM_ARGS)
-# For Docker on this machine.
+# Builds for Docker on this machine.
 build-local: .venv-sam/done
 	$(SAM) build --config-env local --parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
-# Pins what the *.in files ask for; UPGRADE=--upgrade takes the newest. All agree, since dev.txt constrains the rest.
+# Pins what the *.in files ask for. UPGRADE=--upgrade takes the newest versions. The locks agree, because dev.txt
+# constrains those of what runs.
 LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
 	--no-emit-index-url --no-header --no-annotate
 lock: .venv-lock/done
@@ -66,4 +70,4 @@ lock: .venv-lock/done
 	$(LOCK) -c requirements/dev.txt requirements/run.in -o requirements/run.txt
 	$(LOCK) -c requirements/dev.txt src/requirements.in -o src/requirements.txt
 clean:
-	rm -rf .aws-sam .local .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .aws-sam .local .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
