@@ -55,10 +55,7 @@ def sign(
     """The headers that this sender would send with `body`: signature, timestamp, event id. Their names are lower-case.
 
     SNS signs inside the body (`sandbox.local_sns.signed`) and gets no headers. `url` is the address with its query as
-    Twilio knows it; the default is the configured `public_url`.
-
-    Raises:
-        CannotSign: there is no secret, or the secret can only verify.
+    Twilio knows it; the default is the configured `public_url`. Raises CannotSign if no secret can sign.
     """
     verification = parse(verify)
     if not secret and not isinstance(verification.scheme, SnsScheme):

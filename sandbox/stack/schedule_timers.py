@@ -92,20 +92,20 @@ def _cron(argument: str, zone: ZoneInfo) -> NextFiring:
     fields = argument.upper().split()
     if len(fields) != len(_FIELDS):
         raise ValueError("expected minutes, hours, day of month, month, day of week, year")
-    return _Cron(*(field.parse(text) for field, text in zip(_FIELDS, fields, strict=True)), zone=zone).first_after
+    return _Cron(zone, *(field.parse(text) for field, text in zip(_FIELDS, fields, strict=True))).first_after
 
 
 @dataclass(frozen=True, slots=True)
 class _Cron:
     """The values of cron's fields. Weekdays count from 1 on Sunday."""
 
+    zone: ZoneInfo
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
     years: frozenset[int]
-    zone: ZoneInfo
 
     def first_after(self, after: datetime) -> datetime | None:
         moment = after.astimezone(self.zone).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
