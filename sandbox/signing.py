@@ -104,6 +104,6 @@ def _twilio(scheme: TwilioScheme, draft: Draft) -> dict[str, str]:
     """A JSON body is signed by its SHA-256 in the address (`bodySHA256`), a form field by field."""
     query = (draft.url or "").partition("?")[2]
     form = {"content-type": "application/x-www-form-urlencoded"}
-    content = scheme.content(InboundRequest("POST", "", query, form, draft.body, draft.now))
+    content = scheme.contents(InboundRequest("POST", "", query, form, draft.body, draft.now))[0]
     mac = hmac.digest(draft.secret.encode(), content, "sha1")
     return {"x-twilio-signature": base64.b64encode(mac).decode()}

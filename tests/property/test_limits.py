@@ -218,7 +218,7 @@ def test_any_expression_over_any_data_finds_something_or_raises_its_problem(sour
         str(problem).encode(errors="backslashreplace")
 
 
-BODY_FORMATS: SearchStrategy[BodyFormat] = st.sampled_from(["json", "form", "json-or-form"])
+BODY_FORMATS: SearchStrategy[BodyFormat] = st.sampled_from(["json", "json-or-form", "json-or-payload"])
 CONTENT_TYPES = (
     st.none() | ANY_TEXT | st.sampled_from(["application/json", "application/x-www-form-urlencoded", "a;charset="])
 )

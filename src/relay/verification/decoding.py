@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from relay import limits
 from relay.problems import MalformedRequest
 
-BodyFormat = Literal["json", "form", "json-or-form"]
+BodyFormat = Literal["json", "json-or-form", "json-or-payload"]
 LOST = "\ufffd"  # stands for half a character, as a cut text ends in: texts that differed may look alike
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -17,28 +17,30 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def decode(body: bytes, content_type: str | None, *, expects: BodyFormat) -> Any:
-    """Gives a JSON value, or a form's fields as an object of texts (of a repeated name, the last).
+    """Returns a JSON value, or a form's fields as an object of texts. If a name is repeated, the last one counts.
 
-    A form's `payload` field that holds JSON, as Slack and GitHub send it, is decoded in its place.
+    In a form, a field `payload` that holds JSON, as Slack sends it, is decoded in its place. With "json-or-payload", as
+    GitHub sends forms, that JSON is the whole result instead.
 
     Raises:
-        MalformedRequest: it isn't UTF-8, JSON or a form, or it is beyond the limits.
+        MalformedRequest: the body isn't UTF-8, JSON or a form, has no JSON payload where it must, or exceeds a limit.
     """
     media_type, charset = _content_type(content_type or "")
     if charset not in _CHARSETS:
         raise MalformedRequest("expected a body in UTF-8, not in another charset")
     text = _text(body)
-    if _is_form(expects, media_type, text):
-        return _form(text)
-    return _json(text)
-
-
-def _is_form(expects: BodyFormat, media_type: str, text: str) -> bool:
-    if expects == "form" and media_type not in {"", _FORM_TYPE}:
-        raise MalformedRequest(f"expected a form: {_FORM_TYPE}")
     # curl calls every body a form unless told otherwise, so JSON that says so is still read as JSON.
-    posted = media_type == _FORM_TYPE and not text.lstrip().startswith(("{", "["))
-    return expects == "form" or (expects == "json-or-form" and posted)
+    if expects == "json" or media_type != _FORM_TYPE or text.lstrip().startswith(("{", "[")):
+        return _json(text)
+    fields = _fields(text)
+    payload = fields.get("payload", "")
+    if expects == "json-or-payload":
+        if not payload:
+            raise MalformedRequest("expected JSON in the form's field payload")
+        return _json(payload)
+    if payload.lstrip().startswith(("{", "[")):
+        return fields | {"payload": _json(payload)}
+    return fields
 
 
 def _content_type(header: str) -> tuple[str, str]:
@@ -58,18 +60,14 @@ def _text(body: bytes) -> str:
     return text
 
 
-def _form(text: str) -> dict[str, Any]:
+def _fields(text: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(text.strip(), keep_blank_values=True, errors="strict", max_num_fields=limits.FORM_FIELDS)
     except UnicodeDecodeError:
         raise MalformedRequest("a form field is not UTF-8") from None
     except ValueError:
         raise MalformedRequest(f"expected a form of at most {limits.FORM_FIELDS} fields") from None
-    fields: dict[str, Any] = dict(pairs)
-    payload = fields.get("payload", "")
-    if payload.lstrip()[:1] in {"{", "["}:
-        fields["payload"] = _json(payload)
-    return fields
+    return dict(pairs)
 
 
 def _json(text: str) -> Any:

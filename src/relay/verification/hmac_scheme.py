@@ -41,8 +41,9 @@ class HmacScheme:
 
     Attributes:
         header: carries the signature; all header names are lower-case.
+        other_header: carries it for a sender that is renaming its header; read first where both are sent.
         prefix: stands before each signature; items of the header without it are of other versions and ignored.
-        separator: where the header may list several signatures, what stands between them.
+        separator: stands between signatures where the header may list several; blanks after it don't count.
         signed: what the signature covers, made of `{timestamp}`, `{id}` and `{body}`.
         timestamp_header: carries the Unix time of signing, in seconds.
         timestamp_prefix: marks the timestamp where it is an item of the signature header itself.
@@ -51,6 +52,7 @@ class HmacScheme:
     """
 
     header: str = ""
+    other_header: str | None = None
     algorithm: Algorithm = "sha256"
     encoding: Encoding = "hex"
     prefix: str = ""
@@ -65,7 +67,7 @@ class HmacScheme:
 
     @property
     def secret_headers(self) -> tuple[str, ...]:
-        return (self.header,)
+        return (self.header, self.other_header) if self.other_header else (self.header,)
 
     def check(self, request: InboundRequest, keys: Keys) -> None:
         secrets = keys.required_secrets()
@@ -78,8 +80,8 @@ class HmacScheme:
 
     def read(self, request: InboundRequest) -> SignedContent:
         """Takes the request apart and holds its timestamp against the window; the signatures are yet to be checked."""
-        value = header(request, self.header)
-        items = tuple(value.split(self.separator)) if self.separator else (value,)
+        value = request.headers.get(self.other_header or "") or header(request, self.header)
+        items = _items(value, self.separator) if self.separator else (value,)
         timestamp = self._timestamp(request, items)
         if timestamp is not None:
             future = self.tolerance if self.future is None else self.future
@@ -118,3 +120,8 @@ class HmacScheme:
         if len(stamps) != 1:
             raise NotAuthenticated("malformed timestamp")
         return stamps[0].removeprefix(self.timestamp_prefix)
+
+
+def _items(value: str, separator: str) -> tuple[str, ...]:
+    """Proxies that join headers put blanks after the commas."""
+    return tuple(item.lstrip(" \t") for item in value.split(separator))

@@ -42,7 +42,7 @@ _ROWS = (
         scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
         event_id=event_ids.from_header("x-github-delivery"),
         delivery="queued",
-        body_format="json-or-form",
+        body_format="json-or-payload",
         unused_secrets=("x-hub-signature",),
     ),
     Verification(
@@ -67,8 +67,8 @@ _ROWS = (
     ),
     Verification(
         name="shopify",  # gives up after 5 s, and may delete the subscription
-        scheme=HmacScheme(header="x-shopify-hmac-sha256", encoding="base64"),
-        event_id=event_ids.from_header("x-shopify-event-id", "x-shopify-webhook-id"),
+        scheme=HmacScheme(header="x-shopify-hmac-sha256", other_header="shopify-hmac-sha256", encoding="base64"),
+        event_id=event_ids.from_header("shopify-webhook-id", "x-shopify-event-id", "x-shopify-webhook-id"),
         delivery="queued",
     ),
     Verification(

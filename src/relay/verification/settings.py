@@ -75,6 +75,11 @@ class GrafanaSettings(VerifySettings):
     timestamp_header: HeaderName | None = None
     tolerance: Tolerance = 300
 
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        _refuse_same(self.timestamp_header, header=self.header)
+        return self
+
     def overrides(self) -> dict[str, Any]:
         stamped = {"signed": "{timestamp}:{body}"} if self.timestamp_header else {}
         return super().overrides() | stamped
@@ -115,4 +120,12 @@ class HmacSettings(VerifySettings):
             raise ValueError("timestamp_header is set: expected {timestamp} in signed, else anybody can renew it")
         if "{id}" in self.signed and not self.id_header:
             raise ValueError("signed uses {id}: expected id_header")
+        _refuse_same(self.timestamp_header, header=self.header, id_header=self.id_header)
         return self
+
+
+def _refuse_same(timestamp_header: str | None, **others: str | None) -> None:
+    """One header can't hold both: no request would ever verify."""
+    for name, other in others.items():
+        if timestamp_header and timestamp_header == other:
+            raise ValueError(f"expected a timestamp_header other than {name}: {other} can't hold both")

@@ -152,7 +152,7 @@ def test_an_event_is_posted_byte_for_byte(name: str, echo: int) -> None:
     assert bytes.fromhex(seen["body"]) == body_of(event)
     query = event["rawQueryString"]
     assert seen["path"] == event["rawPath"] + (f"?{query}" if query else "")
-    proof = source_of(event).verification.scheme.secret_headers
+    proof = event["headers"].keys() & set(source_of(event).verification.scheme.secret_headers)
     assert {header: seen["headers"][header] for header in proof} == {
         header: event["headers"][header] for header in proof
     }

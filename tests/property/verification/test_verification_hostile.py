@@ -79,7 +79,7 @@ def test_one_altered_byte_is_one_too_many(sender: Sender, data: st.DataObject) -
     flipped = data.draw(st.integers(1, 255))
     body = bytearray(sender.body)
     body[position] ^= flipped
-    if sender.name == "twilio-form" and set(_pairs(bytes(body))) == set(_pairs(sender.body)):
+    if sender.name.startswith("twilio-form") and set(_pairs(bytes(body))) == set(_pairs(sender.body)):
         return  # another spelling of the same fields, such as + for %20, is what was signed
     assert not taken(parse(sender.verify), sender.request(body=bytes(body)), (sender.secret,))
 
@@ -137,7 +137,7 @@ VERIFY_OF = {sender.name: sender for sender in SENDERS if sender.name not in ("t
 @given(body=st.binary(max_size=300), milliseconds=st.integers(0, 4_000_000_000_000))
 def test_what_the_sandbox_signs_is_taken(name: str, body: bytes, milliseconds: int) -> None:
     sender, now = VERIFY_OF[name], datetime.fromtimestamp(milliseconds / 1000, UTC)
-    if name == "twilio-form":
+    if name.startswith("twilio-form"):
         body = sender.body
     headers = sign(name, sender.verify, sender.secret, body, event_id="msg_1", now=now)
     headers["content-type"] = sender.content_type

@@ -16,7 +16,7 @@ import svix.webhooks
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from slack_sdk.signature import SignatureVerifier
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import HMAC_SHA256, RequestValidator
 
 from relay.verification.inbound import InboundRequest
 
@@ -131,6 +131,12 @@ def twilio_form(_body: bytes, secret: str, _at: datetime) -> Headers:
     return {"x-twilio-signature": RequestValidator(secret).compute_signature(PUBLIC_URL, FORM_FIELDS)}
 
 
+def twilio_form_by_shared_key(_body: bytes, secret: str, _at: datetime) -> Headers:
+    signature = RequestValidator(secret).compute_signature(PUBLIC_URL, FORM_FIELDS, HMAC_SHA256)
+    settings = f"key=webhooks_sharedkey_01,algorithm={HMAC_SHA256}"
+    return {"x-twilio-signature": signature, "x-twilio-webhooks-signature-settings": settings}
+
+
 def twilio_query(body: bytes) -> str:
     return f"bodySHA256={hashlib.sha256(body).hexdigest()}"
 
@@ -224,6 +230,16 @@ SENDERS = (
         _A,
         _B,
         twilio_form,
+        ("x-twilio-signature",),
+        body=_FORM_BODY,
+        content_type=FORM_TYPE,
+    ),
+    Sender(
+        "twilio-form-by-shared-key",
+        _TWILIO,
+        _A,
+        _B,
+        twilio_form_by_shared_key,
         ("x-twilio-signature",),
         body=_FORM_BODY,
         content_type=FORM_TYPE,

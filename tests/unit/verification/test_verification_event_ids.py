@@ -23,6 +23,7 @@ PLACES: list[tuple[Any, dict[str, str], Any, str]] = [
     ("gitlab", {"x-gitlab-event-uuid": "13792a34"}, {}, "13792a34"),
     ("shopify", {"x-shopify-event-id": "e1", "x-shopify-webhook-id": "w1"}, {}, "e1"),
     ("shopify", {"x-shopify-webhook-id": "w1"}, {}, "w1"),
+    ("shopify", {"shopify-webhook-id": "w2", "x-shopify-event-id": "e1", "x-shopify-webhook-id": "w1"}, {}, "w2"),
     ("standard-webhooks", {"webhook-id": "msg_1"}, {}, "msg_1"),
     ("svix", {"svix-id": "msg_2"}, {}, "msg_2"),
     ("stripe", {}, {"id": "evt_1"}, "evt_1"),

@@ -4,13 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from twilio.request_validator import RequestValidator
 
 from relay.problems import NotAuthenticated
 from relay.verification import parse
 from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.inbound import InboundRequest
 from relay.verification.standard_webhooks import StandardWebhooksScheme
-from tests.unit.verification.senders import SENDERS, SIGNING, WINDOWED, Sender, later, twilio_query
+from tests.unit.verification.senders import (
+    FORM_FIELDS,
+    PUBLIC_URL,
+    SENDERS,
+    SIGNING,
+    WINDOWED,
+    Sender,
+    later,
+    twilio_query,
+)
 
 each = pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: sender.name)
 each_signing = pytest.mark.parametrize("sender", SIGNING, ids=lambda sender: sender.name)
@@ -275,6 +285,38 @@ def test_stripe_s_header_names_one_time_only() -> None:
     assert refusal(sender, with_headers(sender, {"stripe-signature": f"t=1,{header}"})) == "malformed timestamp"
 
 
+LISTS = [
+    ("stripe", "stripe", ","),
+    ("pagerduty", "pagerduty", ","),
+    ("standard-webhooks", "standard-webhooks", " "),
+    ("svix", "svix", " "),
+    ("github", {"preset": "hmac", "header": "X-Hub-Signature-256", "prefix": "sha256=", "separator": ";"}, ";"),
+]
+
+
+@pytest.mark.parametrize(("name", "verify", "separator"), LISTS, ids=[name for name, *_ in LISTS])
+@pytest.mark.parametrize("blanks", [" ", "\t", "  \t "])
+def test_blanks_after_a_separator_do_not_count(
+    name: str, verify: str | Mapping[str, Any], separator: str, blanks: str
+) -> None:
+    sender = named(name)
+    value = sender.request().headers[sender.proof[0]]
+    listed = value if separator in value else f"v9=other{separator}{value}"
+    spaced = listed.replace(separator, separator + blanks)
+    parse(verify).check(with_headers(sender, {sender.proof[0]: spaced}), [sender.secret])
+
+
+def test_shopify_s_events_are_signed_in_a_header_without_x() -> None:
+    sender = named("shopify")
+    signature = sender.request().headers["x-shopify-hmac-sha256"]
+    renamed = {"x-shopify-hmac-sha256": None, "shopify-hmac-sha256": signature}
+    check(sender, with_headers(sender, renamed))
+    check(sender, with_headers(sender, {"shopify-hmac-sha256": signature}))  # Shopify sends both names for now
+    forged = sender.request(secret=sender.other_secret).headers["x-shopify-hmac-sha256"]
+    assert refusal(sender, with_headers(sender, {**renamed, "shopify-hmac-sha256": forged})) == "wrong signature"
+    assert "shopify-hmac-sha256" in parse("shopify").redacted
+
+
 def test_hex_in_capitals_is_the_same_signature() -> None:
     sender = named("grafana")
     value = sender.request().headers[sender.proof[0]]
@@ -336,6 +378,54 @@ def test_twilio_signs_the_configured_address_whatever_host_is_named() -> None:
     elsewhere = parse({"preset": "twilio", "public_url": "https://relay.example.com/webhooks/other"})
     with pytest.raises(NotAuthenticated, match="wrong signature"):
         elsewhere.check(sender.request(), [sender.secret])
+
+
+ADDRESSES = [
+    ("https://relay.example.com/x", "https://relay.example.com:443/x"),
+    ("https://relay.example.com:443/x", "https://relay.example.com/x"),
+    ("https://relay.example.com:8443/x", "https://relay.example.com/x"),
+    ("http://relay.example.com", "http://relay.example.com:80"),
+    ("https://[2001:db8::1]/x", "https://[2001:db8::1]:443/x"),
+    ("https://[2001:db8::1]:443/x", "https://[2001:db8::1]/x"),
+]
+
+
+@pytest.mark.parametrize(("configured", "signed"), ADDRESSES)
+def test_twilio_signs_its_address_with_or_without_the_port(configured: str, signed: str) -> None:
+    """Twilio's own library tries both, because Twilio isn't consistent."""
+    sender = named("twilio-form")
+    verification = parse({"preset": "twilio", "public_url": configured})
+    for address in (configured, signed):
+        signature = RequestValidator(sender.secret).compute_signature(address, FORM_FIELDS)
+        verification.check(with_headers(sender, {"x-twilio-signature": signature}), [sender.secret])
+
+
+def test_twilio_s_signature_over_another_port_is_refused() -> None:
+    sender = named("twilio-form")
+    signature = RequestValidator(sender.secret).compute_signature(PUBLIC_URL.replace(".com", ".com:8443"), FORM_FIELDS)
+    assert refusal(sender, with_headers(sender, {"x-twilio-signature": signature})) == "wrong signature"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("key=k,algorithm=HMAC_SHA512", "unknown signature algorithm"),
+        ("algorithm=", "malformed signature"),  # as without the header: HMAC_SHA1, whose digest is shorter
+        ("key=k", "malformed signature"),
+        ("", "malformed signature"),
+        ("key=k,algorithm=HMAC_SHA1", "malformed signature"),
+        ("algorithm=\udcff", "unknown signature algorithm"),
+    ],
+)
+def test_twilio_s_algorithm_is_the_one_that_its_header_names(value: str, reason: str) -> None:
+    sender = named("twilio-form-by-shared-key")
+    assert refusal(sender, with_headers(sender, {"x-twilio-webhooks-signature-settings": value})) == reason
+
+
+def test_twilio_s_algorithm_may_follow_a_blank_and_be_in_any_case() -> None:
+    sender = named("twilio-form-by-shared-key")
+    settings = {"x-twilio-webhooks-signature-settings": "key=k, algorithm=hmac_sha256"}
+    check(sender, with_headers(sender, settings))
 
 
 def test_twilio_s_query_is_part_of_what_is_signed() -> None:

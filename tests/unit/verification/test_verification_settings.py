@@ -45,6 +45,7 @@ def test_what_is_no_preset_is_answered_with_the_list(value: Any) -> None:
         parse(value)
 
 
+STAMPED = {"preset": "hmac", "header": "X-S", "timestamp_header": "X-T", "signed": "{timestamp}.{body}"}
 MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"preset": "github", "header": "x"}, "header", "Extra inputs are not permitted"),
     ({"preset": "stripe", "tolerance": 0}, "tolerance", "greater than or equal to 1"),
@@ -58,6 +59,14 @@ MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"preset": "hmac", "header": "X-S", "signed": "{timestamp}.{body}"}, "", "expected timestamp_header"),
     ({"preset": "hmac", "header": "X-S", "signed": "{id}.{body}"}, "", "expected id_header"),
     ({"preset": "hmac", "header": "X-S", "timestamp_header": "X-T"}, "", "expected {timestamp} in signed"),
+    (STAMPED | {"header": "x-t"}, "", "expected a timestamp_header other than header"),
+    (STAMPED | {"id_header": "x-t"}, "", "expected a timestamp_header other than id_header"),
+    (
+        {"preset": "grafana", "header": "X-T", "timestamp_header": "x-t"},
+        "",
+        "expected a timestamp_header other than header",
+    ),
+    ({"preset": "grafana", "timestamp_header": "X-Grafana-Alerting-Signature"}, "", "other than header"),
     ({"preset": "twilio", "public_url": "relay.example.com"}, "public_url", "should match pattern"),
     ({"preset": "twilio", "public_url": "https://a.example/x?y=1"}, "public_url", "without a query"),
     ({"preset": "sns", "topic_arns": []}, "topic_arns", "at least 1 item"),
