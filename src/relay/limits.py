@@ -12,6 +12,7 @@ JSON_LEVELS = 64  # objects and lists within each other; later steps recurse int
 NUMBER_CHARS = 64  # of a number in JSON; longer ones cost quadratic time
 EVENT_ID_CHARS = 256  # longer ids are replaced by their hash
 SENDER_ID_CHARS = 128  # the same for an id that a preset finds
+REPEAT_SECONDS = 600  # within which the same body under another, unsigned id is the same event
 CHALLENGE_CHARS = 1_024  # of Slack's handshake, which is echoed
 
 # What a 422 tells, and how much work it may cost.

@@ -9,7 +9,7 @@ from relay.model.items import Parked, QueueItem
 from relay.verification import CertificateSource
 
 Json = Any
-Kind = Literal["send", "enqueue", "park"]  # an action of the ledger
+Kind = Literal["send", "enqueue", "park", "body"]  # an action of the ledger
 
 
 class InFlight(Exception):

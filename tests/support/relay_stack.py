@@ -53,6 +53,7 @@ def _a_dispatch_each() -> dict[str, Any]:
     return {"verify": "github", "delivery": "direct", "routes": {"each": each | {"text": "{{ body.text }}"}}}
 
 
+STAMPED = {"preset": "hmac", "header": "x-signature", "signed": "{id}{body}", "id_header": "x-sent-at"}
 CONFIG: Mapping[str, Any] = {
     "scenarios": dict.fromkeys(("incident", "retired"), "AD9E01A5DC7BEE2C2B828D208182A611"),
     "sources": {
@@ -61,9 +62,13 @@ CONFIG: Mapping[str, Any] = {
         "changing": _source("direct"),
         "retired": _source("direct", scenario="retired"),
         "many": _a_dispatch_each(),
+        # Two requests of one second have the same id, and both are rightly signed.
+        "stamped": _source("direct") | {"verify": STAMPED},
+        "standard": _source("direct") | {"verify": "standard-webhooks"},
     },
 }
-SECRETS: Mapping[str, Any] = {"sources": dict.fromkeys(CONFIG["sources"], SECRET)}
+STANDARD_SECRET = "whsec_bG9jYWwtcmVsaWFiaWxpdHktc2VjcmV0"
+SECRETS: Mapping[str, Any] = {"sources": dict.fromkeys(CONFIG["sources"], SECRET) | {"standard": STANDARD_SECRET}}
 
 
 @dataclass(frozen=True, slots=True)

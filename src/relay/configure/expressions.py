@@ -5,6 +5,7 @@ JMESPath finds nothing where a name is wrong, and nothing is false: a slip would
 
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,9 +16,10 @@ from relay.problems import Mistake
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression."""
+    """A compiled expression. `names` are the fields that it reads, at any depth."""
 
     source: str
+    names: frozenset[str]
     _compiled: Any = field(repr=False, compare=False)
 
     def search(self, data: Any) -> Any:
@@ -62,11 +64,19 @@ def compile_expression(source: str, variables: frozenset[str] | None = None) -> 
             _Names(variables).read(compiled.parsed, _ROOT)
     except _FAULTS as fault:
         raise _mistake(source, _detail(fault, source)) from None
-    return Expression(source, compiled)
+    return Expression(source, frozenset(_fields(compiled.parsed)), compiled)
 
 
 def _mistake(source: str, detail: str) -> Mistake:
     return Mistake(f"{detail}, in the expression {source!r}")
+
+
+def _fields(tree: dict[str, Any]) -> Iterator[str]:
+    if tree["type"] == "field":
+        yield tree["value"]
+    for child in tree["children"]:
+        if isinstance(child, dict):
+            yield from _fields(child)
 
 
 class _Misused(ValueError):

@@ -13,6 +13,8 @@ from relay.configure.schemas import BodySchema, compile_schema
 from relay.configure.settings import at, read
 from relay.problems import Mistake
 from relay.verification import Delivery, Verification, parse
+from relay.verification.event_ids import FromHeader
+from relay.verification.hmac_scheme import HmacScheme
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -60,6 +62,21 @@ class Source:
     mistakes: tuple[ConfigurationMistake, ...] = ()
     id: Expression | None = None
     schema: BodySchema | None = None
+
+    @property
+    def id_in_header(self) -> bool:
+        """Whether the id of an event is read from a header."""
+        return "headers" in self.id.names if self.id else isinstance(self.verification.event_id, FromHeader)
+
+    @property
+    def id_forgeable(self) -> bool:
+        """Whether someone who captured a signed request could send it again under another id.
+
+        A token is no signature: who captured it can write any request at all.
+        """
+        if self.id:
+            return self.id_in_header and isinstance(self.verification.scheme, HmacScheme)
+        return not self.verification.id_signed
 
     @property
     def scenarios(self) -> frozenset[str]:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from relay import limits
 from relay.configure.sources import Source
 from relay.deliver.parking import park
 from relay.deliver.retries import Attempt
 from relay.deliver.routing import Misrouted, route
 from relay.deliver.sending import Deferred, Sender
-from relay.model.dispatches import Dispatch, derive_id
+from relay.model.dispatches import Dispatch
 from relay.model.events import Event
+from relay.model.ids import derive_id
 from relay.model.items import Parked, QueueItem
 from relay.model.receipts import Receipt
 from relay.ports import (
@@ -100,25 +102,62 @@ class Relayer:
             Unavailable: some part could not be made durable. All others were; a repetition recognises them.
         """
         step = self._send if (delivery or source.delivery) == "direct" else self._queue
-        return self._relay(QueueItem(event=event, first_attempt_at=self.now()), event, source, step)
+        dispatches, misrouted = self._route(event, source)
+        if source.id_forgeable and event.body_hash and (dispatches or misrouted):
+            first_id = self._first_id(event)
+            if first_id != event.id:
+                event = event.model_copy(update={"first_id": first_id})
+                dispatches, misrouted = self._route(event, source)
+        item = QueueItem(event=event, first_attempt_at=self.now())
+        return self._make_durable(item, event, dispatches, misrouted, step)
 
     def resume(self, item: QueueItem, event: Event, source: Source) -> Outcome:
         """Does as `relay` for an event from the queue: what is not durable yet is queued."""
-        return self._relay(item, event, source, self._queue)
+        dispatches, misrouted = self._route(event, source)
+        return self._make_durable(item, event, _after(item.after, dispatches), misrouted, self._queue)
 
-    def _relay(
-        self, item: QueueItem, event: Event, source: Source, step: Callable[[Dispatch, Outcome], None]
-    ) -> Outcome:
-        routed, misrouted = route(
+    def _route(self, event: Event, source: Source) -> tuple[Sequence[Dispatch], Sequence[Misrouted]]:
+        return route(
             event,
             source,
             limit=self.destinations_per_request,
             installation=self.installation,
             scenario_key=self.configuration.scenario_key,
         )
+
+    def _first_id(self, event: Event) -> str:
+        """Returns the id under which the same body came first within REPEAT_SECONDS, which may be this event's own.
+
+        Without it, whoever captured a request could send it again under another id, where the sender signs the body
+        but not the id. Later than that the same body is news: nothing tells a sender's honest repetition from a
+        captured one. Without the ledger the id is taken as it is, because an event must rather be sent twice than lost.
+        """
+        claim = {"id": event.id, "at": self.now().timestamp()}
+        key = derive_id(event.source, event.body_hash)
+        try:
+            first, known = self.ledger.once("body", key, lambda: claim)
+            if known and claim["at"] - first["at"] > limits.REPEAT_SECONDS:
+                self.ledger.forget("body", key)
+                first, _ = self.ledger.once("body", key, lambda: claim)
+        except LedgerUnavailable:
+            return event.id
+        except InFlight:
+            raise _in_flight() from None
+        return str(first["id"])
+
+    def _make_durable(
+        self,
+        item: QueueItem,
+        event: Event,
+        dispatches: Sequence[Dispatch],
+        misrouted: Sequence[Misrouted],
+        step: Callable[[Dispatch, Outcome], None],
+    ) -> Outcome:
+        """Takes the step for each dispatch, and parks the event for its misroutings. When time runs out, `item` goes to the
+        queue for the rest.
+        """
         outcome = Outcome(event.id)
         problems: list[Problem] = []
-        dispatches = _after(item.after, routed)
         for done, dispatch in enumerate(dispatches):
             if done and self.sender.short_of_time:
                 rest = item.model_copy(update={"after": dispatches[done - 1].id})
@@ -187,7 +226,7 @@ class Relayer:
             last_attempt_at=self.now(),
         )
         # The key holds the detail, because another route that fails for this event later is another matter.
-        key = derive_id(event.source, event.id, event.nonce, detail)
+        key = derive_id(event.source, event.key, event.nonce, detail)
         duplicate = self._once("park", key, lambda: park(parked, self.outbox, self.telemetry))
         outcome.parked.append(f"{reason}: {detail}")
         outcome.count(duplicate=duplicate)
@@ -214,10 +253,13 @@ def _collected(problems: list[Problem]) -> Iterator[None]:
     try:
         yield
     except InFlight:
-        detail = "Wait for the first copy to finish, then send this one again to read its answer."
-        problems.append(DuplicateInFlight(detail))
+        problems.append(_in_flight())
     except Problem as problem:
         problems.append(problem)
+
+
+def _in_flight() -> DuplicateInFlight:
+    return DuplicateInFlight("Wait for the first copy to finish, then send this one again to read its answer.")
 
 
 def _after(last: str | None, dispatches: Sequence[Dispatch]) -> Sequence[Dispatch]:

@@ -69,16 +69,8 @@ def route(
             made, failures = [], [str(mistake)]
         for item, notification in made:
             left -= len(notification.to)
-            for dispatch in dispatches_of(
-                notification,
-                event_id=event.id,
-                source=source.name,
-                route=name,
-                item=item,
-                limit=limit,
-                installation=installation,
-            ):
-                dispatches[dispatch.id] = dispatch
+            some = dispatches_of(notification, event, route=name, item=item, limit=limit, installation=installation)
+            dispatches |= {dispatch.id: dispatch for dispatch in some}
         if failures:
             misrouted.append(Misrouted(Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
     misrouted += [Misrouted(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]

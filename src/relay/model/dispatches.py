@@ -1,28 +1,19 @@
-"""A dispatch: one OMNI request ready to send, the unit of sending, retrying and idempotency.
-
-Every id is derived (UUID version 5) from what it identifies, never from chance or time: the same event gives the same
-dispatches and the same OMNI message ids, so that a repetition can be recognised here and at OMNI.
-"""
+"""A dispatch: one OMNI request ready to send. It is the unit of sending, retrying and idempotency."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Self
-from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
 from omni.models import AdvancedRequest, Destination, TextRequest, To
 from relay.message.notifications import Notification
 from relay.message.recipients import Recipient
+from relay.model.events import Event
+from relay.model.ids import derive_id
 
 _TEXT_CHANNELS = ("sms", "email", "viber", "whatsApp", "voice", "push")
 _AGAIN = "again"
-_NAMESPACE = UUID("5f0c4c5e-6d0f-5f0e-9f57-0b1f3b1a4f3e")
-
-
-def derive_id(*parts: str) -> str:
-    """A UUID that the parts determine; their lengths are part of it, so that no two lists of parts collide."""
-    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
 
 
 class _Frozen(BaseModel):
@@ -86,29 +77,28 @@ class Dispatch(_Frozen):
 
 
 def dispatches_of(
-    notification: Notification,
-    *,
-    event_id: str,
-    source: str,
-    route: str,
-    item: str = "",
-    limit: int,
-    installation: str,
+    notification: Notification, event: Event, *, route: str, item: str = "", limit: int, installation: str
 ) -> Iterator[Dispatch]:
-    """The dispatches of one notification, each of at most `limit` destinations.
+    """Yields the dispatches of one notification.
 
-    `item` tells the notifications of one event and route apart, as `for_each` makes them; `installation` tells relays
-    apart that share an account: OMNI would take the same event's message from the second for a duplicate.
+    Args:
+        notification: what the route made.
+        event: what the route made it of.
+        route: the route's name.
+        item: tells the notifications of one event and route apart, as `for_each` makes them.
+        limit: the most destinations of a dispatch.
+        installation: tells relays apart that share an account. OMNI would take the second relay's message of the same
+            event for a duplicate.
     """
     content = Content(**notification.model_dump(exclude={"id", "to"}))
-    scope = derive_id(installation, source, event_id, route, item)
+    scope = derive_id(installation, event.source, event.key, route, item)
     messages = [_message(scope, recipient) for recipient in notification.to]
     for start in range(0, len(messages), limit):
         chunk = messages[start : start + limit]
         yield Dispatch(
             id=_dispatch_id(scope, chunk),
-            event_id=event_id,
-            source=source,
+            event_id=event.id,
+            source=event.source,
             route=route,
             content=content,
             messages=tuple(chunk),

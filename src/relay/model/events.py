@@ -5,12 +5,22 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from relay.model.ids import derive_id
+
 
 class Event(BaseModel):
-    """`headers` hold no credential or signature: an event may be parked, and read by a person.
+    """What routes see of a webhook or a firing. The queues leave out what is None, so `body` may be missing there.
 
-    `nonce` is set by a replay, so that what parked it once can park it again. The queues leave out what is None: a body
-    may be just that (JSON's null).
+    Attributes:
+        source: the name of the source.
+        id: the sender's own name for the event.
+        headers: without any credential or signature, because an event may be parked and read by a person.
+        body: as decoded.
+        received_at: when it came (aware).
+        nonce: set by a replay, so that what parked the event once can park it again.
+        body_hash: set where the id stands in a header. Then the id counts only together with the body, because a header
+            that isn't unique, such as a timestamp, would pass another event off as a duplicate.
+        first_id: the id under which the same body came first, where the id isn't signed (see `Relayer`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,7 +31,14 @@ class Event(BaseModel):
     body: Any = None
     received_at: datetime
     nonce: str = ""
+    body_hash: str = ""
+    first_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells this event from the others of its source: the ids of dispatches and messages derive from it."""
+        return derive_id(self.first_id or self.id, self.body_hash) if self.body_hash else self.id
 
     def variables(self) -> dict[str, Any]:
-        """What routes' expressions and templates see."""
+        """Returns what routes' expressions and templates see."""
         return {"headers": self.headers, "body": self.body, "source": self.source, "id": self.id}

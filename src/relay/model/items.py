@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from relay.model.dispatches import Dispatch, derive_id
+from relay.model.dispatches import Dispatch
 from relay.model.events import Event
+from relay.model.ids import derive_id
 
 
 class QueueItem(BaseModel):

@@ -9,8 +9,8 @@ from typing import Any
 from relay.configure.sources import SCHEDULE, Source
 from relay.deliver.relaying import Outcome, Relayer
 from relay.message.notifications import parse_notification
-from relay.model.dispatches import derive_id
 from relay.model.events import Event
+from relay.model.ids import derive_id
 from relay.ports import Configuration, ConfigurationUnavailable
 from relay.problems import FieldError, InvalidBody, Problem
 

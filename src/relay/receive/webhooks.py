@@ -83,8 +83,16 @@ def _source(name: str, configuration: Configuration) -> Source:
 
 def _event(source: Source, request: InboundRequest, body: Any) -> Event:
     headers = _kept_headers(source, request.headers)
-    identity = _identity(source, request, headers, body)
-    return Event(source=source.name, id=identity, headers=headers, body=body, received_at=request.received_at)
+    body_hash = f"sha256-{hashlib.sha256(request.body).hexdigest()}"
+    own_id = _own_id(source, request, headers, body)
+    return Event(
+        source=source.name,
+        id=own_id or body_hash,
+        headers=headers,
+        body=body,
+        received_at=request.received_at,
+        body_hash=body_hash if own_id and source.id_in_header else "",
+    )
 
 
 def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
@@ -97,26 +105,22 @@ def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _identity(source: Source, request: InboundRequest, headers: Mapping[str, str], body: Any) -> str:
-    """Returns the configured expression's value, else the preset's, else a message's own id, else the body's hash."""
+def _own_id(source: Source, request: InboundRequest, headers: Mapping[str, str], body: Any) -> str | None:
+    """Returns the configured expression's value, else the preset's, else a message's own id; None where none is
+    usable.
+    """
     if source.id is not None:
         try:
             found = source.id.search({"headers": headers, "body": body, "source": source.name})
         except Mistake:
-            found = None
+            return None
     else:
         found = source.verification.event_id(request, body)
         if found is None and source.format == "message" and isinstance(body, dict):
             found = body.get("id")
-    if isinstance(found, str | int) and not isinstance(found, bool) and str(found) and LOST not in str(found):
-        text = str(found)
-        return (
-            text
-            if len(text) <= limits.EVENT_ID_CHARS and text.isprintable()
-            else _digest(text.encode(errors="replace"))
-        )
-    return _digest(request.body)
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256-{hashlib.sha256(data).hexdigest()}"
+    if not isinstance(found, str | int) or isinstance(found, bool) or not str(found) or LOST in str(found):
+        return None
+    text = str(found)
+    if len(text) <= limits.EVENT_ID_CHARS and text.isprintable():
+        return text
+    return f"sha256-{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"

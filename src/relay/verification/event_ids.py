@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from relay import limits
@@ -19,13 +20,18 @@ def unnamed(_request: InboundRequest, _body: Any) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class FromHeader:
+    """Reads the first of these headers that has a value."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, request: InboundRequest, _body: Any) -> str | None:
+        return next((bounded(value) for name in self.names if (value := request.headers.get(name))), None)
+
+
 def from_header(*names: str) -> EventId:
-    """The first of these headers that has a value."""
-
-    def find(request: InboundRequest, _body: Any) -> str | None:
-        return next((bounded(value) for name in names if (value := request.headers.get(name))), None)
-
-    return find
+    return FromHeader(names)
 
 
 def from_body(*path: str) -> EventId:

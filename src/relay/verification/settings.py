@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from relay import limits
 from relay.verification.credentials import AuthScheme
 from relay.verification.hmac_scheme import Algorithm, Encoding
 
@@ -118,6 +119,11 @@ class HmacSettings(VerifySettings):
             raise ValueError("signed uses {timestamp}: expected timestamp_header")
         if self.timestamp_header and not stamped:
             raise ValueError("timestamp_header is set: expected {timestamp} in signed, else anybody can renew it")
+        if self.id_header and "{id}" not in self.signed and stamped and 2 * self.tolerance > limits.REPEAT_SECONDS:
+            raise ValueError(
+                f"id_header is not in signed: expected a tolerance of at most {limits.REPEAT_SECONDS // 2} s, else "
+                "anybody who captured a request can repeat it under another id"
+            )
         if "{id}" in self.signed and not self.id_header:
             raise ValueError("signed uses {id}: expected id_header")
         _refuse_same(self.timestamp_header, header=self.header, id_header=self.id_header)

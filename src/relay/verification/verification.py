@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from relay.verification.decoding import BodyFormat
-from relay.verification.event_ids import EventId, unnamed
+from relay.verification.event_ids import EventId, FromHeader, unnamed
+from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import CertificateSource, Keys, Scheme
 from relay.verification.settings import VerifySettings
@@ -45,6 +46,14 @@ class Verification:
     def redacted(self) -> frozenset[str]:
         """The headers whose values must never be logged, kept or shown to a template."""
         return frozenset((*self.scheme.secret_headers, *self.unused_secrets, *_ALWAYS_SECRET))
+
+    @property
+    def id_signed(self) -> bool:
+        """Whether the signature covers what names the event. If it doesn't, a captured request can be sent again under
+        another id.
+        """
+        signature = self.scheme.signed if isinstance(self.scheme, HmacScheme) else None
+        return signature is None or "{id}" in signature or not isinstance(self.event_id, FromHeader)
 
     def check(
         self, request: InboundRequest, secrets: Sequence[str], certificates: CertificateSource | None = None

@@ -1,0 +1,108 @@
+"""What tells events apart where the id stands in a header, and for how long a repeated body is the same event."""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+
+import pytest
+
+from aws.sns import SnsHttp
+from relay import limits
+from relay.problems import DuplicateInFlight
+from relay.receive.webhooks import receive
+from relay.verification import parse
+from relay.verification.inbound import InboundRequest
+from tests.support.fakes import World
+
+SECRET = "local-secret"
+ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
+UNSIGNED_ID = {"preset": "hmac", "header": "x-signature", "id_header": "x-id"}
+SIGNED_ID = UNSIGNED_ID | {"signed": "{id}{body}"}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def post(world, body, event_id, verify=UNSIGNED_ID, route=ROUTE, **settings):
+    source = world.add_source("ci", {"all": route}, verify=verify, **settings)
+    signed = (event_id.encode() if source.verification.id_signed else b"") + body
+    signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+    request = InboundRequest("POST", "", "", {"x-signature": signature, "x-id": event_id}, body, datetime.now(UTC))
+    parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": SnsHttp()}
+    return receive("ci", request, **parts, max_body_bytes=1_000)
+
+
+ONE, TWO = b'{"text": "one"}', b'{"text": "two"}'
+
+
+@pytest.mark.parametrize("settings", [{"verify": SIGNED_ID}, {}, {"id": 'headers."x-id"'}])
+def test_another_body_under_a_known_id_is_sent(world, settings):
+    for body in (ONE, TWO):
+        assert not post(world, body, "a", **settings).duplicate
+    assert world.sent_texts == ["one", "two"]
+
+
+@pytest.mark.parametrize("settings", [{"verify": SIGNED_ID}, {}, {"id": 'headers."x-id"'}, {"id": "body.text"}])
+def test_the_same_body_under_the_same_id_is_a_duplicate_for_as_long_as_records_last(world, settings):
+    post(world, ONE, "a", **settings)
+    world.clock.advance(3 * limits.REPEAT_SECONDS)
+    assert post(world, ONE, "a", **settings).duplicate
+    assert world.sent_texts == ["one"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"id": 'headers."x-id"'}])
+def test_the_same_body_under_another_unsigned_id_is_a_duplicate_within_the_window(world, settings):
+    post(world, ONE, "a", **settings)
+    world.clock.advance(limits.REPEAT_SECONDS)
+    assert post(world, ONE, "b", **settings).duplicate
+    assert world.sent_texts == ["one"]
+
+
+def test_after_the_window_the_same_body_under_another_id_is_news_and_so_is_each_later_one(world):
+    for event_id in ("a", "b", "c"):
+        assert not post(world, ONE, event_id).duplicate
+        world.clock.advance(limits.REPEAT_SECONDS + 1)
+    assert world.sent_texts == ["one"] * 3
+
+
+def test_a_repetition_of_the_first_after_the_window_is_still_a_duplicate(world):
+    post(world, ONE, "a")
+    world.clock.advance(limits.REPEAT_SECONDS + 1)
+    assert post(world, ONE, "a").duplicate
+    assert world.sent_texts == ["one"]
+
+
+def test_the_same_body_under_another_signed_id_is_sent(world):
+    for event_id in ("a", "b"):
+        assert not post(world, ONE, event_id, SIGNED_ID).duplicate
+    assert world.sent_texts == ["one", "one"]
+
+
+def test_the_id_that_the_answer_names_is_the_request_s_own(world):
+    post(world, ONE, "a")
+    assert post(world, ONE, "b").event_id == "b"
+
+
+def test_an_event_that_no_route_wants_costs_no_claim(world):
+    assert post(world, ONE, "a", route=ROUTE | {"when": "body.text == 'no'"}).name == "ignored"
+    assert world.ledger.results == {}
+
+
+def test_without_the_ledger_an_event_is_rather_sent_twice_than_lost(world):
+    world.ledger.down = True
+    outcome = post(world, ONE, "a")
+    assert (outcome.name, len(world.outbox.queue)) == ("queued", 1)
+
+
+def test_while_a_copy_of_the_body_is_looked_up_another_gets_409(world):
+    post(world, ONE, "a")
+    world.ledger.held = {key for key in world.ledger.results if key[0] == "body"}
+    with pytest.raises(DuplicateInFlight):
+        post(world, ONE, "b")
+
+
+def test_an_unsigned_id_beside_a_wide_window_is_refused():
+    with pytest.raises(ValueError, match="id_header is not in signed: expected a tolerance of at most 300 s"):
+        parse(UNSIGNED_ID | {"timestamp_header": "x-time", "signed": "{timestamp}{body}", "tolerance": 301})
