@@ -153,8 +153,9 @@ class Relayer:
         misrouted: Sequence[Misrouted],
         step: Callable[[Dispatch, Outcome], None],
     ) -> Outcome:
-        """Takes the step for each dispatch, and parks the event for its misroutings. When time runs out, `item` goes to the
-        queue for the rest.
+        """Takes the step for each dispatch, and parks the event for its misroutings.
+
+        When time runs out, `item` goes to the queue for the other dispatches.
         """
         outcome = Outcome(event.id)
         problems: list[Problem] = []
