@@ -1,4 +1,4 @@
-"""The API's smaller rules: ids, addresses, bodies, scenarios, throttles, reports, logs."""
+"""Smaller rules of the API: ids, addresses, bodies, scenarios, throttles, reports, logs."""
 
 from typing import Any
 
