@@ -27,7 +27,7 @@ _TAKEN: Final = 200
 _KEPT_ATTEMPTS: Final = 25
 
 
-def retry_delay(retry: int) -> float:
+def push_retry_delay(retry: int) -> float:
     """Seconds before the n-th retry. The first is 1."""
     return 60.0 + 60.0 * retry**2
 
@@ -115,7 +115,7 @@ class Pusher:
         if result == _TAKEN:
             return
         if retry < MAX_RETRIES:
-            self._timers.after(retry_delay(retry + 1), partial(self._attempt, push, retry + 1))
+            self._timers.after(push_retry_delay(retry + 1), partial(self._attempt, push, retry + 1))
         elif self._store.get(push.serial) is not None:
             self.give_up(push.report)
 

@@ -40,7 +40,7 @@ def xray_daemon() -> Iterator[XrayDaemon]:
 
 @pytest.fixture(scope="session")
 def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StackSettings]:
-    """For a stack of one's own: relay.yaml and its secrets, free ports, retries in seconds."""
+    """Settings for a stack of your own: relay.yaml and its secrets, free ports, retries in seconds."""
 
     def settings(**others: Any) -> StackSettings:
         defaults: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Whatever bytes come, the sandbox answers with a status of its own, never with a 500."""
+"""The sandbox answers any bytes with a status of its own, never with a 500."""
 
 import http.client
 import json

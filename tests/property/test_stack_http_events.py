@@ -1,4 +1,4 @@
-"""Whatever bytes a request has, its event is JSON and keeps every one of them."""
+"""The event of any request is JSON, and keeps every byte of the request."""
 
 import base64
 import json

@@ -49,7 +49,7 @@ class ServiceProxy:
 
     async def stop(self) -> None:
         if self._server is not None:
-            # asyncio leaks a connection that is accepted in the turn in which its server closes.
+            # asyncio leaks a connection that it accepts in the same turn of the loop as its server closes.
             for listener in self._server.sockets:
                 asyncio.get_running_loop().remove_reader(listener.fileno())
             await asyncio.sleep(0)
@@ -86,7 +86,7 @@ class ServiceProxy:
                 await self._relay(reader, writer)
                 writer.close()
         except (OSError, asyncio.CancelledError):
-            pass  # the connection is dropped below; nobody awaits this task but _drop_connections
+            pass  # the connection is dropped below; only _drop_connections awaits this task
         finally:
             reset(writer.transport)
 
@@ -137,7 +137,7 @@ class ProxiedStack(Stack):
         self._proxy_loop.close()
 
     def set_reachability(self, service: str, reachability: Reachability) -> None:
-        """How the functions find ssm, sqs or dynamodb from now on. Everybody else still reaches it."""
+        """Sets how the functions reach ssm, sqs or dynamodb. The test itself always reaches it."""
         self._do(self._proxies[service].become(reachability))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:

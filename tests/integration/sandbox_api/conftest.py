@@ -1,4 +1,4 @@
-"""A sandbox on a free port for these tests, and a plain way to talk to it."""
+"""A sandbox on a free port for these tests, and a plain client for it."""
 
 import http.client
 import json
@@ -29,7 +29,7 @@ class Reply:
 
 
 class Client:
-    """One request per connection, so that no test meets another's leftovers."""
+    """Opens a connection per request, so that no test meets leftovers of another."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -68,7 +68,7 @@ class Client:
         return found
 
     def until(self, look: Callable[[], Any]) -> Any:
-        """Look again and again until there is something to see."""
+        """Polls until `look` gives something true."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (seen := look()):
             assert time.monotonic() < deadline, "it did not happen in time"

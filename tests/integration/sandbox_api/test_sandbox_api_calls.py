@@ -186,7 +186,7 @@ def test_one_connection_serves_many_calls_without_the_delays_of_small_packets(sa
     connection.close()
 
     assert len(ports) == 1
-    quick = sorted(times)[len(times) // 4]  # a busy machine is slow often, a delayed acknowledgement always
+    quick = sorted(times)[len(times) // 4]  # a busy machine is often slow, a delayed acknowledgement always
     assert quick < 0.035, "a delayed acknowledgement takes 40 ms"
 
 

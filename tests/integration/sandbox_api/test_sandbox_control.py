@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Receiver:
-    """A notifyUrl: answers with the statuses it was given, then with 200, and keeps what came."""
+    """A notifyUrl. It answers with the given statuses and then with 200, and keeps the reports."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)

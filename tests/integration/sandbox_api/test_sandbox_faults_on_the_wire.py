@@ -1,4 +1,4 @@
-"""What a client meets on its socket when a fault was ordered, and what the sandbox keeps of the message."""
+"""An ordered fault, as the client meets it on its socket, and the message that the sandbox keeps."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ def order(sandbox: Any, **fault: Any) -> None:
 
 
 def raw_send(sandbox: Any, timeout: float = 10) -> socket.socket:
-    """A send whose connection the test watches itself."""
+    """A send whose connection the test reads by itself."""
     body = json.dumps({"destinations": [{"messageId": "m", "to": {"phoneNumber": "41793026727"}}], "text": "a"})
     head = (
         "POST /omni/1/text HTTP/1.1\r\nHost: localhost\r\nAuthorization: App sandbox-api-key\r\n"

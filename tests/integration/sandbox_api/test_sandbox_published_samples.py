@@ -1,4 +1,4 @@
-"""Each published sample of POST /omni/1/text, with only the host changed, gets the answer that its page shows."""
+"""Each published sample of POST /omni/1/text gets the answer that its page shows. Only the host is changed."""
 
 import http.client
 import json
@@ -51,7 +51,7 @@ XML_TWO = {
 
 
 def shown(answer: dict[str, Any], given_ids: frozenset[str] = frozenset({"MESSAGE-ID-123-xyz"})) -> dict[str, Any]:
-    """The answer with the ids that the server made up replaced, as they differ each time."""
+    """The answer with a fixed text for the ids that the server made, because they differ each time."""
     body = answer.get("omniResponse", answer)
     for message in body["messages"]:
         if message["messageId"] not in given_ids:
@@ -67,7 +67,7 @@ def tree(element: Element) -> Any:
 
 
 def exchange(sandbox: Any, sample: str, *, absolute: bool = False) -> tuple[int, str, bytes]:
-    """Send a sample's bytes, only its host changed, and read the answer."""
+    """Sends a sample's bytes with another host, and reads the answer."""
     head, _, body = (SAMPLES / sample).read_text().partition("\n\n")
     head = head.replace("Host: api.infobip.com", f"Host: 127.0.0.1:{sandbox.port}")
     if absolute:

@@ -1,4 +1,4 @@
-"""A stack of tiny functions, to prove the stand-ins for AWS by themselves."""
+"""A stack of tiny functions, to test the stand-ins for AWS alone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Functions run as Lambda runs them: their own processes, one invocation at a time, timed out, replaced."""
+"""Functions run as in Lambda: in their own processes, one invocation at a time, with timeouts and replacements."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_a_function_that_hangs_is_killed_at_its_timeout(tiny: Stack, eventually:
 def test_what_a_killed_process_has_started_dies_with_it(tiny: Stack, eventually: Callable[..., Any]) -> None:
     child = tiny.invoke("WebFunction", {"hold a child": True}).json()["child"]
     processes = len(tiny.pids("WebFunction"))
-    with ThreadPoolExecutor(processes) as callers:  # one for each, so that the child's is among them
+    with ThreadPoolExecutor(processes) as callers:  # one for each process, so that the child's parent is among them
         list(callers.map(lambda _: tiny.invoke("WebFunction", {"sleep": 60}), range(processes)))
     eventually(lambda: not _alive(child))
 
@@ -158,7 +158,7 @@ def test_the_log_file_holds_whole_lines_of_json_only(tiny: Stack, eventually: Ca
     tiny.invoke("SlowFunction", {"log": lines})
     records = eventually(lambda: _until(tiny.log_records("SlowFunction"), {"last": True}))
     first = records.index({"level": "INFO", "message": "first"})
-    found = [record for record in records[first:] if record.get("message") in wrapped]  # another process may log, too
+    found = [record for record in records[first:] if record.get("message") in wrapped]  # another process may log too
     assert [record["message"] for record in found] == wrapped
     assert {record["level"] for record in found} == {"RAW"}
 

@@ -1,4 +1,4 @@
-"""The stand-in for API Gateway makes the events, and answers with the errors, that the real one does."""
+"""The stand-in for API Gateway makes the same events and gives the same errors as the real one."""
 
 import base64
 import json
@@ -17,13 +17,13 @@ from sandbox.stack.stack import Stack
 
 
 def event_of(answer: requests.Response) -> dict[str, Any]:
-    """What the function was given."""
+    """The event that the function got."""
     event: dict[str, Any] = answer.json()["event"]
     return event
 
 
 def raw_exchange(stack: Stack, request: bytes) -> bytes:
-    """The answer to a request that no client library would send; it must close the connection."""
+    """The answer to a request that no client library would send. The request must ask to close the connection."""
     address = urlsplit(stack.relay_url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(request)
@@ -168,7 +168,7 @@ def test_a_function_that_outlasts_the_gateway_is_unavailable_but_goes_on(
     log = '{"goes": "on"}'
     answer = requests.post(f"{tiny.relay_url}/slow", json={"sleep": 4, "log": [log]}, timeout=10)
     assert (answer.status_code, answer.json()) == (503, {"message": "Service Unavailable"})
-    # The process isn't killed: it is busy until its work is done, and then takes the next.
+    # The process isn't killed. It finishes its work and then takes the next invocation.
     assert eventually(lambda: tiny.invoke("SlowFunction", {"answer": "free"}).json()) == "free"
 
 

@@ -1,4 +1,4 @@
-"""`make run` starts whole or not at all, says what is wrong, and leaves nothing behind."""
+"""`make run` starts completely or not at all, says what is wrong, and leaves nothing behind."""
 
 import os
 import re
@@ -29,13 +29,13 @@ Run = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def ports() -> dict[str, str]:
-    """By their variables."""
+    """Free ports by their variables."""
     return {name: str(port) for name, port in zip(VARIABLES, unused_ports(len(VARIABLES)), strict=True)}
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """Starts what `make run` runs, with its logs apart: tests run beside each other."""
+    """Starts what `make run` runs. Its logs have their own folder, because tests run at the same time."""
     started: list[subprocess.Popen[str]] = []
 
     def start(variables: Mapping[str, str]) -> "subprocess.Popen[str]":
@@ -169,7 +169,7 @@ def test_even_sigkill_leaves_no_process_behind(
     eventually(lambda: not alive(servants))
     process.wait(timeout=20)
     with ExitStack() as held:
-        hold(tmp_path, held)  # nor its claim on the logs
+        hold(tmp_path, held)  # the folder of the logs is free again
 
 
 def test_a_port_in_use_ends_it_with_the_variable_that_changes_it(run: Run, ports: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ def sqs(tiny: Stack) -> Any:
 
 @pytest.fixture
 def send(tiny: Stack, sqs: Any) -> Callable[..., str]:
-    """Puts a message in the queue; `told` says what becomes of it."""
+    """Puts a message in the queue. `told` says what the function does with it."""
 
     def send(**told: Any) -> str:
         name = uuid4().hex
@@ -35,7 +35,7 @@ def send(tiny: Stack, sqs: Any) -> Callable[..., str]:
 
 @pytest.fixture
 def seen(tiny: Stack) -> Seen:
-    """The log lines of a message's receipts, oldest first."""
+    """The function's log lines about a message, oldest first."""
 
     def seen(name: str) -> list[dict[str, Any]]:
         return [r for r in tiny.log_records("BatchFunction") if r.get("seen", {}).get("name") == name]
@@ -155,7 +155,7 @@ def test_a_service_can_be_made_unreachable_and_reachable_again(
     tiny.set_reachability("sqs", reachability)
     try:
         assert call_it() == error
-        assert tiny.client("sqs").list_queues()["QueueUrls"]  # past the proxies all is well
+        assert tiny.client("sqs").list_queues()["QueueUrls"]  # without the proxy, the service is reachable
     finally:
         tiny.set_reachability("sqs", Reachability.NORMAL)
     assert call_it() == "reached"

@@ -1,4 +1,4 @@
-"""The relay in the local stack: an event's whole way, as the sandbox, the queue and the logs show it."""
+"""The relay in the local stack. The sandbox, the queue and the logs show the whole way of an event."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

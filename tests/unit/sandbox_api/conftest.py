@@ -15,7 +15,7 @@ from sandbox.omni_api.wire import ApiAnswer, ApiCall, Format
 
 
 class Bench:
-    """One sandbox and its clock: `send` and `advanced` call the API, `pass_time` lets seconds go by."""
+    """A sandbox and its clock. `send` and `advanced` call the API, `pass_time` moves the clock."""
 
     def __init__(self, **settings: Any) -> None:
         self.elapsed = 0.0
@@ -36,7 +36,7 @@ class Bench:
         return self.state.sends.advanced(self.call({"destinations": [{"to": to}], **others}))
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by, stopping at each thing that falls due on the way."""
+        """Moves the clock, and stops at each timer that falls due."""
         end = self.elapsed + seconds
         while (wait := self.state.timers.run_due()) is not None and self.elapsed + wait <= end:
             self.elapsed = max(self.elapsed + wait, self.elapsed + 1e-6)
@@ -47,7 +47,7 @@ class Bench:
         return message
 
     def walk(self) -> list[tuple[str, str]]:
-        """The steps that the only message went through, each with the group of its status."""
+        """The steps of the only message, each with the group of its status."""
         return [(step.channel.value, step.status.group_name) for step in self.only().steps]
 
 

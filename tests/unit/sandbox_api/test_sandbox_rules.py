@@ -1,4 +1,4 @@
-"""The API's smaller rules: ids, addresses, bodies, scenarios, throttles, reports, logs."""
+"""Smaller rules of the API: ids, addresses, bodies, scenarios, throttles, reports, logs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.omni_api.errors import ApiError
 from sandbox.omni_api.logs import logs
-from sandbox.omni_api.report_push import MAX_RETRIES, is_loopback, retry_delay
+from sandbox.omni_api.report_push import MAX_RETRIES, is_loopback, push_retry_delay
 from sandbox.omni_api.wire import Format
 
 PHONE = {"phoneNumber": "41793026727"}
@@ -233,8 +233,8 @@ def _logs(bench: Any, call: Any) -> list[dict[str, Any]]:
 
 
 def test_pushes_are_retried_after_a_minute_and_a_minute_times_n_squared() -> None:
-    assert [retry_delay(retry) for retry in (1, 2, 3, 4)] == [120, 300, 600, 1020]
-    assert sum(retry_delay(retry) for retry in range(1, MAX_RETRIES + 1)) <= 48 * 3600
+    assert [push_retry_delay(retry) for retry in (1, 2, 3, 4)] == [120, 300, 600, 1020]
+    assert sum(push_retry_delay(retry) for retry in range(1, MAX_RETRIES + 1)) <= 48 * 3600
 
 
 @pytest.mark.parametrize(

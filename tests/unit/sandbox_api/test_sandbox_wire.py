@@ -1,4 +1,4 @@
-"""Formats, XML, credentials, faults' dice and settings: the parts that need no server."""
+"""Formats, XML, credentials, random faults and settings, tested without a server."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the local stack writes into its SSM."""
+"""The local stack writes its configuration into its SSM."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The AWS services in memory take one call at a time, while a long poll waits without holding up the others."""
+"""The AWS services in memory take one call at a time. A long poll waits without holding up the others."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def test_calls_do_not_overlap() -> None:
 
     def answer(_: Environ) -> bool:
         alone = inside.acquire(blocking=False)
-        time.sleep(0.005)  # long enough for another call to come in
+        time.sleep(0.005)  # long enough for another call to arrive
         inside.release()
         return alone
 
@@ -52,7 +52,7 @@ def test_a_long_poll_waits_for_a_message_and_lets_others_in_meanwhile() -> None:
         if environ["HTTP_X_AMZ_TARGET"] == "AmazonSQS.SendMessage":
             messages.append(body["MessageBody"])
             return {}
-        assert body["WaitTimeSeconds"] == 0  # the wait is not the backend's
+        assert body["WaitTimeSeconds"] == 0  # moto itself must not wait
         return {"Messages": messages} if messages else {}
 
     app = OneAtATime(backend(answer))

@@ -75,7 +75,7 @@ def test_the_payload_carries_when_and_which_firing_it_is() -> None:
 
 
 class Recorder:
-    """A function that keeps what it is invoked with."""
+    """A function that keeps the payloads of its invocations."""
 
     def __init__(self) -> None:
         self.invoked = asyncio.Event()

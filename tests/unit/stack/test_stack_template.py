@@ -1,4 +1,4 @@
-"""A template is read as CloudFormation would resolve it; what can't be is an error that names its place."""
+"""A template is read as CloudFormation would resolve it. An error names the place that can't be resolved."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Functions that do what the event tells them, good or bad."""
+"""Functions that do what the event tells them, even crash."""
 
 import base64
 import json
@@ -52,7 +52,7 @@ _DEEDS: dict[str, Callable[[Any], Any]] = {
 
 
 def _told(event: dict[str, Any]) -> dict[str, Any]:
-    """The event itself when it was invoked directly, else the body of the request."""
+    """The event itself if the function was invoked directly, or else the body of the request."""
     if "version" not in event:
         return event
     body = event.get("body", "")
@@ -61,7 +61,7 @@ def _told(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def web(event: dict[str, Any], context: Any) -> Any:
-    """Does the one deed of the event, such as `{"sleep": 2}`; without one, gives the event back."""
+    """Does the deed that the event names, such as `{"sleep": 2}`. Without one, it returns the event."""
     for deed, argument in _told(event).items():
         if deed in _DEEDS:
             return _DEEDS[deed](argument)
@@ -69,7 +69,7 @@ def web(event: dict[str, Any], context: Any) -> Any:
 
 
 def batch(event: dict[str, Any], _: Any) -> Any:
-    """Logs the messages; the body of each says what becomes of it."""
+    """Logs the messages. The body of each says what happens to it."""
     failed = []
     for record in event["Records"]:
         told = json.loads(record["body"])
