@@ -21,7 +21,7 @@ QUOTED = {
     "SENDER_ID_CHARS": f"{limits.SENDER_ID_CHARS} where a preset finds it",
     "CHALLENGE_CHARS": f"| Slack's challenge | {limits.CHALLENGE_CHARS:,} characters",
     "ERRORS": f"A 422 lists at most {limits.ERRORS} fields",
-    "SCHEMA_LOOKS": f"it looks at {limits.SCHEMA_LOOKS} parts of the body",
+    "SCHEMA_VALUES": f"more than {limits.SCHEMA_VALUES:,} values",
     "FIELDS": f"{limits.FIELDS} fields, {limits.FIELDS} channels",
     "RECIPIENTS": f"{limits.RECIPIENTS:,} recipients",
     "ADDRESS_CHARS": f"| address | {limits.ADDRESS_CHARS} characters",
