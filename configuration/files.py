@@ -21,8 +21,10 @@ _PLAIN = (
 )
 _TYPES = {f"{_TAG}{name}" for name in ("map", "seq", "str", "null", "bool", "int", "float")}  # those that JSON has, too
 
+_HALF = re.compile(r"[\ud800-\udfff]")
 _QUOTED = re.compile(r"""(['"])((?:\\.|(?!\1).)*)\1""")
 _OF_YAML = re.compile(r"<[a-z ]+>|[][{},:?-]")  # its parser's own words, as against those of the file
+_HALF_ALONE = "this text holds half of a character, such as \\ud83d without its second half"
 _QUOTE_IT = "put a text that begins with {{ in quotes"
 _TEMPLATE = re.compile(r"[:-]\s+\{[{%]")
 
@@ -44,6 +46,16 @@ class _Strict(yaml.SafeLoader):
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
         tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _TYPES
     }
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """Joins two escaped halves of a character, as JSON writers mean them; YAML itself keeps them apart."""
+        node = super().compose_scalar_node(anchor)
+        if _HALF.search(node.value):
+            try:
+                node.value = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                raise _Misplaced(_HALF_ALONE, node) from None
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Checked as it is written: once another one is merged into it (`<<`), what it overrides stands in it twice."""

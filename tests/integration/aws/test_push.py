@@ -1,5 +1,6 @@
 """The operator's push, as a command, into a real SSM: what changed, nothing else, and nothing of a mistaken file."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def ssm(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def push(ssm: Any, tmp_path: Path) -> Push:
     def run(config: Any = CONFIG, secrets: Any = SECRETS, *options: str) -> int:
-        (tmp_path / "relay.yaml").write_text(yaml.safe_dump(config))
+        (tmp_path / "relay.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
         (tmp_path / "secrets.yaml").write_text(yaml.safe_dump(secrets))
         files = ["--config", str(tmp_path / "relay.yaml"), "--secrets", str(tmp_path / "secrets.yaml")]
         return main(["push", *files, "--omni-base-url", "https://api.example.com", *options])
@@ -68,6 +69,23 @@ def without(config: Any, *path: str) -> Any:
         for name, value in config.items()
         if path != (name,)
     }
+
+
+def test_an_emoji_that_a_json_writer_escaped_is_pushed_as_the_character(ssm: Any, push: Push) -> None:
+    failed = ROUTE | {"text": "🚨 down"}
+    written = json.dumps(CONFIG | {"sources": {"ci": {"verify": "bearer", "routes": {"failed": failed}}}})
+    assert "\\ud83d\\udea8" in written
+    assert push(written, {}) == 0
+    assert json.loads(stored(ssm)["sources/ci/routes/failed"]["Value"])["text"] == "🚨 down"
+
+
+def test_half_of_a_character_ends_a_push_with_its_place(
+    ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = json.dumps(CONFIG).replace('"KEY-1"', '"\\ud83d"')
+    assert push(written) == 2
+    assert "relay.yaml: line 1, column 28: this text holds half of a character" in capsys.readouterr().err
+    assert stored(ssm) == {}
 
 
 def test_a_function_reads_what_was_pushed(ssm: Any, push: Push) -> None:

@@ -61,6 +61,18 @@ def test_a_phone_without_quotes_is_the_one_that_was_written(file: Path, written:
     assert parse_phone(str(read_yaml(file)["to"][0]["phone"])) == "41762345671"
 
 
+def test_a_character_that_json_writes_in_two_halves_is_read_as_one(file: Path) -> None:
+    file.write_text(json.dumps({"🚨": "🚨 down 🚨", "plain": "é"}))
+    assert "\\ud83d\\udea8" in file.read_text()
+    assert read_yaml(file) == {"🚨": "🚨 down 🚨", "plain": "é"}
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\udea8", "\\udea8\\ud83d", "\\ud83d \\udea8", "\\U0000d83d"])
+def test_half_of_a_character_is_refused_with_its_place(file: Path, half: str) -> None:
+    said = refusal(file, f'sources:\n  ci: "it is {half} down"\n')
+    assert said == "line 2, column 7: this text holds half of a character, such as \\ud83d without its second half"
+
+
 @pytest.mark.parametrize("content", ["", "# nothing yet\n", "---\n"])
 def test_an_empty_file_is_an_empty_mapping(file: Path, content: str) -> None:
     file.write_text(content)

@@ -33,6 +33,16 @@ def test_a_schema_that_can_not_be_followed_is_a_mistake(definition, words):
         compile_schema(definition)
 
 
+def test_a_schema_without_a_mistake_of_its_own_refuses_only_bodies():
+    schema = compile_schema({"type": "array", "uniqueItems": True, "contains": {"type": "string"}})
+    schema.check([{"n": n} for n in range(20_000)] + ["x"])
+    with pytest.raises(InvalidBody) as refusal:
+        schema.check([{"n": n} for n in range(30)])
+    assert [(error.field, error.problem) for error in refusal.value.errors] == [
+        ("(body)", "does not satisfy contains {'type': 'string'}")
+    ]
+
+
 def test_a_schema_may_lead_back_to_itself_for_the_parts_of_a_value():
     tree = compile_schema({"type": "object", "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}})
     tree.check({"left": {"right": {}}})

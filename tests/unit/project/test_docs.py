@@ -22,7 +22,7 @@ QUOTED = {
     "REPEAT_SECONDS": f"| the same body under another, unsigned id | {limits.REPEAT_SECONDS} s",
     "CHALLENGE_CHARS": f"| Slack's challenge | {limits.CHALLENGE_CHARS:,} characters",
     "ERRORS": f"A 422 lists at most {limits.ERRORS} fields",
-    "SCHEMA_LOOKS": f"it looks at {limits.SCHEMA_LOOKS} parts of the body",
+    "SCHEMA_VALUES": f"more than {limits.SCHEMA_VALUES:,} values",
     "FIELDS": f"{limits.FIELDS} fields, {limits.FIELDS} channels",
     "RECIPIENTS": f"{limits.RECIPIENTS:,} recipients",
     "ADDRESS_CHARS": f"| address | {limits.ADDRESS_CHARS} characters",

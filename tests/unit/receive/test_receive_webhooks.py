@@ -139,6 +139,7 @@ ORDER = {
         "total": {"type": "number", "minimum": 3},
         "lines": {"type": "array", "items": {"type": "object", "required": ["sku"], "properties": {"sku": {}}}},
         "to": {"$ref": "#/definitions/address"},
+        "few": {"type": "array", "minItems": 25},
     },
     "additionalProperties": False,
     "definitions": {"address": {"type": "object", "required": ["city"]}},
@@ -152,9 +153,23 @@ ORDER = {
         ({"id": 5, "total": 1, "lines": [{"sku": 1}, {}]}, {"id": "string", "total": "minimum 3", "lines[1].sku": ""}),
         ({"id": "a", "total": 5, "lines": [], "to": {}}, {"to.city": "is missing"}),
         ([], {"(body)": "type object"}),
-        ({"id": "a", "total": 5, "lines": [{}] * 5_000}, {f"lines[{n}].sku": "" for n in range(16)}),
+        ({"id": "a", "total": 5, "lines": [{}] * 5_000}, {f"lines[{n}].sku": "" for n in range(20)}),
+        ({"id": "a", "total": 5, "lines": [{"sku": 1}] * 5_000 + [{}]}, {"lines[5000].sku": "is missing"}),
+        ({"id": 5, "total": "x", "lines": [], "to": {f"f{n}": n for n in range(3_000)}}, {"id": "string"}),
+        ({"id": "a", "total": 5, "lines": [{}], "few": [1] * 30}, {"lines[0].sku": ""}),
+        ({"id": "a", "total": 5, "lines": [], "few": [1] * 24}, {"few": "minItems 25"}),
     ],
-    ids=["missing, unknown and wrong", "nested", "by reference", "not an object", "thousands"],
+    ids=[
+        *(
+            "missing, unknown and wrong",
+            "nested",
+            "by reference",
+            "not an object",
+            "thousands",
+            "the last of thousands",
+        ),
+        *("many values", "a long list beside a mistake", "a list that is too short"),
+    ],
 )
 def test_a_schema_names_each_field_that_is_wrong(world, body, wrong):
     world.add_source("ci", {"all": ROUTE}, schema=ORDER)
