@@ -33,7 +33,7 @@ ROOTS: Mapping[type[WireModel], str] = {
     LogsResponse: "omniLogsResponse",
 }
 # Maps each list that has an element of its own to the element of its items. Any other list repeats its element.
-ITEMS: Mapping[str, str] = {
+ITEM_ELEMENTS: Mapping[str, str] = {
     "destinations": "destination",
     "messages": "message",
     "results": "result",
@@ -110,7 +110,7 @@ class _Open:
         text = "".join(self.texts)
         if self.children and text.strip():
             raise MalformedXml(f"text beside the elements of <{self.name}>")
-        if self.name in ITEMS and not text.strip():
+        if self.name in ITEM_ELEMENTS and not text.strip():
             return [value for _, value in self.children]
         return _grouped(self.children) if self.children else text
 
@@ -165,7 +165,7 @@ def _element(name: str, value: object, path: str, depth: int = 1) -> Iterator[st
 
 def _field(name: str, value: object, path: str, depth: int) -> Iterator[str]:
     if isinstance(value, list):
-        item_name = ITEMS.get(name)
+        item_name = ITEM_ELEMENTS.get(name)
         wrapper = item_name is not None
         yield f"<{name}>" if wrapper else ""
         for index, item in enumerate(value):
