@@ -1,1 +1,1 @@
-"""AWS and Powertools behind the protocols of relay.ports."""
+"""Implements the protocols of relay.ports with AWS and Powertools."""

@@ -1,4 +1,4 @@
-"""Powertools' circuit breaker, its state shared on DynamoDB by all functions."""
+"""Powertools' circuit breaker. All functions share its state in DynamoDB."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _Answer = TypeVar("_Answer")
-# One bad answer is chance, five in a row are not; a probe every 15 s is soon enough for retries that wait for minutes.
+# Five failures in a row are no chance. A probe every 15 s is enough, because retries wait for minutes.
 _FAILURES, _RECOVERY_SECONDS, _CACHE_SECONDS = 5, 15, 2
 
 
 class Circuit:
-    """One circuit by its name. `failures` in a row open it; `on_transition` hears when it opens or closes."""
+    """The circuit of this name. `failures` in a row open it. `on_transition` is called whenever its state changes."""
 
     def __init__(
         self,
@@ -48,11 +48,15 @@ class Circuit:
         )(_run)
 
     def call(self, work: Callable[[], _Answer]) -> _Answer:
-        """Raises BreakerOpen without a call, or what `work` raises, which must not call AWS itself."""
+        """Calls `work`, which must not call AWS itself, and returns or raises what it does.
+
+        Raises:
+            BreakerOpen: the circuit is open, and `work` was not called.
+        """
         try:
             answer: _Answer = self._guarded(work)
         except (CircuitBreakerOpenError, ClientError, BotoCoreError):
-            # botocore's own failure means that the right to probe can't be had from the table.
+            # An error of botocore means that the table can't grant the right to probe.
             raise BreakerOpen from None
         return answer
 

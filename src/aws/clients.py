@@ -1,4 +1,4 @@
-"""boto3 clients with short timeouts: the sender waits while we wait, and there is always another way to go."""
+"""boto3 clients with short timeouts, because the sender waits with us and there is always a fallback."""
 
 import time
 from collections.abc import Callable
@@ -21,13 +21,13 @@ def _config(attempts: int, read_timeout: float = 2) -> Config:
 
 @cache
 def ssm() -> "SSMClient":
-    """Three short attempts: many cold processes at once meet SSM's rate limit, which is the whole account's."""
+    """Makes three short attempts, because many cold processes at once reach SSM's rate limit for the whole account."""
     return boto3.client("ssm", config=_config(3, read_timeout=1))
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    """One attempt: a claim whose answer came late would, repeated, be refused by itself."""
+    """Makes one attempt. If the answer to a claim came too late, the first attempt would refuse the second."""
     return boto3.client("dynamodb", config=_config(1))
 
 
@@ -37,10 +37,10 @@ def sqs() -> "SQSClient":
 
 
 class IdleConnections:
-    """Has connections closed that were not used for a while.
+    """Calls `close` if the connections were idle for longer than `LIMIT`.
 
-    Lambda purges them while a process is frozen, which that process doesn't notice: the next request would fail on
-    one, with no way to know whether it arrived. The wall clock goes on meanwhile, the monotonic one may not.
+    Lambda drops the connections of a frozen process, and the process doesn't notice. The next request would fail, and
+    nobody could tell whether it arrived. The wall clock is used because the monotonic one may stop in a frozen process.
     """
 
     LIMIT = 20.0  # seconds
@@ -50,7 +50,7 @@ class IdleConnections:
         self._used_at = clock()
 
     def use(self) -> None:
-        """Call this before an invocation's first call."""
+        """Must be called before the first request of each invocation."""
         now = self._clock()
         if not 0 <= now - self._used_at <= self.LIMIT:
             self._close()

@@ -1,7 +1,7 @@
-"""Configuration from SSM Parameter Store: cached, stale when SSM fails, an unknown source refused from memory.
+"""The configuration in SSM Parameter Store. It is cached, and the last good values serve while SSM fails.
 
-boto3 itself rather than Powertools' parameters: its `get_parameters_by_name` reports an internal error of SSM as
-missing parameters, which here would park events for a scenario that exists.
+This uses boto3 instead of Powertools' parameters, because `get_parameters_by_name` there reports an internal error of
+SSM as missing parameters. Events would then be parked for a scenario that exists.
 """
 
 import json
@@ -19,12 +19,13 @@ from relay.ports import ConfigurationUnavailable, UnknownScenario
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-FAILED_SECONDS = 1  # how long a failure answers for all that asks: a stranger's knocking must not reach SSM then
+FAILED_SECONDS = 1  # to reuse a failure, so that requests for unknown sources don't call SSM during an outage
+STALE_SECONDS = 10  # to use a last good value, or a mistake, before SSM is asked again
+MAX_MISSES = 1_000  # unknown scenarios that are remembered
+
+_NAMES_A_CALL = 10  # the limit of GetParameters
+_INDEX_PAGES = 2  # of 4 KB each, so some 300 names; each further page costs a call
 _Read = TypeVar("_Read")
-STALE_SECONDS = 10  # how long a last good value or a mistake serves before SSM is asked again
-NAMES_A_CALL = 10  # GetParameters' own limit
-INDEX_PAGES = 2  # of 4 KB, that is some 300 names, read with everything else; further ones cost a call more
-MAX_MISSES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,18 @@ class OmniAccount:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A source, None for one that is not there, or what is wrong with it."""
+    """A source, None if it doesn't exist, or what is wrong with it. It expires at a time of the clock."""
 
     value: Source | ConfigurationMistake | None
     expires: float
 
 
 class SsmConfiguration:
-    """`on_stale` hears when a last good value serves, `on_mistake` of each mistake, `on_secret` of each secret read."""
+    """See `relay.ports.Configuration`.
+
+    `on_stale` is called when a last good value is used, `on_mistake` with each mistake, and `on_secret` with each
+    secret that was read. `prefix` is where the parameters live, such as `/omni-relay/dev`.
+    """
 
     def __init__(
         self,
@@ -61,15 +66,17 @@ class SsmConfiguration:
         self._named: dict[str, str] = {}
         self._named_expires = 0.0
         self._failed_until = 0.0
-        self._down_until = 0.0  # one time-out is long enough: until then, what is there serves unasked
+        self._down_until = 0.0  # until then, cached values are used without another timeout
         self._misses: dict[str, float] = {}
 
     def source(self, name: str) -> Source | None:
-        """None for an unknown source. A cold call reads the source first, for with it the scenarios are known that
-        it needs: two calls in all.
+        """Returns the source, or None if it is unknown.
+
+        The first call reads the source first, which names its scenarios. The second read can then include these, so a
+        cold path costs two calls to SSM.
 
         Raises:
-            ConfigurationUnavailable: SSM fails without a last good value, or the settings are wrong.
+            ConfigurationUnavailable: SSM fails and there is no last good value, or the settings are wrong.
         """
         if not self._named_expires:
             source = self._cached_source(name)
@@ -79,7 +86,7 @@ class SsmConfiguration:
         return self._cached_source(name) if name in self._index() else None
 
     def scenario_key(self, name: str) -> str:
-        """Raises UnknownScenario, or ConfigurationUnavailable when SSM fails without a last good value."""
+        """Raises UnknownScenario, or ConfigurationUnavailable if SSM fails and there is no last good value."""
         parameter = f"scenarios/{name}"
         if self._is_old(self._named_expires) or parameter not in self._named:
             if self._is_ahead(self._misses.get(name, 0.0)):
@@ -93,7 +100,7 @@ class SsmConfiguration:
         return self._named[parameter]
 
     def account(self) -> OmniAccount:
-        """Raises ConfigurationUnavailable when SSM fails without a last good value, or holds no account."""
+        """Raises ConfigurationUnavailable if SSM fails and there is no last good value, or if it holds no account."""
         if self._is_old(self._named_expires):
             self._refresh(())
         try:
@@ -107,8 +114,8 @@ class SsmConfiguration:
         return frozenset(name.strip() for page in pages for name in page.split(",") if name.strip())
 
     def _refresh(self, scenarios: Iterable[str]) -> None:
-        """Reads all that is known by name in one go, and the scenarios; keeps what it has when SSM fails."""
-        wanted = {"omni/base-url", "omni/authorization", *(f"source-names/{n + 1}" for n in range(INDEX_PAGES))}
+        """Reads these scenarios and every value that was read by name before. Keeps the values if SSM fails."""
+        wanted = {"omni/base-url", "omni/authorization", *(f"source-names/{n + 1}" for n in range(_INDEX_PAGES))}
         wanted |= {f"scenarios/{name}" for name in scenarios} | self._named.keys()
         try:
             named = self._ask(partial(self._read_named, sorted(wanted)))
@@ -119,18 +126,18 @@ class SsmConfiguration:
             return
         if "omni/authorization" in named:
             self._on_secret(named["omni/authorization"])
-        # What is not yet configured is looked for soon again, but not for every stranger.
+        # If nothing is configured yet, look again soon, but not for every request.
         self._named, self._named_expires = named, self._clock() + (self._ttl if named else STALE_SECONDS)
 
     def _is_old(self, expires: float) -> bool:
         return not self._is_ahead(max(expires, self._down_until))
 
     def _is_ahead(self, moment: float) -> bool:
-        """What lies further ahead than it ever was put shows that the clock was set back."""
+        """An expiry later than any that we could have set means that the clock was moved back."""
         return 0 < moment - self._clock() <= max(self._ttl, STALE_SECONDS)
 
     def _ask(self, read: Callable[[], _Read]) -> _Read:
-        """Raises ConfigurationUnavailable; for a moment after a failure without asking SSM again."""
+        """Returns what `read` does, or fails at once after a recent failure. Raises ConfigurationUnavailable."""
         if self._is_ahead(self._failed_until):
             raise ConfigurationUnavailable("SSM has just failed")
         try:
@@ -144,17 +151,17 @@ class SsmConfiguration:
         self._on_stale()
 
     def _read_named(self, names: list[str]) -> dict[str, str]:
-        """Those, and the index's further pages."""
+        """Reads these parameters, and all further pages of the index."""
         named = dict(self._by_name(names))
-        page = INDEX_PAGES
+        page = _INDEX_PAGES
         while f"source-names/{page}" in named:
             page += 1
             named |= dict(self._by_name([f"source-names/{page}"]))
         return named
 
     def _by_name(self, names: list[str]) -> Iterator[tuple[str, str]]:
-        for start in range(0, len(names), NAMES_A_CALL):
-            chunk = [f"{self._prefix}/{name}" for name in names[start : start + NAMES_A_CALL]]
+        for start in range(0, len(names), _NAMES_A_CALL):
+            chunk = [f"{self._prefix}/{name}" for name in names[start : start + _NAMES_A_CALL]]
             for parameter in self._client.get_parameters(Names=chunk, WithDecryption=True)["Parameters"]:
                 yield parameter["Name"].removeprefix(f"{self._prefix}/"), parameter["Value"]
 
@@ -167,7 +174,7 @@ class SsmConfiguration:
         return entry.value
 
     def _read_entry(self, name: str, last: "_Entry | None") -> "_Entry":
-        """A mistake is kept for a while, too: SSM must not be asked at every request of one wrong source."""
+        """Reads a source. A mistake is cached too, so that requests for a wrong source don't each call SSM."""
         try:
             source = self._ask(partial(self._read_source, name))
         except ConfigurationUnavailable:
@@ -180,7 +187,7 @@ class SsmConfiguration:
             entry = _Entry(mistake, self._clock() + STALE_SECONDS)
         else:
             entry = _Entry(source, self._clock() + (self._ttl if source else STALE_SECONDS))
-        if entry.value is not None or name in self._index():  # strangers must not fill the memory
+        if entry.value is not None or name in self._index():  # unknown names must not fill the memory
             self._sources[name] = entry
         return entry
 
@@ -205,7 +212,7 @@ class SsmConfiguration:
 
 
 def _json(text: str) -> Any:
-    """The value, or the text itself, of which validation then says what it should have been."""
+    """Returns the value, or the text itself, so that validation says what it should have been."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The ledger on DynamoDB: Powertools' idempotency, with its conditional write, behind relay's protocol."""
+"""The ledger in DynamoDB, built on the idempotency of Powertools and its conditional write."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from relay.ports import InFlight, Kind, LedgerUnavailable
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.idempotency.persistence.base import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class DynamoDbLedger:
-    """One item per kind and key. A claim whose function died is free again when that function's time is over."""
+    """Keeps one item per kind and key. The claim of a function that crashed expires at the end of its time.
+
+    `on_unsaved` is called with the kind of each result that could not be recorded.
+    """
 
     def __init__(
         self,
@@ -29,16 +31,14 @@ class DynamoDbLedger:
         ttl_seconds: int,
         *,
         on_unsaved: Callable[[str], None] = lambda _: None,
-        store: "BasePersistenceLayer | None" = None,
     ) -> None:
-        """`on_unsaved` hears of results that could not be recorded; `store` replaces the table in tests."""
         self._config = IdempotencyConfig(expires_after_seconds=ttl_seconds, hash_function="sha256")
-        self._store = store or DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
+        self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
         self._on_unsaved = on_unsaved
-        self._down = False  # asking again would use up the time in which the rest can still be queued
+        self._down = False  # asking again would take the time in which the rest can still be queued
 
     def register(self, context: "LambdaContext") -> None:
-        """Claims made from now on lapse when this invocation's time is over; a table that failed is asked again."""
+        """Starts an invocation: its claims expire when its time is over, and a table that failed is asked again."""
         self._down = False
         self._config.register_lambda_context(context)
 
@@ -48,26 +48,21 @@ class DynamoDbLedger:
             raise LedgerUnavailable
         results: list[Any] = []
         failures: list[Exception] = []
-
-        def run(*, key: str) -> Any:  # noqa: ARG001 - Powertools reads it by its name
-            try:
-                results.append(action())
-            except Exception as failure:
-                failures.append(failure)
-                raise
-            return results[0]
-
         guarded = idempotent_function(
-            run, data_keyword_argument="key", persistence_store=self._store, config=self._config, key_prefix=kind
+            _kept(action, results, failures),
+            data_keyword_argument="key",
+            persistence_store=self._store,
+            config=self._config,
+            key_prefix=kind,
         )
         try:
             return guarded(key=key), not results
         except IdempotencyAlreadyInProgressError:
             raise InFlight from None
         except (IdempotencyPersistenceLayerError, IdempotencyInconsistentStateError) as problem:
-            if failures:  # the claim could not be withdrawn, and lapses by itself
+            if failures:  # the claim could not be withdrawn, and expires by itself
                 raise failures[0] from None
-            if results:  # it ran: what could not be recorded, OMNI recognises by the message ids
+            if results:  # it ran; if it is sent again, OMNI recognises the message ids
                 self._on_unsaved(kind)
                 return results[0], False
             self._down = isinstance(problem, IdempotencyPersistenceLayerError)
@@ -80,3 +75,20 @@ class DynamoDbLedger:
             self._store.delete_record(data=key, exception=KeyError())  # type: ignore[arg-type]  # any JSON value is a key
         except (ClientError, BotoCoreError) as problem:
             raise LedgerUnavailable from problem
+
+
+def _kept(action: Callable[[], Any], results: list[Any], failures: list[Exception]) -> Callable[..., Any]:
+    """Returns the action as Powertools calls it. It keeps the result or the failure.
+
+    Powertools raises an error of its own instead of either if the table fails afterwards.
+    """
+
+    def run(*, key: str) -> Any:  # noqa: ARG001  # Powertools reads it by its name
+        try:
+            results.append(action())
+        except Exception as failure:
+            failures.append(failure)
+            raise
+        return results[0]
+
+    return run

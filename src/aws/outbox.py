@@ -1,4 +1,4 @@
-"""The delivery queue and the dead-letter queue on SQS."""
+"""The delivery queue and the dead-letter queue in SQS."""
 
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,8 @@ from relay.ports import ItemTooLarge, QueueUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-MAX_ITEM_BYTES = 1_048_576  # of a message
-_REPLACED = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})  # XML lacks them, so SQS would replace them
+MAX_MESSAGE_BYTES = 1_048_576  # the limit of SQS
+_REPLACED = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})  # XML can't hold them, so SQS would replace them
 
 
 class SqsOutbox:
@@ -28,7 +28,7 @@ class SqsOutbox:
         self._send(self._dead_letters, parked.model_dump_json(by_alias=True, exclude_none=True), 0)
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
-        """Hides a received message for that long. Raises QueueUnavailable."""
+        """Hides a received message for some seconds. Raises QueueUnavailable."""
         try:
             self._client.change_message_visibility(
                 QueueUrl=self._queue, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
@@ -38,8 +38,8 @@ class SqsOutbox:
 
     def _send(self, queue: str, content: str, delay: int) -> None:
         body = content.translate(_REPLACED)
-        if len(body.encode()) > MAX_ITEM_BYTES:
-            raise ItemTooLarge(f"{MAX_ITEM_BYTES} bytes at most")
+        if len(body.encode()) > MAX_MESSAGE_BYTES:
+            raise ItemTooLarge(f"{MAX_MESSAGE_BYTES} bytes at most")
         try:
             self._client.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=delay)
         except (ClientError, BotoCoreError) as problem:

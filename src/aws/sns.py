@@ -1,39 +1,41 @@
-"""Amazon SNS over HTTPS: its signing certificates, kept while the process lives, and subscriptions confirmed."""
+"""Amazon SNS over HTTPS: fetches signing certificates, which it keeps in memory, and confirms subscriptions."""
 
 import os
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 import requests
+import urllib3.exceptions
 
 from relay.problems import NotAuthenticated, Unavailable
 
-TIMEOUT = (1, 3)  # seconds to connect, and between two pieces of the answer
+TIMEOUT = (1, 3)  # seconds to connect, and between two bytes of the answer
 MAX_SNS_ANSWER_BYTES = 65_536
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
 
 
 class SnsHttp:
-    """See `relay.receive.webhooks.Sns`. The addresses come checked: https, and a host of SNS."""
+    """See `relay.receive.webhooks.Sns`. The caller has checked that the URLs are https and of a host of SNS."""
 
     def fetch(self, url: str) -> bytes:
-        """The certificate in PEM. Raises Unavailable, or NotAuthenticated where SNS has no such certificate."""
+        """Returns the certificate in PEM. Raises Unavailable, or NotAuthenticated if SNS has no such certificate."""
         try:
             return _certificate(url)
-        except _NotThere:
+        except _NotFound:
             raise NotAuthenticated("no such certificate") from None
-        except (requests.RequestException, ValueError):
+        except _FAILURES:
             raise Unavailable("The signing certificate can't be fetched now; send it again.") from None
 
     def confirm(self, url: str) -> None:
         """Raises Unavailable."""
         try:
             _get(url)
-        except (requests.RequestException, ValueError):
+        except _FAILURES:
             raise Unavailable("The subscription can't be confirmed now; SNS tries again.") from None
 
 
-class _NotThere(ValueError):
-    """Whoever named this address made it up."""
+class _NotFound(ValueError):
+    """SNS has nothing there, so the URL was made up."""
 
 
 @lru_cache(maxsize=8)
@@ -42,10 +44,10 @@ def _certificate(url: str) -> bytes:
 
 
 def _get(url: str) -> bytes:
-    """The body of a 200; never follows a redirect, for only the first address was checked."""
+    """Returns the body of a 200. Follows no redirect, because only the first URL was checked."""
     with requests.get(_reachable(url), timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
         if response.status_code in {requests.codes.forbidden, requests.codes.not_found}:
-            raise _NotThere
+            raise _NotFound
         if response.status_code != requests.codes.ok:
             raise ValueError(f"answered {response.status_code}")
         content = response.raw.read(MAX_SNS_ANSWER_BYTES + 1, decode_content=True)
@@ -55,7 +57,7 @@ def _get(url: str) -> bytes:
 
 
 def _reachable(url: str) -> str:
-    """The address itself; where AWS's own variable names another endpoint for SNS, as locally, that endpoint's."""
+    """Returns the URL at the endpoint that AWS's own variable names, if it is set, as in the local stack."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_SNS")
     parts = urlsplit(url)
     return endpoint + parts._replace(scheme="", netloc="").geturl() if endpoint else url

@@ -1,4 +1,4 @@
-"""Log lines, metrics and traces by Powertools; every line is cleaned of what must not be logged before it leaves."""
+"""Log lines and metrics by Powertools. Each line is cleaned of what must not be logged before it is written."""
 
 import traceback
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,11 @@ _OUTCOME_METRICS: Mapping[str, str] = {
     "retry": "MessagesRetried",
     "parked": "MessagesParked",
 }
-
-
 _OUR_PACKAGES = frozenset({"aws", "handlers", "omni", "relay"})
 
 
 class _CleanFormatter(LambdaPowertoolsFormatter):
-    """The one gate through which every line passes: texts of exceptions and tracebacks too."""
+    """Cleans every line, including the texts of exceptions and tracebacks."""
 
     def __init__(self, redactor: Redactor, **options: Any) -> None:
         super().__init__(**options)
@@ -31,9 +29,10 @@ class _CleanFormatter(LambdaPowertoolsFormatter):
         log.pop("exception_notes", None)
         return super().serialize(self._redactor.clean_value(log))
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
-        """Where each error of the chain was raised, and its type. Others' texts may quote a body, which nothing could
-        find and mask; our own quote no data.
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # the name that logging calls
+        """Shows where each error of the chain was raised, and its type, but the text only of our own errors.
+
+        Other texts may quote a body, which nothing could find and mask. Ours quote no data.
         """
         return "\n".join("".join(traceback.format_tb(error.__traceback__)) + _shown(error) for error in _chain(ei[1]))
 
@@ -51,7 +50,7 @@ def _shown(error: BaseException) -> str:
 
 
 class PowertoolsTelemetry:
-    """See `relay.ports.Telemetry`. `hide` adds a secret to what no line may show."""
+    """See `relay.ports.Telemetry`. `hide` adds a secret that no line may show."""
 
     def __init__(self) -> None:
         self.redactor = Redactor(())
@@ -66,7 +65,7 @@ class PowertoolsTelemetry:
 
     def message_status(self, fields: Mapping[str, Any]) -> None:
         self.logger.info("message_status", extra=dict(fields))
-        self.metrics.add_metric(name=_OUTCOME_METRICS[str(fields["outcome"])], unit=MetricUnit.Count, value=1)
+        self.count(_OUTCOME_METRICS[str(fields["outcome"])])
 
     def log(self, level: Literal["info", "warning", "error"], message: str, **fields: Any) -> None:
         getattr(self.logger, level)(message, extra=fields)

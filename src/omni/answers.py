@@ -1,8 +1,9 @@
-"""Reads an HTTP answer: a model when it is a success, else a typed error."""
+"""Reads an HTTP answer: as a model if it is a success, else as a typed error."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,62 +16,56 @@ from omni.wire import Model, WireFormat
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
-_MAX_TEXT = 500
+_MAX_TEXT_CHARS = 500
 _MAX_FAULTS = 5
 
 
-def read_model(
-    model: type[Model], status: int, content_type: str | None, content: bytes, *, asked: WireFormat
-) -> Model:
-    """The model of a successful answer.
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An answer before it is parsed. The header names must be found in any letter case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def is_success(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004  # HTTP's own class of success
+
+
+def read_model(model: type[Model], answer: RawAnswer, *, asked: WireFormat) -> Model:
+    """Returns the model of a successful answer. `asked` is the format that the request asked for.
 
     Raises:
-        MalformedAnswer: it is not JSON or XML, or not this model; OMNI may have acted on the request.
+        MalformedAnswer: it is not JSON or XML, or not this model. OMNI may have acted on the request.
     """
     try:
-        return model.from_wire(read_value(content, content_type, asked=asked))
+        return model.from_wire(_read_value(answer, asked))
     except ValidationError as error:
         detail = _faults(error)
     except ValueError as error:
         detail = str(error)
-    raise MalformedAnswer(status, detail, content)  # outside the except: no chain that holds the answer
+    # Raised outside the `except`, so that the error's chain doesn't hold the answer.
+    raise MalformedAnswer(answer.status, detail, answer.content)
 
 
 def read_error(
-    status: int,
-    headers: Mapping[str, str],
-    content: bytes,
-    *,
-    asked: WireFormat,
-    now: datetime,
-    clean: Callable[[str], str] = str,
+    answer: RawAnswer, *, asked: WireFormat, now: datetime, clean: Callable[[str], str] = str
 ) -> AnswerError:
-    """The error of an answer that is not a success. `clean` removes secrets from the server's words."""
+    """Returns the error that an unsuccessful answer stands for. `clean` removes secrets from the server's text."""
     try:
-        said = _error_body(read_value(content, headers.get("Content-Type"), asked=asked), clean)
+        body = _error_body(_read_value(answer, asked), clean)
     except ValueError:
-        said = ErrorBody()  # a gateway's HTML page, or nothing: the status says enough
-    kind = STATUS_ERRORS.get(status, UnexpectedStatus)
-    return kind(status, said, retry_after=retry_after_seconds(headers.get("Retry-After"), now))
-
-
-def read_value(content: bytes, content_type: str | None, *, asked: WireFormat) -> Any:
-    """A JSON value, read by the answer's Content-Type, else as what was asked for. Raises ValueError."""
-    named = (content_type or "").lower()
-    if "xml" in named or ("json" not in named and asked == "xml"):
-        from omni.xml import read_document
-
-        root, value = read_document(content)
-        return {root: value} if root == "requestError" else value
-    try:
-        return from_json(content, allow_inf_nan=False)
-    except ValueError:
-        pass
-    raise ValueError("it is not JSON")  # without the parser's message, which may quote the answer
+        body = ErrorBody()  # a gateway's HTML page, for example; the status is enough
+    kind = STATUS_ERRORS.get(answer.status, UnexpectedStatus)
+    return kind(answer.status, body, retry_after=retry_after_seconds(answer.headers.get("Retry-After"), now))
 
 
 def retry_after_seconds(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3: seconds or a date); None without one."""
+    """Returns the seconds that a Retry-After header asks for; None if there is no valid one.
+
+    RFC 9110, section 10.2.3, allows a number of seconds or a date.
+    """
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
         return float(text)
@@ -81,8 +76,23 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
 
 
+def _read_value(answer: RawAnswer, asked: WireFormat) -> Any:
+    """Decodes the body by its Content-Type, or in the format that was asked for. Raises ValueError."""
+    content_type = (answer.headers.get("Content-Type") or "").lower()
+    if "xml" in content_type or ("json" not in content_type and asked == "xml"):
+        from omni.xml import read_document
+
+        root, value = read_document(answer.content)
+        return {root: value} if root == "requestError" else value
+    try:
+        return from_json(answer.content, allow_inf_nan=False)
+    except ValueError:
+        pass
+    raise ValueError("it is not JSON")  # without the parser's message, which may quote the answer
+
+
 def _error_body(body: Any, clean: Callable[[str], str]) -> ErrorBody:
-    """Both shapes: requestError.serviceException, and errorCode with its companions."""
+    """Reads both shapes of the API: `requestError.serviceException`, and `errorCode` with its siblings."""
     if not isinstance(body, dict):
         return ErrorBody()
     request_error = body.get("requestError")
@@ -91,15 +101,15 @@ def _error_body(body: Any, clean: Callable[[str], str]) -> ErrorBody:
     code = body.get("errorCode") or old.get("messageId")
     return ErrorBody(
         code=code if isinstance(code, str) and _CODE.fullmatch(code) else None,
-        text=_words(body.get("description") or old.get("text"), clean),
-        action=_words(body.get("action"), clean),
+        text=_text(body.get("description") or old.get("text"), clean),
+        action=_text(body.get("action"), clean),
         violations=_items(body.get("violations"), clean),
         resources=_items(body.get("resources"), clean),
     )
 
 
-def _words(value: Any, clean: Callable[[str], str]) -> str | None:
-    return clean(value)[:_MAX_TEXT] if isinstance(value, str) else None
+def _text(value: Any, clean: Callable[[str], str]) -> str | None:
+    return clean(value)[:_MAX_TEXT_CHARS] if isinstance(value, str) else None
 
 
 def _items(value: Any, clean: Callable[[str], str]) -> tuple[Any, ...]:
@@ -107,6 +117,6 @@ def _items(value: Any, clean: Callable[[str], str]) -> tuple[Any, ...]:
 
 
 def _faults(error: ValidationError) -> str:
-    """Where the answer doesn't fit, without any of its values."""
+    """Says which fields don't fit the model, without any of their values."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_FAULTS]
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['type']}" for fault in faults)

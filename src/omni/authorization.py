@@ -8,29 +8,30 @@ _FORM = re.compile(r"(app|basic|ibsso|bearer) +([\x21-\x7e]+)", re.IGNORECASE)
 
 
 class InvalidAuthorization(ValueError):
-    """The value is none of the four forms. The message never shows the value."""
+    """The value has none of the four forms. The message never shows the value."""
 
 
-def app(api_key: str) -> str:
+def app_authorization(api_key: str) -> str:
+    """Returns `App …`. Raises InvalidAuthorization, as the three functions below do."""
     return checked_authorization(f"App {api_key}")
 
 
-def basic(user: str, password: str) -> str:
+def basic_authorization(user: str, password: str) -> str:
     if ":" in user:
         raise InvalidAuthorization("a user name for Basic can't hold a colon")
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def ibsso(token: str) -> str:
+def ibsso_authorization(token: str) -> str:
     return checked_authorization(f"IBSSO {token}")
 
 
-def bearer(token: str) -> str:
+def bearer_authorization(token: str) -> str:
     return checked_authorization(f"Bearer {token}")
 
 
 def checked_authorization(value: str) -> str:
-    """Give the value back without the white space around it (a trailing newline from a file is common).
+    """Returns the value without surrounding white space, because a value from a file often ends with a newline.
 
     Raises:
         InvalidAuthorization: it is not `App …`, `Basic …`, `IBSSO …` or `Bearer …`, in any letter case.
@@ -44,7 +45,7 @@ def checked_authorization(value: str) -> str:
 
 
 def _is_basic(token: str) -> bool:
-    """Padding is optional: the API's own samples send it both ways."""
+    """Padding is optional, because the API's own samples send the token both with and without it."""
     bare = token.rstrip("=")
     try:
         return b":" in base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)

@@ -1,21 +1,18 @@
-"""The client: one keep-alive session, a deadline for each call, a typed error for each failure, no retries."""
+"""The client: a method for each operation of the OMNI API, a deadline for each call, and no retries."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 
 import requests
-import urllib3.exceptions
-from requests.adapters import HTTPAdapter
 
-from omni.answers import read_error, read_model
+from omni.answers import is_success, read_error, read_model
 from omni.authorization import checked_authorization
-from omni.connections import TimedCall, TimedHttpPool, TimedHttpsPool, timed
-from omni.errors import MalformedAnswer, OmniError, TransportError
+from omni.connections import TimedCall
+from omni.errors import OmniError
+from omni.exchange import exchange, prepared_session
 from omni.models import (
     AdvancedRequest,
     LogsResponse,
@@ -29,25 +26,27 @@ from omni.outgoing import checked_base_url, checked_key, encoded, params_of
 from omni.wire import Model, WireFormat, WireModel
 
 MEDIA_TYPES: Mapping[WireFormat, str] = {"json": "application/json", "xml": "application/xml"}
-MAX_ANSWER_BYTES = 8 * 1024 * 1024  # a thousand reports are well under one
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # a thousand reports are well under one megabyte
 
-_PIECE = 65_536
-_LEAST_SECRET_CHARS = 8  # a shorter one would mangle ordinary words
+_LEAST_SECRET_CHARS = 8  # masking a shorter secret would mangle ordinary words
 
 
 class OmniClient:
-    """Calls the OMNI API; may be shared between threads.
+    """Calls the OMNI API. Threads may share a client.
 
-    Times are seconds. `connect_timeout` limits reaching one of the host's addresses, `read_timeout` the silence between
-    two bytes, and `deadline` a call as a whole. Environment variables, `.netrc`, proxies, redirects and cookies play no
-    part. A `session` that is given is taken over: its certificates and verification stay, its adapters don't.
+    All times are seconds. `connect_timeout` limits connecting to one of the host's addresses, `read_timeout` limits the
+    silence between two bytes, and `deadline` limits the whole call. Each method takes a `deadline` of its own, and
+    `fmt="xml"` to speak XML instead of JSON.
 
-    Every method raises an `omni.errors.OmniError`: a type for each way to fail, which says whether a retry can help.
-    A connection that the server closed before we sent anything is replaced; one that breaks later is an error, so
-    that a request never leaves twice.
+    The client ignores environment variables, `.netrc`, proxies and cookies, and follows no redirects. It takes over a
+    `session` that it is given: it keeps the session's certificates and verification, and replaces its adapters.
+
+    Each method raises an `OmniError`. There is one type for each kind of failure, which says whether a retry can help.
+    If the server has closed the connection before anything was sent, the client opens a new one. If the connection
+    breaks later, the call fails, so that no request is ever sent twice.
 
     Raises:
-        InvalidAuthorization: `authorization` is none of the four forms (see `omni.authorization`).
+        InvalidAuthorization: `authorization` has none of the four forms (see `omni.authorization`).
         ValueError: `base_url` is not an http(s) URL, or holds credentials, a query or a fragment.
     """
 
@@ -60,10 +59,7 @@ class OmniClient:
         read_timeout: float = 10.0,
         deadline: float = 15.0,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
-        user_agent: str = "omni-client",
         session: requests.Session | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._base_url = checked_base_url(base_url)
         self._authorization = checked_authorization(authorization)
@@ -71,10 +67,7 @@ class OmniClient:
         self._read_timeout = read_timeout
         self._deadline = deadline
         self._max_answer_bytes = max_answer_bytes
-        self._user_agent = user_agent
-        self._clock = clock
-        self._now = now
-        self._session = _prepared(session or requests.Session())
+        self._session = prepared_session(session or requests.Session())
 
     def __repr__(self) -> str:
         return f"OmniClient({self._base_url!r})"
@@ -86,18 +79,19 @@ class OmniClient:
         self.close()
 
     def close(self) -> None:
+        """Closes the connections. A later call opens new ones."""
         self._session.close()
 
     def send_text(
         self, request: TextRequest, *, fmt: WireFormat = "json", deadline: float | None = None
     ) -> OmniResponse:
-        """Send one text to some destinations, by a scenario."""
+        """Sends one text to all destinations, over the channels of the request's scenario."""
         return self._call(OmniResponse, "POST", "text", body=request, fmt=fmt, deadline=deadline)
 
     def send_advanced(
         self, request: AdvancedRequest, *, fmt: WireFormat = "json", deadline: float | None = None
     ) -> OmniResponse:
-        """Send each channel a content of its own, with scheduling and pushed reports."""
+        """Sends content for each channel. It can be scheduled, and OMNI can push reports of it to a URL."""
         return self._call(OmniResponse, "POST", "advanced", body=request, fmt=fmt, deadline=deadline)
 
     def list_scenarios(
@@ -109,7 +103,7 @@ class OmniClient:
         fmt: WireFormat = "json",
         deadline: float | None = None,
     ) -> ScenariosResponse:
-        """One page of the account's scenarios (by default the first, of 100); pages count from 0."""
+        """Returns one page of the account's scenarios: by default page 0, with up to 100 scenarios."""
         params = params_of(is_default=is_default, limit=limit, page=page)
         return self._call(ScenariosResponse, "GET", "scenarios", params=params, fmt=fmt, deadline=deadline)
 
@@ -136,7 +130,10 @@ class OmniClient:
         fmt: WireFormat = "json",
         deadline: float | None = None,
     ) -> ReportsResponse:
-        """Take delivery reports (by default 50, at most 1000). Each is given once: a lost answer loses its reports."""
+        """Takes delivery reports: by default up to 50, at most 1000.
+
+        OMNI gives each report once, so an answer that is lost loses its reports.
+        """
         params = params_of(bulk_id=bulk_id, message_id=message_id, channel=channel, limit=limit)
         return self._call(ReportsResponse, "GET", "reports", params=params, fmt=fmt, deadline=deadline)
 
@@ -155,18 +152,9 @@ class OmniClient:
         fmt: WireFormat = "json",
         deadline: float | None = None,
     ) -> LogsResponse:
-        """Read what was sent in the last 48 hours; unlike reports, as often as wanted."""
-        params = params_of(
-            from_=from_,
-            to=to,
-            bulk_id=bulk_id,
-            message_id=message_id,
-            general_status=general_status,
-            channel=channel,
-            sent_since=sent_since,
-            sent_until=sent_until,
-            limit=limit,
-        )
+        """Returns what was sent in the last 48 hours. Unlike reports, logs can be read again."""
+        params = params_of(from_=from_, to=to, bulk_id=bulk_id, message_id=message_id, general_status=general_status)
+        params |= params_of(channel=channel, sent_since=sent_since, sent_until=sent_until, limit=limit)
         return self._call(LogsResponse, "GET", "logs", params=params, fmt=fmt, deadline=deadline)
 
     def _call(
@@ -180,26 +168,24 @@ class OmniClient:
         params: Mapping[str, Any] | None = None,
         body: WireModel | None = None,
     ) -> Model:
-        request = self._prepare(method, path, fmt, params=params, body=body)
-        seconds = self._deadline if deadline is None else deadline
-        call = TimedCall(self._clock() + seconds, self._connect_timeout, self._read_timeout, self._clock)
-        answer = self._exchange(call, request)
+        request = self._prepare(method, path, fmt, params, body)
+        ends_at = time.monotonic() + (self._deadline if deadline is None else deadline)
+        call = TimedCall(ends_at, self._connect_timeout, self._read_timeout)
+        answer = exchange(self._session, request, call, self._max_answer_bytes)
         if isinstance(answer, OmniError):
-            raise answer  # here, where no exception of requests is in flight: those hold the request, headers and all
-        if _is_success(answer.status):
-            return read_model(model, answer.status, answer.headers.get("Content-Type"), answer.content, asked=fmt)
-        raise read_error(
-            answer.status, answer.headers, answer.content, asked=fmt, now=self._now(), clean=self._without_secrets
-        )
+            raise answer
+        if is_success(answer.status):
+            return read_model(model, answer, asked=fmt)
+        raise read_error(answer, asked=fmt, now=datetime.now(UTC), clean=self._without_secrets)
 
     def _prepare(
-        self, method: str, path: str, fmt: WireFormat, *, params: Mapping[str, Any] | None, body: WireModel | None
+        self, method: str, path: str, fmt: WireFormat, params: Mapping[str, Any] | None, body: WireModel | None
     ) -> requests.PreparedRequest:
         headers = {
             "Authorization": self._authorization,
             "Accept": MEDIA_TYPES[fmt],
             "Accept-Encoding": "identity",
-            "User-Agent": self._user_agent,
+            "User-Agent": "omni-client",
         }
         if body is not None:
             headers["Content-Type"] = f"{MEDIA_TYPES[fmt]}; charset=utf-8"
@@ -209,95 +195,7 @@ class OmniClient:
             requests.Request(method, url, headers=headers, params=params, data=content)
         )
 
-    def _exchange(self, call: TimedCall, request: requests.PreparedRequest) -> "_Answer | OmniError":
-        try:
-            with (
-                timed(call),
-                self._session.send(
-                    request,
-                    stream=True,
-                    allow_redirects=False,
-                    verify=self._session.verify,
-                    cert=self._session.cert,
-                    timeout=(call.limit(call.connect_timeout), call.read_timeout),
-                ) as response,
-            ):
-                return self._read(response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            return TransportError(_kind(error, call), may_have_arrived=call.began)
-
-    def _read(self, response: requests.Response) -> "_Answer | OmniError":
-        """The whole answer; of an error, what can be had of its body: its status says enough."""
-        success = _is_success(response.status_code)
-        pieces: list[bytes] = []
-        try:
-            for piece in response.raw.stream(_PIECE, decode_content=True):
-                pieces.append(piece)
-                if sum(map(len, pieces)) > self._max_answer_bytes:
-                    response.close()
-                    if success:
-                        return MalformedAnswer(response.status_code, f"larger than {self._max_answer_bytes} bytes")
-                    break
-        except urllib3.exceptions.DecodeError:
-            if success:
-                return MalformedAnswer(response.status_code, "its Content-Encoding is broken")
-        except (urllib3.exceptions.HTTPError, OSError):
-            if success:
-                raise
-        return _Answer(response.status_code, response.headers, b"".join(pieces))
-
     def _without_secrets(self, text: str) -> str:
-        """A server may quote the header that it refused."""
+        """Masks the credentials, because a server may quote the header that it refused."""
         _, _, token = self._authorization.partition(" ")
         return text.replace(token.strip(), "***") if len(token.strip()) >= _LEAST_SECRET_CHARS else text
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-class _TimedAdapter(HTTPAdapter):
-    """Never retries; its connections keep the call's deadline."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": TimedHttpPool, "https": TimedHttpsPool}
-
-    def close(self) -> None:
-        """urllib3 leaves this to the garbage collector, which a failed call's traceback can hold up."""
-        for key in self.poolmanager.pools.keys():  # noqa: SIM118  # a container of urllib3's that can't be iterated
-            self.poolmanager.pools[key].close()
-        super().close()
-
-
-def _prepared(session: requests.Session) -> requests.Session:
-    adapter = _TimedAdapter(max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    return session
-
-
-def _is_success(status: int) -> bool:
-    return 200 <= status < 300  # noqa: PLR2004  # HTTP's own class of success
-
-
-def _kind(error: Exception, call: TimedCall) -> str:
-    if call.expired():
-        return "deadline"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "tls"
-    if not call.began:
-        return "connect"
-    timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-    return "timeout" if any(isinstance(cause, timeouts) for cause in _causes(error)) else "connection closed"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__context__

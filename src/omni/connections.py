@@ -1,14 +1,15 @@
 """urllib3 connections that keep one deadline for a whole call: connecting, sending, and every byte of the answer.
 
-requests' own timeouts start afresh with each byte, so a server that drips could hold a call for hours.
-Looking up the host's name is the one step that can't be stopped: Python has no time limit for it.
+The timeouts of requests start again with each byte, so a slow server could hold a call for hours.
+Only the lookup of the host's name can't be stopped, because Python has no time limit for it.
 """
 
 import contextlib
 import http.client
 import io
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -17,25 +18,27 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-_PIECE = 16_384  # what one TLS record holds
+_PIECE_BYTES = 16_384  # what one TLS record holds
 
 
 @dataclass(slots=True)
 class TimedCall:
-    """One call's clock; `began` says that a byte of the request may have left."""
+    """The time limits of one call. `began` says that a byte of the request may have left.
+
+    `ends_at` is a time of the monotonic clock; the timeouts are seconds.
+    """
 
     ends_at: float
     connect_timeout: float
     read_timeout: float
-    clock: Callable[[], float]
     began: bool = False
 
     def expired(self) -> bool:
-        return self.clock() >= self.ends_at
+        return time.monotonic() >= self.ends_at
 
     def limit(self, timeout: float) -> float:
-        """Seconds that the next step may take. Raises TimeoutError once the deadline has passed."""
-        seconds = min(timeout, self.ends_at - self.clock())
+        """Returns the seconds that the next step may take. Raises TimeoutError after the deadline."""
+        seconds = min(timeout, self.ends_at - time.monotonic())
         if seconds <= 0:
             raise TimeoutError("deadline")
         return seconds
@@ -46,7 +49,7 @@ _current: ContextVar[TimedCall] = ContextVar("_current")
 
 @contextlib.contextmanager
 def timed(call: TimedCall) -> Iterator[None]:
-    """Connections that are used inside keep this call's deadline."""
+    """Makes connections that are used inside keep this call's deadline."""
     token = _current.set(call)
     try:
         yield
@@ -55,7 +58,7 @@ def timed(call: TimedCall) -> Iterator[None]:
 
 
 class _TimedReader(io.RawIOBase):
-    """Gives each read what is left of the call's time."""
+    """Gives each read the rest of the call's time."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw, self._sock = raw, sock
@@ -83,20 +86,11 @@ class _Timed(HTTPConnection):
     response_class = _TimedResponse
 
     def _new_conn(self) -> socket.socket:
-        """Try the host's addresses in turn, all within the deadline (urllib3 gives each the whole time-out)."""
-        call = _current.get()
+        """Tries the host's addresses in turn, all within the deadline. urllib3 would give each the whole timeout."""
         failure: Exception = NewConnectionError(self, "the host has no address")
         for family, kind, protocol, _, address in self._addresses():
             try:
-                with contextlib.ExitStack() as cleanup:
-                    sock = cleanup.enter_context(socket.socket(family, kind, protocol))
-                    for option in self.socket_options or ():
-                        sock.setsockopt(*option)
-                    sock.settimeout(call.limit(call.connect_timeout))
-                    sock.connect(address)
-                    sock.settimeout(call.limit(call.connect_timeout))  # for the TLS handshake
-                    cleanup.pop_all()
-                    return sock
+                return self._connected(socket.socket(family, kind, protocol), address)
             except TimeoutError:
                 failure = ConnectTimeoutError(self, "connecting took too long")
             except OSError:
@@ -109,15 +103,27 @@ class _Timed(HTTPConnection):
         except (socket.gaierror, UnicodeError):
             raise NameResolutionError(self.host, self, socket.gaierror("not found")) from None
 
+    def _connected(self, sock: socket.socket, address: Any) -> socket.socket:
+        call = _current.get()
+        with contextlib.ExitStack() as cleanup:
+            cleanup.enter_context(sock)
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(call.limit(call.connect_timeout))
+            sock.connect(address)
+            sock.settimeout(call.limit(call.connect_timeout))  # for the TLS handshake
+            cleanup.pop_all()
+        return sock
+
     def send(self, data: Any) -> None:
         call = _current.get()
         if self.sock is None:
             self.connect()
         call.began = True
         view = memoryview(data)
-        for start in range(0, len(view), _PIECE):
+        for start in range(0, len(view), _PIECE_BYTES):
             self.sock.settimeout(call.limit(call.read_timeout))
-            super().send(view[start : start + _PIECE])
+            super().send(view[start : start + _PIECE_BYTES])
 
 
 class _TimedHttps(_Timed, HTTPSConnection):

@@ -1,4 +1,4 @@
-"""What each channel of an advanced request carries; unknown fields and channels are kept (see `wire`)."""
+"""The content of each channel in an advanced request. Unknown fields and channels are kept (see `wire`)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from omni.wire import OptionalBool, OptionalInt, WireModel
 
-# The channel's name in a scenario's step, and the field that holds its content in an advanced request.
+# Maps a channel's name in a scenario's step to the field of an advanced request that holds its content.
 CONTENT_FIELDS = {
     "SMS": "sms",
     "EMAIL": "email",
@@ -24,7 +24,7 @@ CONTENT_FIELDS = {
 
 
 class ChannelContent(WireModel):
-    """What all channels share; `validity_period` counts minutes unless `validity_period_time_unit` says otherwise."""
+    """The fields of every channel. `validity_period` is in minutes, or in `validity_period_time_unit` if given."""
 
     text: str | None = None
     validity_period: OptionalInt = None

@@ -1,6 +1,6 @@
-"""A typed error for each way that a call to the OMNI API fails; each says whether sending again can help.
+"""One error type for each way that a call to the OMNI API can fail. Each says whether a retry can help.
 
-No error holds the authorization header or the request's body, neither itself nor in its chain.
+Neither an error nor its chain holds the authorization header or the request's body.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error answer says, in either of the API's two shapes; `text` is the server's and may repeat our input."""
+    """The facts of an error answer, from either of the API's two shapes. `text` may repeat parts of the request."""
 
     code: str | None = None
     text: str | None = None
@@ -21,15 +21,15 @@ class ErrorBody:
 
 
 class OmniError(Exception):
-    """Anything that a call can raise."""
+    """The base of every error that a call can raise."""
 
-    retryable: bool = False  # the same request, sent again later, can succeed
-    may_have_arrived: bool = False  # OMNI may have acted on the request, so send again only with the same message ids
-    account: bool = False  # a condition of the account, not of this request: every other request fails too
+    retryable: bool = False  # the same request can succeed later
+    may_have_arrived: bool = False  # OMNI may have acted on it, so a retry needs the same message ids
+    account: bool = False  # the account is the cause, so every other request fails too
 
 
 class InvalidRequest(OmniError):
-    """The request can't be written in the asked format; nothing was sent. `field` is a path, such as `request/text`."""
+    """The request can't be written in the chosen format. Nothing was sent. `field` is a path like `request/text`."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(f"{field}: {detail}")
@@ -38,7 +38,7 @@ class InvalidRequest(OmniError):
 
 
 class TransportError(OmniError):
-    """No whole answer came. `kind`: connect, tls, timeout, deadline or connection closed."""
+    """No complete answer came. `kind` is connect, tls, timeout, deadline or connection closed."""
 
     retryable = True
 
@@ -50,7 +50,7 @@ class TransportError(OmniError):
 
 
 class MalformedAnswer(OmniError):
-    """A success whose body can't be read. `content` is that body: reports are given only once, so it may be wanted."""
+    """A success whose body can't be read. `content` is that body, since OMNI gives reports only once."""
 
     retryable = True
     may_have_arrived = True
@@ -63,13 +63,13 @@ class MalformedAnswer(OmniError):
 
 
 class AnswerError(OmniError):
-    """An answer that is not a success; `retry_after` in seconds, where the answer says so."""
+    """An answer that is not a success. `retry_after` is in seconds, and None if the answer doesn't say."""
 
     def __init__(self, status: int, body: ErrorBody | None = None, *, retry_after: float | None = None) -> None:
         self.status = status
         self.body = body or ErrorBody()
         self.retry_after = retry_after
-        # Only the code: the text may repeat a phone number or the message.
+        # The message shows only the code, because the text may repeat a phone number or the message.
         super().__init__(f"OMNI answered {status}" + (f" {self.body.code}" if self.body.code else ""))
 
 
@@ -78,12 +78,12 @@ class BadRequest(AnswerError):
 
 
 class Unauthorized(AnswerError):
-    retryable = True  # once the credentials are put right
+    retryable = True  # after the credentials are corrected
     account = True
 
 
 class Forbidden(AnswerError):
-    retryable = True  # once the account is put right
+    retryable = True  # after the account is corrected
     account = True
 
 
@@ -106,7 +106,7 @@ class ServerError(AnswerError):
 
 
 class UnexpectedStatus(AnswerError):
-    """A redirect (never followed) or another status that the API doesn't document."""
+    """A status that the API doesn't document, or a redirect, which is never followed."""
 
     def __init__(self, status: int, body: ErrorBody | None = None, *, retry_after: float | None = None) -> None:
         super().__init__(status, body, retry_after=retry_after)

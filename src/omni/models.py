@@ -1,4 +1,4 @@
-"""Requests and answers of the OMNI API, frozen; `from_wire` reads them and `wire` writes them (see `wire`)."""
+"""The requests and answers of the OMNI API. They can't be changed; `from_wire` reads them and `wire` writes them."""
 
 from typing import Any
 
@@ -19,11 +19,9 @@ from omni.contents import (
 )
 from omni.wire import OptionalBool, OptionalFloat, OptionalInstant, OptionalInt, WireModel
 
-CALLBACK_DATA_MAX_CHARS = 4000
-
 
 class To(WireModel):
-    """A recipient's addresses; phone numbers in international format, digits only."""
+    """A recipient's addresses. A phone number is in international format, with digits only."""
 
     phone_number: str | None = None
     email_address: str | None = None
@@ -37,7 +35,7 @@ class Destination(WireModel):
 
 
 class TextRequest(WireModel):
-    """POST /omni/1/text; without a scenario key the account's default scenario applies."""
+    """The body of POST /omni/1/text. Without a scenario key, OMNI uses the account's default scenario."""
 
     destinations: tuple[Destination, ...]
     bulk_id: str | None = None
@@ -47,7 +45,7 @@ class TextRequest(WireModel):
 
 
 class AdvancedRequest(WireModel):
-    """POST /omni/1/advanced; `send_at` delays the first step only, by less than 180 days."""
+    """The body of POST /omni/1/advanced. `send_at` delays only the first step, by less than 180 days."""
 
     destinations: tuple[Destination, ...]
     bulk_id: str | None = None
@@ -73,7 +71,7 @@ class AdvancedRequest(WireModel):
 
 
 class Status(WireModel):
-    """A message's status. Nothing is required: new ones appear, and some have no group id."""
+    """A message's status. No field is required, because new statuses appear and some have no group id."""
 
     group_id: OptionalInt = None
     group_name: str = ""
@@ -84,7 +82,7 @@ class Status(WireModel):
 
 
 class ReportError(WireModel):
-    """Why a message was not delivered; `permanent` says that the same message to the same address can't succeed."""
+    """Why a message was not delivered. If `permanent`, the same message to the same address can't succeed."""
 
     group_id: OptionalInt = None
     group_name: str = ""
@@ -101,7 +99,7 @@ class MessageResult(WireModel):
 
 
 class OmniResponse(WireModel):
-    """The answer to a send; `bulk_id` only with more than one destination."""
+    """The answer to a send. It has a `bulk_id` only if there was more than one destination."""
 
     bulk_id: str | None = None
     messages: tuple[MessageResult, ...]
@@ -113,7 +111,10 @@ class Step(WireModel):
 
 
 class Scenario(WireModel):
-    """Channels in the order in which they are tried. The API gives the key; `default` is also `defaultScenario`."""
+    """Channels in the order in which OMNI tries them. OMNI makes the key.
+
+    Older clients name the flag `defaultScenario`, so it is read by either name and written by both.
+    """
 
     key: str | None = None
     name: str | None = None
@@ -128,7 +129,7 @@ class Scenario(WireModel):
         rest = {name: item for name, item in value.items() if name != "defaultScenario"}
         return {"default": value["defaultScenario"], **rest}
 
-    @computed_field(alias="defaultScenario")  # type: ignore[prop-decorator]  # mypy can't decorate a property
+    @computed_field(alias="defaultScenario")  # type: ignore[prop-decorator]  # mypy accepts no decorated property
     @property
     def default_scenario(self) -> bool | None:
         return self.default
@@ -144,7 +145,7 @@ class Price(WireModel):
 
 
 class Log(WireModel):
-    """What a report and a log entry share; `to` is one plain address, `channel` the one that carried the message."""
+    """An entry of the logs. `to` is one plain address, and `channel` is the one that carried the message."""
 
     bulk_id: str | None = None
     message_id: str | None = None
@@ -162,11 +163,13 @@ class Log(WireModel):
 
 
 class Report(Log):
+    """A delivery report: the fields of a log entry, and the error."""
+
     error: ReportError | None = None
 
 
 class ReportsResponse(WireModel):
-    """Pulled or pushed reports. A pulled report is given once, then gone."""
+    """Reports, pulled or pushed. OMNI gives each pulled report only once."""
 
     results: tuple[Report, ...]
 

@@ -1,4 +1,4 @@
-"""What goes out: the checked base URL and key, query parameters, and the body in either format."""
+"""Prepares a request: checks the base URL and the key, and writes the query parameters and the body."""
 
 import re
 from datetime import datetime
@@ -16,16 +16,16 @@ _URL = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")  # RFC 3986
 
 
 def checked_base_url(url: str) -> str:
-    """Give the URL back without white space around it and slashes after it.
+    """Returns the URL without surrounding white space and trailing slashes.
 
     Raises:
-        ValueError: it is no http(s) URL, or holds credentials, a query or a fragment. The message never shows it.
+        ValueError: it is not an http(s) URL, or holds credentials, a query or a fragment. The message never shows it.
     """
     base = url.strip().rstrip("/")
     try:
         parts = urlsplit(base if _URL.fullmatch(base) else "")
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # brackets or a port that are none
+    except ValueError:  # malformed brackets or a malformed port
         usable = False
     if not usable:
         raise ValueError("the base URL must be http(s)://host")
@@ -35,12 +35,14 @@ def checked_base_url(url: str) -> str:
 
 
 def checked_key(key: str) -> str:
+    """Returns the scenario key. Raises InvalidRequest if it could lead to another path."""
     if not _KEY.fullmatch(key):
         raise InvalidRequest("key", "a scenario key has letters, digits, - and _")
     return key
 
 
 def encoded(body: WireModel, fmt: WireFormat) -> bytes:
+    """Returns the body in either format. Raises InvalidRequest if the format can't hold a value."""
     if fmt == "xml":
         from omni.xml import to_xml
 
@@ -49,10 +51,12 @@ def encoded(body: WireModel, fmt: WireFormat) -> bytes:
         return body.to_json()
     except (PydanticSerializationError, ValueError):
         pass
-    raise InvalidRequest("request", "it holds a value that JSON can't")  # unchained: the cause quotes the value
+    # Raised outside the `except`, because the cause quotes the value.
+    raise InvalidRequest("request", "it holds a value that JSON can't")
 
 
 def params_of(**given: Any) -> dict[str, Any]:
+    """Returns query parameters by the API's names, without those that are None."""
     return {to_camel(name.rstrip("_")): _param(value) for name, value in given.items() if value is not None}
 
 

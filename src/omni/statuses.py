@@ -1,9 +1,10 @@
-"""What to do about a message's status: the policy table, and the statuses and error codes that Infobip publishes."""
+"""The policy for each message status, and the tables of statuses and error codes that Infobip publishes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from omni.models import Status
@@ -12,12 +13,12 @@ ACCEPTED, PENDING, UNDELIVERABLE, DELIVERED, EXPIRED, REJECTED = range(6)
 
 
 class Policy(StrEnum):
-    """What follows from a status in the answer to a send."""
+    """What to do with a message after its status in the answer to a send."""
 
     ACCEPTED = "accepted"  # OMNI has the message
     RETRY = "retry"
-    RETRY_ACCOUNT = "retry_account"  # slowly: a condition of the account holds every message back
-    PARK = "park"  # until a person acts
+    RETRY_ACCOUNT = "retry_account"  # slowly, because the account is the cause and holds back every message
+    PARK = "park"  # keep it until a person acts
 
 
 GROUPS: Mapping[int, Policy] = MappingProxyType(
@@ -66,9 +67,10 @@ _BY_ID = {(known.group_id, known.id): known.policy for known in REFINEMENTS}
 
 
 def classify(status: Status) -> Policy:
-    """Decide by group, refined by name; by id only without a name, since ids mean other things on other channels.
+    """Decides by the status's group, refined by its name. The id counts only if there is no name, because channels use
+    the same ids with different meanings.
 
-    A status of no known group is parked: its message may have been accepted, so sending again is a person's decision.
+    A message whose status has no known group is parked. It may have been accepted, so a person decides about a retry.
     """
     group = group_of(status)
     if group is None:
@@ -78,7 +80,7 @@ def classify(status: Status) -> Policy:
 
 
 def group_of(status: Status) -> int | None:
-    """The group's id; where the status has none, by the group's name, then by the published statuses."""
+    """Returns the group's id. If the status has none, the group's name tells it, or else the published statuses do."""
     if status.group_id is not None:
         return status.group_id
     by_name = GROUP_NAMES.get(status.group_name.upper())
@@ -90,38 +92,31 @@ def group_of(status: Status) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class PublishedCode:
-    """A published status or error code; `family` is the channel it was published for."""
+    """A published status or error code. `family` says for which channels it was published."""
 
     family: str
     group: str
     group_id: int | None
     id: int
     name: str
-    permanent: bool = False
+    permanent: bool  # always False for a status
 
 
 @cache
 def known_statuses() -> tuple[PublishedCode, ...]:
-    from omni.known_statuses import TEXT
-
-    return _read(TEXT)
+    return _published("known_statuses.tsv")
 
 
 @cache
 def known_errors() -> tuple[PublishedCode, ...]:
-    from omni.known_errors import TEXT
+    """Delivery reports explain their error codes by these."""
+    return _published("known_errors.tsv")
 
-    return _read(TEXT)
 
-
-def _read(text: str) -> tuple[PublishedCode, ...]:
-    known: list[PublishedCode] = []
-    family, group, group_id = "", "", None
-    for line in text.splitlines():
-        if line.startswith("# "):
-            family, group, number = ("" if part == "-" else part for part in line[2:].split(" | "))
-            group_id = int(number) if number else None
-        else:
-            code, name, *permanent = line.split()
-            known.append(PublishedCode(family, group, group_id, int(code), name, permanent=bool(permanent)))
-    return tuple(known)
+def _published(file: str) -> tuple[PublishedCode, ...]:
+    """Reads one of Infobip's tables, which lie beside this module and have these columns in this order."""
+    _, *rows = Path(__file__).with_name(file).read_text("utf-8").splitlines()
+    return tuple(
+        PublishedCode(family, group, int(group_id) if group_id else None, int(code), name, permanent == "True")
+        for family, group, group_id, code, name, permanent in (row.split("\t") for row in rows)
+    )

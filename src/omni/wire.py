@@ -1,4 +1,4 @@
-"""What every OMNI model shares: the API's names on the wire, unknown fields kept, absent fields left out."""
+"""The base of every OMNI model: it uses the API's names on the wire, keeps unknown fields and omits absent ones."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -32,12 +32,12 @@ def _assume_utc(value: datetime) -> datetime:
 
 
 def format_instant(value: datetime) -> str:
-    """`2031-05-24T10:45:38.000+0000`, the API's form; a time without an offset is UTC."""
+    """Returns the API's form, such as `2031-05-24T10:45:38.000+0000`. A time without an offset is taken as UTC."""
     whole, _, minutes = _assume_utc(value).isoformat(timespec="milliseconds").rpartition(":")
     return whole + minutes
 
 
-# An XML element without content (`<groupId/>`) is an absent number, flag or time.
+# An empty XML element (`<groupId/>`) means that the number, flag or time is absent.
 Instant = Annotated[datetime, AfterValidator(_assume_utc), PlainSerializer(format_instant, when_used="json")]
 OptionalInstant = Annotated[Instant | None, BeforeValidator(_blank_is_absent)]
 OptionalInt = Annotated[int | None, BeforeValidator(_blank_is_absent)]
@@ -46,7 +46,7 @@ OptionalBool = Annotated[bool | None, BeforeValidator(_blank_is_absent)]
 
 
 class WireModel(BaseModel):
-    """Python names in code, the API's camelCase on the wire; what we don't know survives a round trip."""
+    """Has Python names in code and the API's camelCase names on the wire. Unknown fields survive a round trip."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -54,12 +54,12 @@ class WireModel(BaseModel):
         extra="allow",
         alias_generator=to_camel,
         coerce_numbers_to_str=True,
-        defer_build=True,  # a cold start pays only for the models that it uses
+        defer_build=True,  # a cold start builds only the models that it uses
     )
 
     @classmethod
     def from_wire(cls, value: object) -> Self:
-        """Read a decoded JSON value by the API's own names only.
+        """Reads a decoded JSON value by the API's names only.
 
         Raises:
             pydantic.ValidationError: a required field is missing, or a known one has the wrong type.
@@ -67,7 +67,7 @@ class WireModel(BaseModel):
         return cls.model_validate(value, by_alias=True, by_name=False)
 
     def wire(self) -> dict[str, Any]:
-        """The JSON value that the API takes: its own names, and no nulls for fields that are absent."""
+        """Returns the JSON value that the API takes, with its names and without nulls for absent fields."""
         return self.model_dump(mode="json", by_alias=True)
 
     def to_json(self) -> bytes:

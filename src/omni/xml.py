@@ -1,7 +1,7 @@
-"""The API's XML form: models to documents and back.
+"""The XML form of the API: turns models into documents and back.
 
-It reads with expat, which Python brings along, and refuses any document type: without one there are no entities to
-expand and nothing external to fetch, so the deployed functions need no further library.
+Expat, which is part of Python, reads them. Any document type is refused, so there are no entities to expand and nothing
+external to fetch.
 """
 
 import re
@@ -32,8 +32,8 @@ ROOTS: Mapping[type[WireModel], str] = {
     ReportsResponse: "omniReportsResponse",
     LogsResponse: "omniLogsResponse",
 }
-# Lists that have an element of their own, and the element of each item; any other list repeats its element.
-ITEMS: Mapping[str, str] = {
+# Maps each list that has an element of its own to the element of its items. Any other list repeats its element.
+ITEM_ELEMENTS: Mapping[str, str] = {
     "destinations": "destination",
     "messages": "message",
     "results": "result",
@@ -44,39 +44,42 @@ ITEMS: Mapping[str, str] = {
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})  # a bare CR is read as a line feed
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})  # XML reads a bare CR as a line feed
 
 
 class MalformedXml(ValueError):
-    """Not a well-formed document, or one with a document type, text between elements, or too deep."""
+    """The document is not well formed, has a document type or text between elements, or is nested too deep."""
 
 
 def to_xml(model: WireModel) -> bytes:
-    """The document of a model.
+    """Returns the document of a model.
 
     Raises:
-        InvalidRequest: a value has a character, or an unknown field a name, that XML can't hold.
+        InvalidRequest: a value has a character, or an unknown field has a name, that XML can't hold.
     """
     return write_document(ROOTS[type(model)], model.wire())
 
 
 def write_document(root: str, value: object) -> bytes:
-    """A document of a JSON value; a null is left out. Raises InvalidRequest (see `to_xml`)."""
+    """Returns the document of a JSON value, without nulls. Raises InvalidRequest (see `to_xml`)."""
     return ('<?xml version="1.0" encoding="UTF-8"?>' + "".join(_element(root, value, root))).encode()
 
 
 def from_xml(model: type[Model], content: bytes) -> Model:
-    """Read a document, whatever its root is called.
+    """Reads a document with any root name.
 
     Raises:
-        MalformedXml: see there.
-        pydantic.ValidationError: well formed, but not this model.
+        MalformedXml: it is not a document that we read.
+        pydantic.ValidationError: it is not this model.
     """
     return model.from_wire(read_document(content)[1])
 
 
 def read_document(content: bytes) -> tuple[str, Any]:
-    """The root's name and its value: text, or a dict of its children. Attributes are ignored. Raises MalformedXml."""
+    """Returns the root's name and its value, which is text or a dict of its children. Attributes are ignored.
+
+    Raises MalformedXml.
+    """
     reader = _Reader()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -90,14 +93,14 @@ def read_document(content: bytes) -> tuple[str, Any]:
         raise
     except expat.ExpatError as error:
         raise MalformedXml(f"line {error.lineno}: {expat.ErrorString(error.code)}") from None
-    except (ValueError, LookupError):  # an encoding that is unknown, or that expat can't be told
+    except (ValueError, LookupError):  # the encoding is unknown to Python or to expat
         raise MalformedXml("its encoding is not supported") from None
     return reader.root
 
 
 @dataclass(slots=True)
 class _Open:
-    """An element whose end has not come yet."""
+    """An element whose end tag has not come yet."""
 
     name: str
     texts: list[str] = field(default_factory=list)
@@ -107,13 +110,13 @@ class _Open:
         text = "".join(self.texts)
         if self.children and text.strip():
             raise MalformedXml(f"text beside the elements of <{self.name}>")
-        if self.name in ITEMS and not text.strip():
+        if self.name in ITEM_ELEMENTS and not text.strip():
             return [value for _, value in self.children]
         return _grouped(self.children) if self.children else text
 
 
 class _Reader:
-    """Builds the value while expat reads."""
+    """Builds the value while expat reads the document."""
 
     def __init__(self) -> None:
         self.root: tuple[str, Any] = ("", "")
@@ -139,7 +142,7 @@ class _Reader:
 
 
 def _grouped(children: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An element that occurs once is a value, one that repeats is a list."""
+    """Makes a value of an element that occurs once, and a list of one that repeats."""
     groups: dict[str, list[Any]] = {}
     for name, value in children:
         groups.setdefault(name, []).append(value)
@@ -162,7 +165,7 @@ def _element(name: str, value: object, path: str, depth: int = 1) -> Iterator[st
 
 def _field(name: str, value: object, path: str, depth: int) -> Iterator[str]:
     if isinstance(value, list):
-        item_name = ITEMS.get(name)
+        item_name = ITEM_ELEMENTS.get(name)
         wrapper = item_name is not None
         yield f"<{name}>" if wrapper else ""
         for index, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""Whatever OMNI sends: it is read and written back unchanged, or refused with a typed error."""
+"""Whatever OMNI sends is read and written back unchanged, or refused with a typed error."""
 
 import contextlib
 import string
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json, to_json
 
-from omni.answers import read_error, read_model, retry_after_seconds
+from omni.answers import RawAnswer, read_error, read_model, retry_after_seconds
 from omni.errors import AnswerError, InvalidRequest, MalformedAnswer
 from omni.models import AdvancedRequest, OmniResponse, ReportsResponse, Scenario, Status, TextRequest
 from omni.statuses import Policy, classify
@@ -31,7 +31,7 @@ NAMES = st.text(string.ascii_letters + "_", min_size=1)
 
 
 def objects(model: type[WireModel], known: dict[str, Any], required: tuple[str, ...] = ()) -> st.SearchStrategy[Any]:
-    """An object of the API: some known fields, and fields that nobody knows."""
+    """Generates objects of the API with some of its fields and some unknown fields."""
     taken = {name for info in model.model_fields.values() for name in (info.alias,)} | {"defaultScenario"}
     unknown = st.dictionaries(TEXT.filter(lambda name: name not in taken), JSON, max_size=3)
     given_fields = st.fixed_dictionaries(
@@ -122,12 +122,13 @@ def test_any_bytes_are_a_document_or_malformed(content: bytes) -> None:
 @pytest.mark.parametrize("model", [OmniResponse, ReportsResponse, Scenario])
 def test_any_success_is_a_model_or_a_malformed_answer(model: type[WireModel], kind: str, content: bytes) -> None:
     with contextlib.suppress(MalformedAnswer):
-        assert isinstance(read_model(model, 200, f"application/{kind}", content, asked="json"), model)
+        answer = RawAnswer(200, {"Content-Type": f"application/{kind}"}, content)
+        assert isinstance(read_model(model, answer, asked="json"), model)
 
 
 @given(st.integers(100, 599), JSON, st.text())
 def test_any_failure_is_a_typed_error(status: int, body: Any, retry_after: str) -> None:
-    error = read_error(status, {"Retry-After": retry_after}, to_json(body), asked="json", now=NOW)
+    error = read_error(RawAnswer(status, {"Retry-After": retry_after}, to_json(body)), asked="json", now=NOW)
 
     assert isinstance(error, AnswerError)
     assert error.status == status

@@ -1,4 +1,4 @@
-"""The circuit breaker on a real table: OMNI's being down opens it, OMNI's refusals don't, and end a probe."""
+"""The circuit breaker uses a real table. Failures of OMNI open it; a refusal doesn't, and closes it after a probe."""
 
 from itertools import count
 from types import SimpleNamespace
@@ -42,7 +42,7 @@ def table(moto_endpoint):
 
 
 class ScriptedOmni(GuardedOmni):
-    """With answers of OMNI's in `script`, and its own moves in `moves`."""
+    """Takes OMNI's answers from `script`, and keeps each new state of the circuit in `moves`."""
 
     def __init__(self, table):
         self.script: list[OmniResponse | Exception] = []
@@ -74,7 +74,7 @@ def breaker(table, monkeypatch):
 
 
 def send(breaker, *answers):
-    """What became of each call: a class of error, or None for an answer."""
+    """Returns the error type of each call, or None for an answer."""
     breaker.script = list(answers)
     return [_outcome(breaker) for _ in answers]
 
@@ -110,14 +110,14 @@ def test_a_probe_that_gets_any_answer_closes_the_circuit(breaker, answer, monkey
     assert send(breaker, WELL) == [None]
 
 
-def test_what_reading_the_circuit_takes_is_taken_from_the_call(breaker, monkeypatch):
+def test_the_time_to_read_the_circuit_is_taken_from_the_deadline_of_the_call(breaker, monkeypatch):
     times = iter([100.0, 100.2])
     monkeypatch.setattr("handlers.guarded_omni.time", SimpleNamespace(monotonic=lambda: next(times)))
     send(breaker, WELL)
     assert breaker.deadlines == [pytest.approx(0.8)]
 
 
-def test_when_it_takes_the_whole_call_omni_is_not_called_nor_taken_for_down(breaker, monkeypatch):
+def test_if_no_time_is_left_omni_is_not_called_and_the_circuit_stays_closed(breaker, monkeypatch):
     times = count(100, 0.7)
     monkeypatch.setattr("handlers.guarded_omni.time", SimpleNamespace(monotonic=lambda: next(times)))
     for _ in range(6):

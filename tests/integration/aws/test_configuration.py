@@ -1,4 +1,4 @@
-"""Configuration from a real SSM over a socket: few calls, stale when it fails, nothing for strangers."""
+"""The configuration is read from SSM over a socket: with few calls, cached during outages, never for unknown names."""
 
 from collections import Counter
 
@@ -23,7 +23,7 @@ SECRETS = {"sources": {"ci": "local-secret", "many": ["old-secret", "new-secret"
 
 
 class Ssm:
-    """The client, its calls counted, and a switch to make SSM unreachable."""
+    """Counts the client's calls. Without an `endpoint`, SSM is unreachable."""
 
     def __init__(self, endpoint):
         self.client = boto3.client(
@@ -41,7 +41,7 @@ class Ssm:
     def _count(self, model, params, **_):
         self.calls[model.name] += 1
         if self.endpoint is None:
-            params["url"] = "http://127.0.0.1:9/"  # the discard port: nothing listens there
+            params["url"] = "http://127.0.0.1:9/"  # nothing listens on the discard port
 
     def push(self, config=CONFIG, secrets=SECRETS, **account):
         account = {"omni_base_url": "http://127.0.0.1:8025", "omni_authorization": "App key", **account}
@@ -98,7 +98,7 @@ def test_a_cold_request_costs_two_calls_and_a_warm_one_none(ssm, configuration):
     assert ssm.calls.total() == 2
 
 
-def test_every_ten_routes_cost_a_call_more(ssm, configuration):
+def test_every_ten_routes_cost_another_call(ssm, configuration):
     ssm.push()
     assert len(configuration.source("many").routes) == 25
     assert ssm.calls == {"GetParametersByPath": 3, "GetParameters": 1}
@@ -147,7 +147,7 @@ def test_an_unreachable_ssm_is_not_asked_at_every_request(ssm, configuration, ti
     assert ssm.calls.total() > asked
 
 
-def test_without_a_last_good_value_it_says_so(ssm, configuration):
+def test_without_a_last_good_value_it_is_unavailable(ssm, configuration):
     ssm.push()
     ssm.endpoint = None
     with pytest.raises(ConfigurationUnavailable):
@@ -156,7 +156,7 @@ def test_without_a_last_good_value_it_says_so(ssm, configuration):
         configuration.scenario_key("incident")
 
 
-def test_before_there_is_a_good_value_strangers_do_not_ask_an_unreachable_ssm_each_for_itself(ssm, configuration, time):
+def test_without_a_good_value_requests_for_unknown_sources_share_one_failure_of_ssm(ssm, configuration, time):
     ssm.push()
     endpoint, ssm.endpoint = ssm.endpoint, None
     for number in range(100):
@@ -184,7 +184,7 @@ def test_a_scenario_that_no_route_names_is_found_by_its_name(ssm, configuration)
     assert configuration.scenario_key("orders") == "KEY-2"
 
 
-def test_a_broken_route_leaves_the_others_standing_and_is_named(ssm, configuration, heard):
+def test_a_broken_route_is_named_and_does_not_affect_the_others(ssm, configuration, heard):
     ssm.push()
     name = f"{PREFIX}/sources/ci/routes/broken"
     ssm.client.put_parameter(Name=name, Type="String", Value='{"scenario": "incident"', Overwrite=True)
@@ -221,7 +221,7 @@ def test_a_source_with_a_mistake_is_not_read_again_at_every_request(ssm, configu
     assert configuration.source("ci") is not None
 
 
-def test_a_source_that_is_announced_but_not_there_is_not_read_at_every_request(ssm, configuration):
+def test_a_source_of_the_index_that_does_not_exist_is_not_read_at_every_request(ssm, configuration):
     ssm.push()
     configuration.source("many")
     ssm.client.delete_parameter(Name=f"{PREFIX}/sources/ci/settings")
@@ -230,7 +230,7 @@ def test_a_source_that_is_announced_but_not_there_is_not_read_at_every_request(s
     assert ssm.calls["GetParametersByPath"] == 1
 
 
-def test_a_clock_that_was_set_back_keeps_no_secret_alive(ssm, configuration, time):
+def test_a_clock_that_was_moved_back_does_not_keep_an_old_secret(ssm, configuration, time):
     ssm.push()
     assert configuration.source("many").secrets == ("old-secret", "new-secret")
     ssm.push(secrets={"sources": {"ci": "local-secret", "many": ["new-secret"]}})

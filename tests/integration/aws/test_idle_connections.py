@@ -1,4 +1,4 @@
-"""What a frozen process finds when it goes on: its connections are dead, and the first request on one would fail."""
+"""The connections of a frozen process are dead, so they are closed before the next request."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ ACCEPTED = (
 
 
 class OnePerConnection(BaseHTTPRequestHandler):
-    """Keeps each connection open after its answer, but drops it at its second request, as if purged."""
+    """Keeps each connection open after its answer, but drops it at the second request, as Lambda's network does."""
 
     protocol_version = "HTTP/1.1"
     answered = False
@@ -58,7 +58,7 @@ def purging() -> Iterator[str]:
 
 @pytest.fixture
 def table(purging: str) -> Iterator[Callable[[], Any]]:
-    """A client, made once, as the functions make theirs."""
+    """Yields a client that is made once, as in the functions."""
 
     @cache
     def made() -> Any:

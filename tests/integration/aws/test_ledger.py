@@ -1,4 +1,4 @@
-"""The ledger on a real table over a socket: once per key, free after a failure or a death, safe when it is down."""
+"""The ledger runs an action once per key, frees the key after a failure or crash, and runs nothing without a table."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ def table(moto_endpoint, request):
 
 @pytest.fixture
 def new_ledger(moto_endpoint, table):
-    """A ledger as another process would have it."""
+    """Makes a ledger as each process has its own."""
 
     def make(milliseconds=20_000, endpoint=moto_endpoint, **options):
         ledger = DynamoDbLedger(client(endpoint), table, 3600, **options)
@@ -61,7 +61,7 @@ def test_a_key_runs_once_and_its_result_is_kept_for_every_process(new_ledger):
     assert second == ({"answer": 1}, True)
 
 
-def test_kinds_and_keys_are_apart(new_ledger):
+def test_each_kind_and_key_runs_by_itself(new_ledger):
     ledger = new_ledger()
     runs = [ledger.once(kind, key, lambda: None)[1] for kind in ("send", "enqueue") for key in ("a", "b")]
     assert runs == [False] * 4
@@ -95,9 +95,9 @@ def test_a_failed_action_frees_its_key(new_ledger):
     assert not new_ledger().once("send", "k", lambda: 1)[1]
 
 
-def test_a_copy_is_in_flight_until_the_first_ones_time_is_over_and_then_it_runs(new_ledger):
+def test_a_copy_runs_after_the_time_of_a_crashed_first_one_is_over(new_ledger):
     class Died(BaseException):
-        """Not an Exception: the process is gone before it can free the key."""
+        """Is no Exception, so it ends the action as a crash does, before the key is freed."""
 
     def die():
         raise Died
@@ -144,7 +144,7 @@ def test_a_table_that_fails_after_the_send_does_not_turn_it_into_a_failure(new_l
     assert unsaved == ["send"]
 
 
-def test_a_failure_stays_itself_when_its_claim_can_not_be_withdrawn(new_ledger):
+def test_a_failure_is_raised_even_if_its_claim_can_not_be_withdrawn(new_ledger):
     ledger = new_ledger()
 
     def fail_and_lose_the_table():

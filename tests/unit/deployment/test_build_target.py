@@ -1,5 +1,7 @@
-"""src/build.py: what it builds for, and with which Python."""
+"""src/build.py finds what to build for and a Python to build with, and ships our packages with their data."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +14,7 @@ FAKE = "#!/bin/sh\necho {answer}\n"
 
 
 def record(folder: Path, builds: Mapping[str, tuple[str, str]]) -> Path:
-    """As SAM writes it: for each function its runtime and its architecture."""
+    """Writes SAM's plan: the runtime and the architecture of each function."""
     path = folder / "build.toml"
     path.write_text(
         "".join(
@@ -24,7 +26,7 @@ def record(folder: Path, builds: Mapping[str, tuple[str, str]]) -> Path:
 
 
 def fake_program(path: Path, answer: str) -> Path:
-    """A program that answers so, whatever it is asked."""
+    """Makes a program that always prints this answer."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(FAKE.format(answer=answer))
     path.chmod(0o755)
@@ -33,7 +35,7 @@ def fake_program(path: Path, answer: str) -> Path:
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any other Python: its PATH and its pyenv's root are that folder."""
+    """Gives a machine without any other Python: PATH and the root of pyenv are this folder."""
     monkeypatch.setenv("PATH", str(tmp_path))
     fake_program(tmp_path / "pyenv", str(tmp_path))
     monkeypatch.delenv("BUILD_PYTHON", raising=False)
@@ -53,7 +55,7 @@ def test_functions_of_two_processors_cannot_share_a_build(tmp_path: Path) -> Non
         build.recorded_target(plan)
 
 
-def test_without_sam_s_plan_nothing_is_guessed(tmp_path: Path) -> None:
+def test_without_sam_s_plan_nothing_is_built(tmp_path: Path) -> None:
     with pytest.raises(CannotBuildError, match="sam build"):
         build.recorded_target(tmp_path / "build.toml")
 
@@ -62,21 +64,21 @@ def test_every_architecture_of_the_template_has_wheels() -> None:
     assert build.PLATFORMS.keys() == {"arm64", "x86_64"}
 
 
-def test_a_python_of_pyenv_serves_where_none_is_on_the_path(bare: Path) -> None:
+def test_a_python_of_pyenv_is_used_if_none_is_on_the_path(bare: Path) -> None:
     fake_program(bare / "versions" / "3.13.0" / "bin" / "python3.13", "3.13")
 
     assert build.python_of("3.13") == bare / "versions" / "3.13.0" / "bin" / "python3.13"
 
 
-def test_the_one_named_by_hand_is_taken(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_named_by_hand_is_used(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_program(bare / "python3.13", "3.13")
     monkeypatch.setenv("BUILD_PYTHON", str(fake_program(bare / "mine", "3.13")))
 
     assert build.python_of("3.13") == bare / "mine"
 
 
-def test_a_program_that_only_looks_like_it_is_passed_over(bare: Path) -> None:
-    # pyenv's shims are on PATH for versions that aren't selected, and fail.
+def test_a_program_that_is_not_this_python_is_skipped(bare: Path) -> None:
+    # pyenv puts a shim on PATH for each version, and those that aren't selected fail.
     fake_program(bare / "python3.13", "3.11")
     fake_program(bare / "versions" / "3.13.2" / "bin" / "python3.13", "3.13")
 
@@ -101,7 +103,7 @@ def test_libraries_are_installed_anew_when_the_lock_changes(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("answer", ["3.12", None])
-def test_a_wrong_one_named_by_hand_is_not_replaced_in_silence(
+def test_a_wrong_python_named_by_hand_is_an_error(
     bare: Path, monkeypatch: pytest.MonkeyPatch, answer: str | None
 ) -> None:
     fake_program(bare / "python3.13", "3.13")
@@ -111,3 +113,13 @@ def test_a_wrong_one_named_by_hand_is_not_replaced_in_silence(
 
     with pytest.raises(CannotBuildError):
         build.python_of("3.13")
+
+
+def test_our_packages_ship_with_the_tables_that_they_read(tmp_path: Path) -> None:
+    folders = build.copy_packages(tmp_path)
+
+    code = "from omni import known_errors, known_statuses; print(len(known_errors()), len(known_statuses()))"
+    command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
+    counted = subprocess.run(command, capture_output=True, text=True, check=True, env={}, cwd=tmp_path)
+    assert [folder.name for folder in folders] == list(build.PACKAGES)
+    assert counted.stdout == "317 64\n"

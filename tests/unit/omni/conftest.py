@@ -46,7 +46,7 @@ def client(server: Server, make_client: Make) -> OmniClient:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1, with its key, in one file."""
+    """Returns a file with a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
@@ -80,7 +80,7 @@ def tls_server(certificate: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def full_backlog() -> Iterator[tuple[str, int]]:
-    """An address that takes no further connection: connecting there hangs."""
+    """Yields an address where connecting hangs, because its queue of connections is full."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A scripted HTTP server on loopback that can also behave badly, for the OMNI client's tests."""
+"""A scripted HTTP server on loopback for the OMNI client's tests. It can also misbehave."""
 
 import contextlib
 import io
@@ -70,7 +70,7 @@ class Server:
             assert time.monotonic() < ends_at, f"{len(self.received)} of {count} requests came"
             self.stopped.wait(0.01)
 
-    # Behaviours. Each returns whether the connection stays open.
+    # Each method adds a behaviour to the script. A behaviour returns whether the connection stays open.
 
     def answer(
         self,
@@ -106,7 +106,7 @@ class Server:
         self.script.append(lambda _: self.stopped.wait(10) and False)
 
     def drip(self, head: bytes, piece: bytes) -> None:
-        """Send the head at once, then pieces without end, slowly."""
+        """Sends the head at once, then endless pieces, slowly."""
 
         def behave(connection: socket.socket) -> bool:
             connection.sendall(head)
@@ -117,7 +117,7 @@ class Server:
         self.script.append(behave)
 
     def pour(self, head: bytes, piece: bytes) -> None:
-        """Send the head, then pieces without end, as fast as they are taken."""
+        """Sends the head, then endless pieces, as fast as the client takes them."""
 
         def behave(connection: socket.socket) -> bool:
             connection.sendall(head)

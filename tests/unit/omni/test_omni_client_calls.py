@@ -1,4 +1,4 @@
-"""What the client sends and what it gives back, over a real connection."""
+"""The client sends the API's requests and returns its answers, over a real connection."""
 
 import json
 from datetime import UTC, datetime

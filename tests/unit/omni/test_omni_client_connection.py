@@ -1,4 +1,4 @@
-"""One keep-alive connection, never a silent second sending, and nothing taken from the environment."""
+"""The client keeps one connection, never sends a request twice, and ignores the environment."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Each way that a call fails has its type, and says whether the request may have arrived."""
+"""Each way that a call can fail has its own error type, which says whether the request may have arrived."""
 
 import gzip
 import socket
@@ -72,7 +72,7 @@ def test_each_status_is_a_typed_error(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_wish_to_be_left_alone_is_passed_on(server: Server, client: OmniClient, status: int) -> None:
+def test_the_seconds_of_retry_after_are_passed_on(server: Server, client: OmniClient, status: int) -> None:
     server.answer(b"", status=status, headers={"Retry-After": "17"})
 
     with pytest.raises((Throttled, ServerError)) as raised:

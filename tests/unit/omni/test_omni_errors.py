@@ -1,4 +1,4 @@
-"""Error answers: both shapes, in both formats, with the wish of Retry-After; and the authorization forms."""
+"""Error answers are read in both shapes and formats, with Retry-After. Authorization has four forms."""
 
 import base64
 import json
@@ -6,8 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from omni.answers import read_error, retry_after_seconds
-from omni.authorization import InvalidAuthorization, app, basic, bearer, checked_authorization, ibsso
+from omni.answers import RawAnswer, read_error, retry_after_seconds
+from omni.authorization import (
+    InvalidAuthorization,
+    app_authorization,
+    basic_authorization,
+    bearer_authorization,
+    checked_authorization,
+    ibsso_authorization,
+)
 from omni.errors import STATUS_ERRORS, BadRequest, ErrorBody, ServerError, Throttled, UnexpectedStatus
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -29,7 +36,7 @@ OLD_XML = (
     ("content_type", "content"), [("application/json", json.dumps(OLD).encode()), ("application/xml", OLD_XML)]
 )
 def test_the_old_shape_is_understood_in_both_formats(content_type: str, content: bytes) -> None:
-    error = read_error(400, {"Content-Type": content_type}, content, asked="json", now=NOW)
+    error = read_error(RawAnswer(400, {"Content-Type": content_type}, content), asked="json", now=NOW)
 
     assert isinstance(error, BadRequest)
     assert error.body == ErrorBody(code="BAD_REQUEST", text="[destinations : may not be empty]")
@@ -37,7 +44,7 @@ def test_the_old_shape_is_understood_in_both_formats(content_type: str, content:
 
 
 def test_the_new_shape_is_understood() -> None:
-    error = read_error(429, {"Retry-After": "5"}, json.dumps(NEW).encode(), asked="json", now=NOW)
+    error = read_error(RawAnswer(429, {"Retry-After": "5"}, json.dumps(NEW).encode()), asked="json", now=NOW)
 
     assert isinstance(error, Throttled)
     assert error.retry_after == 5.0
@@ -63,7 +70,7 @@ def test_the_new_shape_is_understood() -> None:
     ],
 )
 def test_a_body_of_another_shape_still_gives_the_status(content: bytes) -> None:
-    error = read_error(502, {"Content-Type": "text/html"}, content, asked="json", now=NOW)
+    error = read_error(RawAnswer(502, {"Content-Type": "text/html"}, content), asked="json", now=NOW)
 
     assert isinstance(error, ServerError)
     assert str(error) == "OMNI answered 502"
@@ -95,7 +102,12 @@ def test_every_server_error_is_one() -> None:
 
 
 def test_each_authorization_form_is_built_and_recognised() -> None:
-    built = [app("key"), basic("Aladdin", "open sesame"), ibsso("token"), bearer("token")]
+    built = [
+        app_authorization("key"),
+        basic_authorization("Aladdin", "open sesame"),
+        ibsso_authorization("token"),
+        bearer_authorization("token"),
+    ]
 
     assert built == ["App key", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "IBSSO token", "Bearer token"]
     assert [checked_authorization(value) for value in built] == built
@@ -133,4 +145,4 @@ def test_what_is_no_authorization_is_refused_without_being_shown(value: str) -> 
 
 def test_a_user_name_with_a_colon_is_refused() -> None:
     with pytest.raises(InvalidAuthorization):
-        basic("a:b", "c")
+        basic_authorization("a:b", "c")

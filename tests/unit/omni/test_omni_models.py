@@ -1,4 +1,4 @@
-"""The models speak the API's names, keep what they don't know, and leave out what is absent."""
+"""The models use the API's names, keep unknown fields, and omit absent ones."""
 
 import subprocess
 import sys

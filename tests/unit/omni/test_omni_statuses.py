@@ -1,4 +1,4 @@
-"""The policy table: what follows from each status that OMNI may answer a send with."""
+"""Each status that OMNI may answer a send with has a policy, and the published codes are known."""
 
 import pytest
 

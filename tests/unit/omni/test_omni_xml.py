@@ -1,4 +1,4 @@
-"""The XML form: what is written, what is read, and what is refused."""
+"""Models are written as XML and read from it; hostile or broken documents are refused."""
 
 import pytest
 
