@@ -10,18 +10,18 @@ import pytest
 import requests
 
 from configuration.files import read_yaml
-from sandbox import events
+from sandbox import event_files
 from sandbox.renewal import Sources, renewed
 from sandbox.stack.settings import PROJECT
 from sandbox.stack.stack import Stack
 
 KNOWN = Sources(read_yaml(PROJECT / "relay.yaml"), read_yaml(PROJECT / "secrets.local.yaml"))
-RELEASE = events.load("github-release")
+RELEASE = event_files.load("github-release")
 
 
-def post(stack: Stack, event: dict[str, Any]) -> events.Answer:
+def post(stack: Stack, event: dict[str, Any]) -> event_files.Answer:
     """Signs the event anew, under a new delivery id, and posts it."""
-    return events.post(renewed(event, KNOWN, datetime.now(UTC)), urlsplit(stack.relay_url).port or 0)
+    return event_files.post(renewed(event, KNOWN, datetime.now(UTC)), urlsplit(stack.relay_url).port or 0)
 
 
 def as_form(body: str) -> dict[str, Any]:
@@ -62,4 +62,4 @@ def test_a_form_altered_after_it_was_signed_is_refused(stack: Stack) -> None:
     form = renewed(as_form(urlencode({"payload": RELEASE["body"]})), KNOWN, datetime.now(UTC))
     altered = form | {"body": form["body"] + "&payload=%7B%7D"}
     altered["headers"] = form["headers"] | {"content-length": str(len(altered["body"]))}
-    assert events.post(altered, urlsplit(stack.relay_url).port or 0).status == 401
+    assert event_files.post(altered, urlsplit(stack.relay_url).port or 0).status == 401
