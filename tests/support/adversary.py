@@ -1,4 +1,4 @@
-"""Signs hostile bytes as each sender would, so that what stands behind the signature meets them."""
+"""Signs hostile bytes as each sender would, so that they reach the code behind the signature."""
 
 import hashlib
 import json
@@ -36,26 +36,20 @@ class Adversary:
         return parse(self.config["sources"][source]["verify"]).name
 
     def signed(self, source: str, body: bytes, content_type: str, extra: Pairs) -> Signed | None:
-        """With whatever other headers; SNS signs within the body. None where the sender's own scheme can't sign it,
-        as Twilio's a form that isn't one.
+        """Signs the body as this source's sender would, and adds the `extra` headers. SNS signs within the body.
+
+        Returns None if the sender's scheme can't sign this body, such as Twilio's a form that isn't readable.
         """
-        preset, query, url = self.preset(source), "", None
         verify = self.config["sources"][source]["verify"]
+        preset, query, url = self.preset(source), "", None
         if preset == "twilio" and not content_type.lower().startswith(FORM):
             query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
             url = f"{verify['public_url']}?{query}"
         if preset == "sns":
             body = json.dumps(local_sns.signed(sns_message(body))).encode()
+        secret, event_id = self.secrets["sources"].get(source, ""), hashlib.sha256(body).hexdigest()
         try:
-            proof = sign(
-                source,
-                verify,
-                self.secrets["sources"].get(source, ""),
-                body,
-                event_id=hashlib.sha256(body).hexdigest(),
-                now=datetime.now(UTC),
-                url=url,
-            )
+            proof = sign(source, verify, secret, body, event_id=event_id, now=datetime.now(UTC), url=url)
         except NotAuthenticated:
             return None
         headers = [(name.encode(), value.encode("latin-1")) for name, value in proof.items()]
@@ -65,7 +59,7 @@ class Adversary:
 
 
 def sns_message(body: bytes) -> dict[str, Any]:
-    """The hostile bytes as the text of a notification, which is all that a publisher can choose."""
+    """Returns a notification with the hostile bytes as its text, which is all that a publisher can choose."""
     text = body.decode("utf-8", "replace")[:100_000]
     fixed = {"Type": "Notification", "MessageId": "e-1", "TopicArn": TOPIC, "Timestamp": "2026-03-01T12:00:00.000Z"}
     return fixed | {"SignatureVersion": "2", "Message": text, "Subject": text[:100]}

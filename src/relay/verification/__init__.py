@@ -1,4 +1,4 @@
-"""Who sent this request? Presets for known senders, descriptions for others; all over the raw bytes.
+"""Verifies who sent a request, over its raw bytes: presets for known senders, descriptions for any others.
 
 >>> parse("github").delivery
 'queued'

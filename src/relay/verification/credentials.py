@@ -1,4 +1,4 @@
-"""Senders that show a shared secret instead of signing: bearer and named-header tokens, user and password."""
+"""Senders that send a shared secret instead of a signature: a token in some header, or user and password."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ AuthScheme = Literal["bearer", "basic"]
 
 @dataclass(frozen=True, slots=True)
 class TokenScheme:
-    """The header's value, after `prefix`, is the secret itself."""
+    """The header holds `prefix` and then the secret itself."""
 
     header: str = ""
     prefix: str = ""
@@ -34,7 +34,7 @@ class TokenScheme:
 class AuthorizationScheme:
     """`Authorization: Bearer <token>`, or `Basic <base64 of user:password>` with the secret as `user:password`.
 
-    Without `auth`, each secret says by its shape which of the two it is for: one with a colon is a user and password.
+    Without `auth`, a secret with a colon counts as user and password, and any other as a token.
     """
 
     auth: AuthScheme | None = None
@@ -60,7 +60,7 @@ def _shape(secret: str) -> AuthScheme:
 
 
 def _user_and_password(value: str) -> bytes:
-    """The credentials as sent, compared whole: a user can't hold a colon, so what follows the first is the password."""
+    """Returns the credentials to compare as a whole. A user has no colon, so the first one ends it."""
     decoded = from_base64(value.strip(" "))
     if decoded is None or b":" not in decoded:
         raise NotAuthenticated("malformed credentials")

@@ -1,4 +1,4 @@
-"""Bodies: bytes to JSON values or form fields, within limits that keep hostile ones cheap."""
+"""Decodes bodies to JSON values or form fields, within limits that keep hostile ones cheap."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from relay import limits
 from relay.problems import MalformedRequest
 
 BodyFormat = Literal["json", "json-or-form", "json-or-payload"]
-LOST = "\ufffd"  # stands for half a character, as a cut text ends in: texts that differed may look alike
+LOST = "\ufffd"  # replaces half a character, such as a cut text may end in; different texts may become equal by this
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -29,7 +29,7 @@ def decode(body: bytes, content_type: str | None, *, expects: BodyFormat) -> Any
     if charset not in _CHARSETS:
         raise MalformedRequest("expected a body in UTF-8, not in another charset")
     text = _text(body)
-    # curl calls every body a form unless told otherwise, so JSON that says so is still read as JSON.
+    # curl sends every body as a form unless told otherwise, so JSON is read as JSON even where it is called a form.
     if expects == "json" or media_type != _FORM_TYPE or text.lstrip().startswith(("{", "[")):
         return _json(text)
     fields = _fields(text)
@@ -99,7 +99,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _check_depth(value: Any) -> None:
-    """Goes down level by level, so that depth costs no recursion."""
+    """Goes down level by level instead of recursing, which a deep value could exhaust."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(limits.JSON_LEVELS):
         inner = (entry for one in level for entry in (one.values() if isinstance(one, dict) else one))
@@ -114,7 +114,7 @@ def _too_deep() -> MalformedRequest:
 
 
 def _mended(value: Any) -> Any:
-    """Puts LOST for halves of character pairs: no encoder takes them."""
+    """Replaces halves of surrogate pairs by LOST, because no encoder takes them."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""How an event names itself: by a header, by a place in the body, or by what its alerts are."""
+"""Finds the id that a sender gives an event: in a header, in the body, or from the alerts in it."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ _PLAIN = re.compile(rf"[!-~]{{1,{limits.SENDER_ID_CHARS}}}", re.ASCII)
 
 
 def unnamed(_request: InboundRequest, _body: Any) -> str | None:
-    """This sender names no event."""
+    """Returns None, because this sender gives its events no id."""
     return None
 
 
@@ -35,7 +35,7 @@ def from_header(*names: str) -> EventId:
 
 
 def from_body(*path: str) -> EventId:
-    """The text or number at this path of the body."""
+    """Reads the text or number at this path of the body."""
 
     def find(_request: InboundRequest, body: Any) -> str | None:
         for key in path:
@@ -46,16 +46,16 @@ def from_body(*path: str) -> EventId:
 
 
 def from_twilio(_request: InboundRequest, body: Any) -> str | None:
-    """A message or call reports each of its statuses under the same SID."""
+    """Joins the SID and the status, because a message or call reports all its statuses under one SID."""
     sid = _first(body, ("MessageSid", "SmsSid", "CallSid"))
     return bounded(f"{sid}:{_first(body, ('MessageStatus', 'SmsStatus', 'CallStatus')) or ''}") if sid else None
 
 
 def from_alerts(_request: InboundRequest, body: Any) -> str | None:
-    """What a group of alerts is at this moment: a repetition has the same id, any change in the group another.
+    """Derives the id from the group's present state: a repetition has the same id, any change gives another.
 
-    The start times are part of it: an alert that fires again tomorrow has the same fingerprint.
-    So is each alert's own status: one of the group may resolve while the group goes on firing.
+    The start times are part of it, because an alert that fires again tomorrow has the same fingerprint.
+    Each alert's status is part of it too, because one alert may resolve while the group goes on firing.
     """
     if not isinstance(body, dict) or not isinstance(body.get("groupKey"), str):
         return None
@@ -65,7 +65,7 @@ def from_alerts(_request: InboundRequest, body: Any) -> str | None:
 
 
 def bounded(value: str) -> str:
-    """The id itself where it is short and printable, else a digest of it."""
+    """Returns the id itself if it is short and printable, else a digest of it."""
     return value if _PLAIN.fullmatch(value) else _digest([value])
 
 
@@ -75,21 +75,21 @@ def _alert(alert: Any) -> tuple[str, ...]:
 
 
 def _first(body: Any, names: Iterable[str]) -> str | None:
-    """The first of these fields that has a value."""
+    """Returns the first of these fields that has a value."""
     if not isinstance(body, dict):
         return None
     return next((text for name in names if (text := _text(body.get(name)))), None)
 
 
 def _text(value: Any) -> str | None:
-    """None for what tells nothing apart: an empty text, or one of which a part is lost."""
+    """Returns None for an empty text or one with a lost part, because different events may share them."""
     if isinstance(value, str):
         return bounded(value) if value and LOST not in value else None
     return bounded(str(value)) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _digest(parts: Iterable[str]) -> str:
-    """Each part goes in with its length, so that no two lists of parts look alike."""
+    """Hashes each part with its length, so that no two lists of parts give the same bytes."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Signatures by a shared secret: one description covers every sender that puts an HMAC into a header."""
+"""Signatures by a shared secret: one description for every sender that puts an HMAC into a header."""
 
 import hmac
 import re
@@ -29,7 +29,7 @@ _PLACEHOLDER = re.compile(r"(\{timestamp\}|\{id\}|\{body\})")
 
 @dataclass(frozen=True, slots=True)
 class SignedContent:
-    """What a request claims to be signed, and the signatures that it came with, still as text."""
+    """The content that a request claims is signed, and its signatures, still as text."""
 
     content: bytes
     signatures: tuple[str, ...]
@@ -37,18 +37,19 @@ class SignedContent:
 
 @dataclass(frozen=True, slots=True)
 class HmacScheme:
-    """A row of this says where the signature is, what it covers and for how long it holds.
+    """Describes where the signature is, what it covers and how long it is valid.
 
     Attributes:
         header: carries the signature; all header names are lower-case.
         other_header: carries it for a sender that is renaming its header; read first where both are sent.
-        prefix: stands before each signature; items of the header without it are of other versions and ignored.
+        prefix: stands before each signature. Items of the header without it belong to other versions and are ignored.
         separator: stands between signatures where the header may list several; blanks after it don't count.
         signed: what the signature covers, made of `{timestamp}`, `{id}` and `{body}`.
         timestamp_header: carries the Unix time of signing, in seconds.
-        timestamp_prefix: marks the timestamp where it is an item of the signature header itself.
-        tolerance: seconds by which the timestamp may lie in the past, and in the future unless `future` says less.
-        base64_key: the secret is base64 after an optional `whsec_`; otherwise its text is the key.
+        timestamp_prefix: marks the timestamp if it is an item of the signature header itself.
+        tolerance: seconds by which the timestamp may lie in the past.
+        future: seconds by which it may lie in the future; by default as many as `tolerance`.
+        base64_key: if true, the secret is base64 after an optional `whsec_`; else its text is the key.
     """
 
     header: str = ""
@@ -79,7 +80,7 @@ class HmacScheme:
             raise NotAuthenticated("wrong signature")
 
     def read(self, request: InboundRequest) -> SignedContent:
-        """Takes the request apart and holds its timestamp against the window; the signatures are yet to be checked."""
+        """Takes the request apart and checks its timestamp. The caller still has to check the signatures."""
         value = request.headers.get(self.other_header or "") or header(request, self.header)
         items = _items(value, self.separator) if self.separator else (value,)
         timestamp = self._timestamp(request, items)
@@ -90,12 +91,12 @@ class HmacScheme:
         return SignedContent(self.content(request.body, timestamp or "", identifier), items)
 
     def content(self, body: bytes, timestamp: str, identifier: str) -> bytes:
-        """Fills the `signed` template in one pass, so that a body that holds `{id}` stays as it is."""
+        """Fills the `signed` template in one pass, so that `{id}` within a body isn't replaced."""
         values = {"{timestamp}": raw(timestamp), "{id}": raw(identifier), "{body}": body}
         return b"".join(values.get(part, raw(part)) for part in _PLACEHOLDER.split(self.signed))
 
     def signatures(self, signed: SignedContent) -> tuple[bytes, ...]:
-        """The well-formed signatures of this scheme's version."""
+        """Returns the well-formed signatures of this scheme's version."""
         texts = (item.removeprefix(self.prefix) for item in signed.signatures if item.startswith(self.prefix))
         decoded = (_DECODERS[self.encoding](text) for text in texts)
         return tuple(value for value in decoded if value is not None and len(value) == _DIGEST_BYTES[self.algorithm])
@@ -123,5 +124,5 @@ class HmacScheme:
 
 
 def _items(value: str, separator: str) -> tuple[str, ...]:
-    """Proxies that join headers put blanks after the commas."""
+    """Splits a list. Blanks after a separator don't count, because proxies that join headers add them."""
     return tuple(item.lstrip(" \t") for item in value.split(separator))

@@ -1,4 +1,4 @@
-"""The table of senders: how each proves itself, names its events, and wants to be answered."""
+"""The table of senders: how each proves itself, identifies its events, and wants to be answered."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,35 +22,43 @@ from relay.verification.standard_webhooks import StandardWebhooksScheme
 from relay.verification.twilio import TwilioScheme
 from relay.verification.verification import Verification
 
-_CLOCK_SKEW = 5  # seconds that an honest sender's clock may be ahead of ours, where the future is refused
+_CLOCK_SKEW = 5  # seconds that an honest sender's clock may be ahead of ours where the future is refused
 
 _ROWS = (
+    # Source: the Standard Webhooks specification (standardwebhooks.com).
     Verification(
         name="standard-webhooks",
         scheme=StandardWebhooksScheme(names="webhook"),
         settings=WindowSettings,
         event_id=event_ids.from_header("webhook-id"),
     ),
+    # Source: Svix's page "Verifying Webhooks Manually".
     Verification(
         name="svix",
         scheme=StandardWebhooksScheme(names="svix"),
         settings=WindowSettings,
         event_id=event_ids.from_header("svix-id"),
     ),
+    # GitHub gives up after 10 s and never tries again by itself.
+    # Source: GitHub's pages "Validating webhook deliveries" and "Creating webhooks" (a form's field `payload`).
     Verification(
-        name="github",  # gives up after 10 s, and never tries again by itself
+        name="github",
         scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
         event_id=event_ids.from_header("x-github-delivery"),
         delivery="queued",
         body_format="json-or-payload",
         unused_secrets=("x-hub-signature",),
     ),
+    # GitLab switches off a webhook that is slow or fails.
+    # Source: GitLab's page "Webhooks", its secret token and delivery headers.
     Verification(
-        name="gitlab",  # as GitHub
+        name="gitlab",
         scheme=TokenScheme(header="x-gitlab-token"),
         event_id=event_ids.from_header("x-gitlab-event-uuid"),
         delivery="queued",
     ),
+    # Stripe asks for a quick answer.
+    # Source: WebhookSignature in Stripe's library for Python.
     Verification(
         name="stripe",
         scheme=HmacScheme(
@@ -63,16 +71,20 @@ _ROWS = (
         ),
         settings=WindowSettings,
         event_id=event_ids.from_body("id"),
-        delivery="queued",  # asks for a quick answer
+        delivery="queued",
     ),
+    # Shopify gives up after 5 s and may delete the subscription. The headers without `x-` belong to its newer Events.
+    # Source: Shopify's pages "Verify webhook deliveries", "Ignore duplicate webhooks" and "Verify Events deliveries".
     Verification(
-        name="shopify",  # gives up after 5 s, and may delete the subscription
+        name="shopify",
         scheme=HmacScheme(header="x-shopify-hmac-sha256", other_header="shopify-hmac-sha256", encoding="base64"),
         event_id=event_ids.from_header("shopify-webhook-id", "x-shopify-event-id", "x-shopify-webhook-id"),
         delivery="queued",
     ),
+    # Slack gives up after 3 s.
+    # Source: Slack's page "Verifying requests from Slack".
     Verification(
-        name="slack",  # gives up after 3 s
+        name="slack",
         scheme=HmacScheme(
             header="x-slack-signature",
             prefix="v0=",
@@ -84,20 +96,24 @@ _ROWS = (
         delivery="queued",
         body_format="json-or-form",
     ),
+    # PagerDuty gives up after seconds.
+    # Source: PagerDuty's page "Verifying Signatures" for V3 webhooks.
     Verification(
         name="pagerduty",
         scheme=HmacScheme(header="x-pagerduty-signature", separator=",", prefix="v1="),
         event_id=event_ids.from_body("event", "id"),
-        delivery="queued",  # gives up after seconds
+        delivery="queued",
     ),
+    # Twilio doesn't repeat a status callback. TwilioScheme names the source.
     Verification(
-        name="twilio",  # doesn't repeat a status callback
+        name="twilio",
         scheme=TwilioScheme(),
         settings=TwilioSettings,
         event_id=event_ids.from_twilio,
         delivery="queued",
         body_format="json-or-form",
     ),
+    # Source: Grafana's page "Configure webhook notifications", its HMAC signature.
     Verification(
         name="grafana",
         scheme=HmacScheme(header="x-grafana-alerting-signature"),
@@ -105,6 +121,7 @@ _ROWS = (
         event_id=event_ids.from_alerts,
         item_id="fingerprint",
     ),
+    # Source: Prometheus' page "Alerting: Configuration", `webhook_config` and `http_config`.
     Verification(
         name="alertmanager",
         scheme=AuthorizationScheme(),
@@ -112,6 +129,7 @@ _ROWS = (
         event_id=event_ids.from_alerts,
         item_id="fingerprint",
     ),
+    # SnsScheme names the source.
     Verification(
         name="sns",
         scheme=SnsScheme(),
@@ -119,10 +137,14 @@ _ROWS = (
         event_id=event_ids.from_body("MessageId"),
         has_secret=False,
     ),
+    # The rest is for any other sender.
     Verification(name="bearer", scheme=AuthorizationScheme(auth="bearer"), body_format="json-or-form"),
     Verification(name="basic", scheme=AuthorizationScheme(auth="basic"), body_format="json-or-form"),
     Verification(
-        name="api-key", scheme=TokenScheme(header="x-api-key"), settings=TokenSettings, body_format="json-or-form"
+        name="api-key",
+        scheme=TokenScheme(header="x-api-key"),
+        settings=TokenSettings,
+        body_format="json-or-form",
     ),
     Verification(name="hmac", scheme=HmacScheme(), settings=HmacSettings, body_format="json-or-form"),
 )
@@ -131,12 +153,13 @@ PRESETS: Mapping[str, Verification] = MappingProxyType({row.name: row for row in
 
 
 def parse(value: str | Mapping[str, Any]) -> Verification:
-    """Reads what stands under `verify:`, a preset's name or a mapping with `preset` and its settings.
+    """Reads the value of `verify:`, a preset's name or a mapping with `preset` and its settings.
 
-    Returns the preset's row, with the settings in its scheme.
+    Returns the preset's row with these settings in its scheme.
 
     Raises:
-        ValueError: as pydantic.ValidationError where a field is wrong; it says the field and what was expected.
+        ValueError: there is no such preset. A wrong setting raises its subclass pydantic.ValidationError, which names
+            the field and what was expected.
     """
     given = {"preset": value} if isinstance(value, str) else value
     name = given.get("preset") if isinstance(given, Mapping) else None

@@ -1,4 +1,4 @@
-"""What every scheme is made of: the error, the keys, and strict readers that turn any text into bytes or a refusal."""
+"""Parts that the schemes share: the keys, and strict readers that turn any text into bytes or a refusal."""
 
 import base64
 import binascii
@@ -16,22 +16,25 @@ _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year
 
 
 class CertificateSource(Protocol):
-    """Where a signing certificate comes from; the scheme has checked the address before it asks."""
+    """Fetches signing certificates. The scheme checks the address before it asks."""
 
     def fetch(self, url: str) -> bytes:
-        """The certificate in PEM; raises Unavailable."""
+        """Returns the certificate in PEM. Raises Unavailable."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a scheme may verify with."""
+    """The secrets and certificates that a scheme may verify with."""
 
     secrets: tuple[str, ...]
     certificates: CertificateSource | None = None
 
     def required_secrets(self) -> tuple[str, ...]:
-        """The secrets that hold something: an empty one would let anybody sign."""
+        """Returns the secrets that aren't empty, because anybody could sign with an empty one.
+
+        Raises NotAuthenticated if none is left.
+        """
         usable = tuple(secret for secret in self.secrets if secret.strip())
         if not usable:
             raise NotAuthenticated("no secret configured")
@@ -39,7 +42,7 @@ class Keys:
 
 
 class Scheme(Protocol):
-    """One way to prove who sent a request: a frozen dataclass, so that settings can replace its fields."""
+    """One way to prove who sent a request. It is a frozen dataclass, so that settings can replace its fields."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -49,12 +52,12 @@ class Scheme(Protocol):
         ...
 
     def check(self, request: InboundRequest, keys: Keys) -> None:
-        """Returns when the request is genuine; raises NotAuthenticated otherwise, whatever bytes came."""
+        """Returns if the request is genuine, else raises NotAuthenticated. Hostile bytes raise nothing else."""
         ...
 
 
 def raw(text: str) -> bytes:
-    """The text as bytes; lone surrogates, which a JSON event can smuggle in, pass instead of raising."""
+    """Encodes the text. Lone surrogates, which a JSON event can contain, don't raise."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -66,14 +69,14 @@ def header(request: InboundRequest, name: str) -> str:
 
 
 def unix_seconds(text: str) -> int:
-    """ASCII digits only: int() by itself takes underscores, spaces, signs and other scripts' digits."""
+    """Takes ASCII digits only, while int() would take underscores, spaces, signs and other scripts' digits too."""
     if not _UNIX_SECONDS.fullmatch(text):
         raise NotAuthenticated("malformed timestamp")
     return int(text)
 
 
 def check_window(request: InboundRequest, signed_at: int, *, past: int, future: int) -> None:
-    """Refuses what was signed more than `past` seconds ago or lies more than `future` seconds ahead; both inclusive."""
+    """Refuses a time more than `past` seconds ago or more than `future` seconds ahead. Both limits are allowed."""
     age = request.received_at.timestamp() - signed_at
     if age > past:
         raise NotAuthenticated("stale timestamp")
@@ -86,7 +89,7 @@ def from_hex(text: str) -> bytes | None:
 
 
 def from_base64(text: str) -> bytes | None:
-    """Standard base64 in its one right spelling: padded, without blanks or stray bits."""
+    """Decodes standard base64 in its one right spelling: padded, without blanks or stray bits. Else returns None."""
     try:
         decoded = base64.b64decode(raw(text), validate=True)
     except binascii.Error:
@@ -95,13 +98,13 @@ def from_base64(text: str) -> bytes | None:
 
 
 def from_base64_key(text: str) -> bytes | None:
-    """A key as people paste it: its padding may be missing."""
+    """Decodes a key as people paste it: its padding may be missing."""
     bare = text.strip().rstrip("=")
     return from_base64(bare + "=" * (-len(bare) % 4))
 
 
 def any_equal(expected: bytes, given: Iterable[bytes]) -> bool:
-    """Constant time per comparison, and as many comparisons whatever the outcome."""
+    """Compares all of them, each in constant time, so that the time tells nothing about the outcome."""
     found = False
     for candidate in given:
         found |= hmac.compare_digest(expected, candidate)

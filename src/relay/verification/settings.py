@@ -1,4 +1,4 @@
-"""What a source may say under `verify:`; each preset takes the fields of its model, and no others."""
+"""The fields that a source may set under `verify:`. Each preset takes those of its model and no others."""
 
 import re
 from typing import Annotated, Any, Self
@@ -39,14 +39,14 @@ PublicUrl = Annotated[
 
 
 class VerifySettings(BaseModel):
-    """A preset without anything to set."""
+    """The base of all models, and the model of presets without settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: str
 
     def overrides(self) -> dict[str, Any]:
-        """The fields of the preset's scheme that these settings replace."""
+        """Returns the fields of the preset's scheme that these settings replace."""
         return self.model_dump(exclude={"preset"}, exclude_unset=True, exclude_none=True)
 
 
@@ -64,13 +64,13 @@ class TokenSettings(VerifySettings):
 
 
 class AlertmanagerSettings(VerifySettings):
-    """`auth` is only needed where the secret's shape doesn't say it: a bearer token that holds a colon."""
+    """`auth` is only needed for a bearer token with a colon, which looks like user and password."""
 
     auth: AuthScheme | None = None
 
 
 class GrafanaSettings(VerifySettings):
-    """The header names as set at the contact point; Grafana sends a timestamp only if its header is named there."""
+    """The header names as set at the contact point. Grafana sends a timestamp only if its header is named there."""
 
     header: HeaderName = "x-grafana-alerting-signature"
     timestamp_header: HeaderName | None = None
@@ -93,13 +93,16 @@ class TwilioSettings(VerifySettings):
 
 
 class SnsSettings(VerifySettings):
-    """`topic_arns`: the topics that are listened to. SNS has no secret, so anybody's topic would do without this."""
+    """`topic_arns`: the topics to accept.
+
+    SNS has no shared secret. Without this list, any AWS account's topic would be accepted.
+    """
 
     topic_arns: Annotated[tuple[TopicArn, ...], Field(min_length=1)]
 
 
 class HmacSettings(VerifySettings):
-    """Any sender that signs with a shared secret; see HmacScheme for what the fields mean."""
+    """Any sender that signs with a shared secret. HmacScheme explains the fields."""
 
     header: HeaderName
     algorithm: Algorithm = "sha256"
@@ -131,7 +134,7 @@ class HmacSettings(VerifySettings):
 
 
 def _refuse_same(timestamp_header: str | None, **others: str | None) -> None:
-    """One header can't hold both: no request would ever verify."""
+    """Refuses settings with which no request would ever verify, because one header can't hold both values."""
     for name, other in others.items():
         if timestamp_header and timestamp_header == other:
             raise ValueError(f"expected a timestamp_header other than {name}: {other} can't hold both")

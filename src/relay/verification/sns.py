@@ -1,4 +1,4 @@
-"""Amazon SNS: the signature stands in the body, under a certificate that only SNS's own hosts may serve."""
+"""Amazon SNS: the signature is in the body, and its certificate may come only from SNS's own hosts."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _SUBSCRIBE_URL = re.compile(_HOST + r"/\?[!-~]{1,2048}", re.ASCII)
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _HANDSHAKE = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-# What is signed, in this order; only a Subject may be missing.
+# The signed fields by type, in their order. Only Subject may be missing.
 SIGNED_FIELDS = {
     "Notification": _NOTIFICATION,
     "SubscriptionConfirmation": _HANDSHAKE,
@@ -27,7 +27,7 @@ _VERSIONS = {"1": "SHA1", "2": "SHA256"}
 
 @dataclass(frozen=True, slots=True)
 class SnsScheme:
-    """Without a secret, what is trusted is the list of topics and the certificate of SNS.
+    """Trusts the configured topics and the certificate of SNS, because there is no shared secret.
 
     Source: "Verifying the signatures of Amazon SNS messages" of the SNS developer guide.
     """
@@ -40,7 +40,7 @@ class SnsScheme:
 
     def check(self, request: InboundRequest, keys: Keys) -> None:
         message = _message(request)
-        if message.get("TopicArn") not in self.topic_arns:  # before anything is fetched on a stranger's word
+        if message.get("TopicArn") not in self.topic_arns:  # checked before anything is fetched for a stranger
             raise NotAuthenticated("topic not configured")
         content = signed_content(message)
         signature = from_base64(_field(message, "Signature"))
@@ -58,7 +58,7 @@ class SnsScheme:
 
 
 def signed_content(message: dict[str, Any]) -> bytes:
-    """Each signed field's name and value on lines of their own."""
+    """Returns the signed content: each signed field's name and value, each on its own line."""
     names = SIGNED_FIELDS.get(_field(message, "Type"))
     if names is None:
         raise NotAuthenticated("unknown Type")
@@ -67,7 +67,7 @@ def signed_content(message: dict[str, Any]) -> bytes:
 
 
 def confirmation_url(message: Any) -> str | None:
-    """A verified message's SubscribeURL, if it confirms this message's topic on a host of SNS."""
+    """Returns a verified message's SubscribeURL if it confirms this message's topic on a host of SNS."""
     url = message.get("SubscribeURL") if isinstance(message, dict) else None
     if not isinstance(url, str) or not _SUBSCRIBE_URL.fullmatch(url):
         return None
@@ -80,7 +80,7 @@ def _message(request: InboundRequest) -> dict[str, Any]:
     from relay.verification.decoding import decode  # only this scheme reads a body before it is verified
 
     try:
-        message = decode(request.body, None, expects="json")  # SNS calls its JSON text/plain
+        message = decode(request.body, None, expects="json")  # SNS sends JSON as text/plain
     except MalformedRequest:
         raise NotAuthenticated("malformed body") from None
     if not isinstance(message, dict):

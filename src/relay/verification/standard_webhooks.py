@@ -14,7 +14,7 @@ _ED25519_MARK = "v1a,"
 
 @dataclass(frozen=True, slots=True)
 class StandardWebhooksScheme:
-    """A secret `whsec_…` verifies `v1`, a public key `whpk_…` verifies `v1a`; either kind may be configured, or both.
+    """A secret `whsec_…` verifies `v1`, a public key `whpk_…` verifies `v1a`. Either kind or both may be configured.
 
     Source: the Standard Webhooks specification (standardwebhooks.com).
     """
@@ -28,7 +28,7 @@ class StandardWebhooksScheme:
 
     @property
     def symmetric(self) -> HmacScheme:
-        """The `v1` half as a row of its own."""
+        """The `v1` half as a scheme of its own."""
         return HmacScheme(
             header=f"{self.names}-signature",
             encoding="base64",
@@ -71,6 +71,6 @@ def _ed25519_verifies(public_key: bytes, signature: bytes, content: bytes) -> bo
 
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, content)
-    except (InvalidSignature, ValueError):  # ValueError: the configured key is no key
+    except (InvalidSignature, ValueError):  # ValueError means that the configured key isn't a key
         return False
     return True

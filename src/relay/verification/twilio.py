@@ -19,7 +19,7 @@ _PORT = re.compile(r":[0-9]+$", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class TwilioScheme:
-    """`public_url` is configured: `Host` is the sender's word, and behind a gateway not even Twilio's.
+    """`public_url` is the address as entered at Twilio. `Host` can't replace it, because anybody can set that header.
 
     A JSON body is covered by its SHA-256 in the query, which is signed.
 
@@ -46,14 +46,14 @@ class TwilioScheme:
             raise NotAuthenticated("wrong signature")
 
     def contents(self, request: InboundRequest) -> tuple[bytes, ...]:
-        """What Twilio may have signed: with the address as configured, then with its port added or removed."""
+        """Returns what Twilio may have signed: the address as configured first, then its other spelling by port."""
         query = f"?{request.query}" if request.query else ""
         fields = _signed_fields(request)
         return tuple(raw(address + query) + fields for address in _spellings(self.public_url))
 
 
 def _algorithm(settings: str) -> str:
-    """The algorithm that a header such as `key=…,algorithm=HMAC_SHA256` names; SHA-1 where it names none.
+    """Reads the algorithm from a header such as `key=…,algorithm=HMAC_SHA256`; it is SHA-1 if none is named.
 
     The header isn't signed, but whoever changes it still needs the secret.
     """
@@ -66,7 +66,7 @@ def _algorithm(settings: str) -> str:
 
 
 def _spellings(url: str) -> tuple[str, str]:
-    """The address as it is, and with its port removed, or the scheme's own port added where it has none."""
+    """Returns the address, and then the address without its port or, if it has none, with the scheme's own port."""
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     bare = _PORT.sub("", host)
@@ -75,7 +75,7 @@ def _spellings(url: str) -> tuple[str, str]:
 
 
 def _signed_fields(request: InboundRequest) -> bytes:
-    """A form's fields as Twilio signs them; nothing where the signed query covers the body by its digest."""
+    """Returns a form's fields as Twilio signs them, or nothing if the signed query covers the body by its digest."""
     claimed = _body_digest(request.query)
     if claimed is not None:
         if not hmac.compare_digest(claimed, hashlib.sha256(request.body).digest()):
@@ -87,7 +87,7 @@ def _signed_fields(request: InboundRequest) -> bytes:
 
 
 def _fields(body: bytes) -> list[tuple[str, str]]:
-    """Each distinct pair once, in the order of names and then values."""
+    """Returns each distinct pair once, ordered by name and then by value."""
     try:
         pairs = parse_qsl(
             body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=limits.FORM_FIELDS
@@ -98,7 +98,7 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
 
 
 def _body_digest(query: str) -> bytes | None:
-    """The `bodySHA256` of a signed address; None where it has none."""
+    """Returns the `bodySHA256` of a signed query, or None if it has none."""
     try:
         values = [value for name, value in parse_qsl(query, max_num_fields=limits.FORM_FIELDS) if name == "bodySHA256"]
     except ValueError:

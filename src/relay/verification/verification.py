@@ -1,4 +1,4 @@
-"""How requests of one sender are verified, identified and read: a row of the table, and what a source gets of it."""
+"""One row of the table of senders, or a source's copy of it: how requests are verified, identified and decoded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _ALWAYS_SECRET = ("authorization", "proxy-authorization", "cookie")
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One row.
+    """How one sender's requests are verified, identified and decoded.
 
     Attributes:
         name: the preset's name, as written under `verify:`.

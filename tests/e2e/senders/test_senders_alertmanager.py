@@ -1,4 +1,4 @@
-"""A real Alertmanager fires and resolves an alert: each message once, however often Alertmanager repeats itself.
+"""A real Alertmanager fires and resolves an alert. Each message is sent once, however often it is repeated.
 
 Skipped where Debian's `prometheus-alertmanager` is not installed, unless REQUIRE_ALERTMANAGER=1.
 """
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -58,24 +59,27 @@ class Alertmanager:
         requests.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=5).raise_for_status()
 
 
-@pytest.fixture
-def alertmanager(stack: Stack, tmp_path: Path) -> Iterator[Alertmanager]:
-    """With the relay as its webhook receiver, and so impatient that it repeats itself every second."""
-    if shutil.which(PROGRAM) is None:
-        assert os.environ.get("REQUIRE_ALERTMANAGER") != "1", f"{PROGRAM} is not installed"
-        pytest.skip(f"{PROGRAM} is not installed")
+def configuration(stack: Stack) -> dict[str, Any]:
+    """The relay is the webhook receiver, and every alert is repeated each second."""
     receiver = {
         "url": f"{stack.relay_url}/webhooks/alertmanager",
         "send_resolved": True,
         "http_config": {"authorization": {"credentials": TOKEN}},
     }
     waits = {"group_wait": "1s", "group_interval": "1s", "repeat_interval": "1s"}
-    config = {
+    return {
         "route": {"receiver": "relay", "group_by": ["alertname"], **waits},
         "receivers": [{"name": "relay", "webhook_configs": [receiver]}],
     }
+
+
+@pytest.fixture
+def alertmanager(stack: Stack, tmp_path: Path) -> Iterator[Alertmanager]:
+    if shutil.which(PROGRAM) is None:
+        assert os.environ.get("REQUIRE_ALERTMANAGER") != "1", f"{PROGRAM} is not installed"
+        pytest.skip(f"{PROGRAM} is not installed")
     file = tmp_path / "alertmanager.yaml"
-    file.write_text(yaml.safe_dump(config))
+    file.write_text(yaml.safe_dump(configuration(stack)))
     address = f"127.0.0.1:{unused_port()}"
     command = [PROGRAM, f"--config.file={file}", f"--storage.path={tmp_path / 'storage'}"]
     command += [f"--web.listen-address={address}", "--cluster.listen-address="]
@@ -94,7 +98,7 @@ def texts(stack: Stack) -> list[str]:
 
 
 def answers(stack: Stack) -> int:
-    """How many of Alertmanager's posts were answered 200."""
+    """Counts Alertmanager's posts that were answered 200."""
     return sum("Answered200" in record for record in stack.log_records("WebhookFunction"))
 
 

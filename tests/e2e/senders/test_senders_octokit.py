@@ -1,4 +1,4 @@
-"""GitHub's own payloads, signed by GitHub's own library: each verifies, and is routed or ignored."""
+"""GitHub's own payloads, signed by GitHub's own library: each one verifies and is routed or ignored."""
 
 import json
 import subprocess
@@ -56,7 +56,7 @@ def delivery(signed: Mapping[str, str]) -> Delivery:
 
 @pytest.fixture(scope="session")
 def github() -> Source:
-    """The example's routes, and one that wants everything."""
+    """The example's routes, and one more that wants every event."""
     settings = yaml.safe_load((PROJECT / "relay.yaml").read_text())["sources"]["github"]
     everything: dict[str, Any] = {
         "scenario": "incident",

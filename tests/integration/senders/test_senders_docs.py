@@ -1,4 +1,4 @@
-"""The pages of docs/senders: what they say can be pasted, and the events that they name are there."""
+"""The pages of docs/senders: their YAML can be pasted, and the events that they name exist."""
 
 import re
 from pathlib import Path

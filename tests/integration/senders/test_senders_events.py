@@ -59,7 +59,7 @@ def check(event: dict[str, Any], at: datetime | None = None) -> None:
 
 
 def identity(event: dict[str, Any]) -> str:
-    """What tells this event from another: the sender's id, or else what the body says."""
+    """Returns what tells this event from others: the sender's id, or else the body."""
     source, request = source_of(event), request_of(event)
     body = decode(request.body, request.headers["content-type"], expects=source.verification.body_format)
     return source.verification.event_id(request, body) or json.dumps(body)
@@ -119,7 +119,7 @@ def test_the_example_configuration_wants_the_event(name: str) -> None:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with what it was sent."""
+    """Answers with the request that it got."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -129,7 +129,7 @@ class Echo(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(seen).encode())
 
     def log_message(self, *_: Any) -> None:
-        """The test is quiet."""
+        """Keeps the test quiet."""
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_a_body_that_its_sender_would_not_send_goes_as_it_is(name: str, body: st
     event = event_files.load(name) | {"body": body, "isBase64Encoded": False}
     now = datetime.now(UTC)
     fresh = renewed(event, KNOWN, now)
-    if source_of(fresh).name != "sns":  # it signs in its own body
+    if source_of(fresh).name != "sns":  # its signature is in the body
         check(fresh, now)
 
 

@@ -1,4 +1,4 @@
-"""Amazon SNS with a key, a certificate and signatures made by openssl, as SNS's documents describe them."""
+"""Amazon SNS, with a key, a certificate and signatures that openssl makes as SNS's documentation describes."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Whatever bytes come, a request is taken or refused: nothing else is raised, and nothing forged is taken."""
+"""Hostile bytes are refused and raise nothing else, and nothing forged is taken."""
 
 import json
 from datetime import UTC, datetime
@@ -80,7 +80,7 @@ def test_one_altered_byte_is_one_too_many(sender: Sender, data: st.DataObject) -
     body = bytearray(sender.body)
     body[position] ^= flipped
     if sender.name.startswith("twilio-form") and set(_pairs(bytes(body))) == set(_pairs(sender.body)):
-        return  # another spelling of the same fields, such as + for %20, is what was signed
+        return  # the same fields in another spelling, such as + for %20, are still what was signed
     assert not taken(parse(sender.verify), sender.request(body=bytes(body)), (sender.secret,))
 
 

@@ -1,4 +1,4 @@
-"""Every sender as the tests know it: how it signs, by its own library or by the standard library, never by ours."""
+"""The senders as the tests know them. They sign by their own or the standard library, never by the relay's code."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ Signer = Callable[[bytes, str, datetime], Headers]
 
 @dataclass(frozen=True)
 class Sender:
-    """`proof` names the headers without which nothing is proven; the first carries the signature or the secret."""
+    """`proof` names the headers that a proof needs. The first of them carries the signature or the secret."""
 
     name: str
     verify: str | Mapping[str, Any]
@@ -48,7 +48,7 @@ class Sender:
     wrong: str = "wrong signature"
 
     def request(self, *, secret: str | None = None, signed_at: datetime = NOW, **changed: Any) -> InboundRequest:
-        """A genuine request; `changed` replaces parts of it after it was signed."""
+        """Makes a genuine request. `changed` replaces parts of it after it was signed."""
         headers = {"content-type": self.content_type, **self.signer(self.body, secret or self.secret, signed_at)}
         parts: dict[str, Any] = {
             "method": "POST",

@@ -1,4 +1,4 @@
-"""Bodies become values; whatever isn't one, or would be costly, is refused with a reason."""
+"""Bodies are decoded to values. Those that can't be, or that would cost too much, are refused with a reason."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ FORM = "application/x-www-form-urlencoded"
         (b'{"a": 1, "a": 2}', None, "json", {"a": 2}),
         (b"5", "", "json", 5),
         (b'{"a": 1}', FORM, "json", {"a": 1}),
-        (b' {"a": 1}', FORM, "json-or-form", {"a": 1}),  # curl -d calls everything a form
+        (b' {"a": 1}', FORM, "json-or-form", {"a": 1}),  # curl -d sends everything as a form
         (b'{"a": 1}', "application/json", "json-or-form", {"a": 1}),
         (b"a=1&b=x+%C3%A9&c=", FORM, "json-or-form", {"a": "1", "b": "x é", "c": ""}),
         (b"a=1&a=2", FORM, "json-or-form", {"a": "2"}),
@@ -41,7 +41,7 @@ FORM = "application/x-www-form-urlencoded"
             {"a": "x &é"},
         ),
         (b'{"payload": {"a": 1}}', "application/json", "json-or-payload", {"payload": {"a": 1}}),
-        (b'{"a": 1}', FORM, "json-or-payload", {"a": 1}),  # curl -d calls everything a form
+        (b'{"a": 1}', FORM, "json-or-payload", {"a": 1}),  # curl -d sends everything as a form
         (b'{"a": 1}', None, "json-or-payload", {"a": 1}),
         (b'"\\ud83d\\ude00 \\ud83d"', None, "json", "😀 \N{REPLACEMENT CHARACTER}"),
         (b'{"\\uDC00": ["\\ud800"]}', None, "json", {"\N{REPLACEMENT CHARACTER}": ["\N{REPLACEMENT CHARACTER}"]}),
@@ -126,4 +126,4 @@ def test_the_largest_hostile_bodies_cost_little(body: bytes, expects: BodyFormat
         except MalformedRequest:
             continue
 
-    assert time.thread_time() - began < 5  # in proportion to its length it takes a tenth of a second; squared, minutes
+    assert time.thread_time() - began < 5  # linear work takes a tenth of a second, quadratic work minutes

@@ -1,4 +1,4 @@
-"""An event's own name: where each sender puts it, and that a duplicate, and nothing else, has the same one."""
+"""An event's id is found where its sender puts it, and only a duplicate has the same one."""
 
 from datetime import UTC, datetime
 from typing import Any

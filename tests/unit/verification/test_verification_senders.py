@@ -1,4 +1,4 @@
-"""For each sender: what it signs is taken; what is missing, malformed, cut, forged, altered or old is refused."""
+"""Each sender's genuine requests are taken. Missing, malformed, cut, forged, altered and old ones are refused."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,7 @@ def named(name: str) -> Sender:
 
 
 def with_headers(sender: Sender, changes: Mapping[str, Any]) -> InboundRequest:
-    """A genuine request with these headers replaced; None takes one away."""
+    """Makes a genuine request and replaces these headers; None removes one."""
     headers = {**sender.request().headers, **changes}
     return sender.request(headers={name: value for name, value in headers.items() if value is not None})
 
@@ -125,7 +125,7 @@ def test_a_digest_of_another_length_is_malformed(length: int) -> None:
 
 
 def test_base64_has_one_right_spelling() -> None:
-    """The last letter's two lowest bits say nothing, so three other letters would decode to the same digest."""
+    """The last letter's two lowest bits are unused, so three other letters would decode to the same digest."""
     sender = named("shopify")
     value = sender.request().headers["x-shopify-hmac-sha256"]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -183,7 +183,7 @@ HUGE_TIMES = ("9" * 13, "9" * 5000, "nan", "inf", "0x1", "1772366400\n")
 @each_windowed
 @pytest.mark.parametrize("value", NO_TIMES + HUGE_TIMES)
 def test_only_plain_digits_are_a_time(sender: Sender, value: str) -> None:
-    if len(sender.proof) == 1:  # Stripe's stands in the signature's header
+    if len(sender.proof) == 1:  # Stripe sends the time in the signature's header
         request = with_headers(sender, {sender.proof[0]: f"t={value},v1={'0' * 64}"})
         assert refusal(sender, request) == "malformed timestamp"
     else:
@@ -258,7 +258,7 @@ def test_a_secret_of_one_kind_does_not_take_a_signature_of_the_other() -> None:
 
 
 def test_a_public_key_is_never_an_hmac_key() -> None:
-    """Whoever knows the public key, everybody, could sign with it."""
+    """Everybody knows the public key and could sign with it."""
     sender = named("ed25519")
     forged = named("standard-webhooks").signer(sender.body, sender.secret.replace("whpk_", "whsec_"), later(0))
     refusal(sender, sender.request(headers=forged), sender.secret)
@@ -410,7 +410,7 @@ def test_twilio_s_signature_over_another_port_is_refused() -> None:
     ("value", "reason"),
     [
         ("key=k,algorithm=HMAC_SHA512", "unknown signature algorithm"),
-        ("algorithm=", "malformed signature"),  # as without the header: HMAC_SHA1, whose digest is shorter
+        ("algorithm=", "malformed signature"),  # it means HMAC_SHA1, whose digest is shorter
         ("key=k", "malformed signature"),
         ("", "malformed signature"),
         ("key=k,algorithm=HMAC_SHA1", "malformed signature"),

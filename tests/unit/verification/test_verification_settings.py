@@ -1,4 +1,4 @@
-"""What a source may say under `verify:`, and how a mistake is told."""
+"""The settings that `verify:` takes, and how a mistake in them is reported."""
 
 from typing import Any
 

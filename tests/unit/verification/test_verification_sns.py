@@ -1,4 +1,4 @@
-"""Amazon SNS: what its certificate signs for the configured topics is taken; its handshakes lead to SNS only."""
+"""Amazon SNS: signed messages of the configured topics are taken, and handshakes lead to SNS only."""
 
 import json
 from datetime import UTC, datetime
