@@ -1,1 +1,1 @@
-"""The triggers, one short file each; what they wire together is built in composition.py."""
+"""The triggers, one short file each. composition.py builds the parts that they wire together."""

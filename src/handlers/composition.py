@@ -1,4 +1,4 @@
-"""The composition root: builds the real parts, once per process, each function only what its path needs."""
+"""The composition root: builds the real parts once per process. Each function builds only what its path needs."""
 
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -83,7 +83,7 @@ _CONNECTED = (clients.ssm, clients.dynamodb, clients.sqs, omni)
 
 
 def _close_connections() -> None:
-    """Of what is there; each opens new ones when it is called again."""
+    """Closes the connections of each part that exists. The part opens new ones when it is called again."""
     for factory in _CONNECTED:
         if factory.cache_info().currsize:
             factory().close()

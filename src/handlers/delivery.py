@@ -1,4 +1,4 @@
-"""The delivery queue's consumer: each message by itself, the failed ones back to the queue."""
+"""Consumes the delivery queue: each message is handled by itself, and a failed one goes back to the queue."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""A function's environment variables, as template.yaml sets them."""
+"""Reads a function's environment variables, as template.yaml sets them."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Environment(BaseModel):
-    """Seconds and bytes throughout; the retry tables are written with commas."""
+    """All times are seconds and all sizes are bytes. The retry tables are numbers with commas between them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class Environment(BaseModel):
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> Self:
-        """Raises pydantic.ValidationError, which names each variable that is missing or wrong."""
+        """Reads the variables. Raises pydantic.ValidationError, which names each variable that is missing or wrong."""
         return cls.model_validate(
             {name: variables[name.upper()] for name in cls.model_fields if name.upper() in variables}
         )

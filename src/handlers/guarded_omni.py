@@ -1,4 +1,4 @@
-"""OMNI as the relay calls it: a client that follows the configured account, behind the circuit."""
+"""Calls OMNI for the relay: a client that follows the configured account, behind the circuit breaker."""
 
 import time
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from omni.errors import AnswerError, MalformedAnswer, ServerError, TransportErro
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
 from relay.ports import ConfigurationUnavailable, NoTimeLeft
 
-LEAST_SECONDS = 0.5  # less is not worth starting, and its end would be taken for OMNI's failure
-# An answer that refuses us (401, 429, 400) shows that OMNI is up: only its being down opens the circuit.
+LEAST_SECONDS = 0.5  # a shorter call is not worth starting, and its time-out would be taken for OMNI's failure
+# These open the circuit. An answer that refuses us (401, 429, 400) doesn't, because it shows that OMNI is up.
 DOWN = (TransportError, ServerError, MalformedAnswer)
 
 
 class AccountSource(Protocol):
-    """Where the account stands; it may change."""
+    """Holds the account, which may change."""
 
     def account(self) -> OmniAccount:
         """Raises ConfigurationUnavailable."""
@@ -27,7 +27,7 @@ class AccountSource(Protocol):
 
 
 class GuardedOmni:
-    """`on_mistake` hears of an account that can't be used; `span` traces each call."""
+    """Implements `relay.ports.OmniGateway`. `on_mistake` hears of an account that can't be used; `span` traces each call."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class GuardedOmni:
         return answer
 
     def close(self) -> None:
-        """Closes what connections there are; the next call opens a new one."""
+        """Closes all connections. The next call opens a new one."""
         if self._client is not None:
             self._client.close()
 
     def _call(
         self, client: OmniClient, request: TextRequest | AdvancedRequest, until: float
     ) -> OmniResponse | AnswerError:
-        """A refusal is returned, not raised: to the circuit it is a success, which ends a streak and a probe."""
-        deadline = until - time.monotonic()  # reading configuration and circuit took their part
+        """Returns a refusal instead of raising it, because the circuit has to count it as a success of OMNI's."""
+        deadline = until - time.monotonic()  # reading the configuration and the circuit took time
         if deadline < LEAST_SECONDS:
             raise NoTimeLeft
         try:
@@ -78,7 +78,7 @@ class GuardedOmni:
         if self._client is None or account != self._account:
             try:
                 self._client = OmniClient(account.base_url, account.authorization)
-            except ValueError as mistake:  # the client's own words: they quote neither
+            except ValueError as mistake:  # the client's own words, which quote neither
                 self._on_mistake(f"omni/base-url or omni/authorization: {mistake}")
                 raise ConfigurationUnavailable("omni") from None
             self._account = account

@@ -1,4 +1,4 @@
-"""HTTP in and out: API Gateway's payload 2.0 to an inbound request, an outcome or a problem to an answer."""
+"""Translates HTTP: API Gateway's payload 2.0 to an inbound request, and an outcome or a problem to an answer."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ Response = dict[str, Any]
 
 
 def inbound_request(event: Mapping[str, Any]) -> InboundRequest:
-    """Raises MalformedRequest for a body that claims to be base64 and isn't."""
+    """Reads a request. Raises MalformedRequest for a body that claims to be base64 and isn't."""
     context = event["requestContext"]
     http = context["http"]
     return InboundRequest(
@@ -25,7 +25,7 @@ def inbound_request(event: Mapping[str, Any]) -> InboundRequest:
         query=event.get("rawQueryString", ""),
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         body=_body(event),
-        # API Gateway's own clock: so a recorded event verifies whenever it is run again.
+        # This is API Gateway's clock, so that a recorded event verifies whenever it is run again.
         received_at=datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC),
     )
 
@@ -48,7 +48,7 @@ def answer(result: Outcome | str) -> Response:
 
 
 def content(result: Outcome) -> dict[str, Any]:
-    """An outcome as JSON."""
+    """Returns an outcome as the answer's JSON."""
     content: dict[str, Any] = {"eventId": result.event_id, "outcome": result.name}
     if result.messages:
         content["messages"] = result.messages
@@ -62,7 +62,7 @@ def content(result: Outcome) -> dict[str, Any]:
 
 
 def problem(failure: Problem, request_id: str) -> Response:
-    """The failure as RFC 9457 has it, with the id that finds its log lines."""
+    """Answers with the failure as RFC 9457 has it, and with the id that finds its log lines."""
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": failure.title,
@@ -76,7 +76,7 @@ def problem(failure: Problem, request_id: str) -> Response:
     if failure.retry_after is not None:
         response["headers"]["retry-after"] = str(failure.retry_after)
     if failure.status == MUST_AUTHENTICATE:
-        response["headers"]["www-authenticate"] = "Signature"  # RFC 9110: a 401 says by what scheme
+        response["headers"]["www-authenticate"] = "Signature"  # RFC 9110: a 401 names a scheme
     return response
 
 

@@ -1,4 +1,4 @@
-"""A schedule's firing: sends the notifications that it carries, or runs its event through a source's routes."""
+"""Handles a schedule's firing: sends the notifications that it carries, or takes its event through a source's routes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,17 @@ _telemetry = composition.telemetry()
 
 
 class FiringFailed(Exception):
-    """Lambda prints what a function raises as it is, so only what quotes no data goes further."""
+    """The firing failed. Lambda prints what a function raises, so the text of this error quotes no data."""
 
 
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
 @_telemetry.logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
-    """The outcome of each notification.
+    """Returns the outcome of each notification.
 
-    What raises is retried by Lambda, and then goes to the dead-letter queue: a firing isn't lost. That holds for a
-    wrong payload too, of which the log says the fields.
+    If it raises, Lambda tries again, and then puts the firing into the dead-letter queue. That holds for a wrong
+    payload too; its fields are in the log.
     """
     _telemetry.count("Firings")
     try:
@@ -45,6 +45,6 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
         _telemetry.logger.exception("schedule_failed")
         raise FiringFailed("its log line says where") from None
     for outcome in outcomes:
-        if outcome.duplicate:  # Lambda's own retry, or a schedule whose payload has a constant id
+        if outcome.duplicate:  # by Lambda's own retry, or because the schedule's payload has a constant id
             _telemetry.log("warning", "firing_repeated", event_id=outcome.event_id)
     return [http.content(outcome) for outcome in outcomes]

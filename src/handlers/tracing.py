@@ -1,4 +1,4 @@
-"""X-Ray when it is on; when it is off, its library is not even imported."""
+"""Traces with X-Ray if it is on. If it is off, its library is not even imported."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 def traced(handler: _Handler) -> _Handler:
-    """A subsegment for the handler, and one for each call of AWS; they keep no answer, and no exception's text."""
+    """Adds a subsegment for the handler and one for each call of AWS. They keep no answer and no exception's text."""
     tracer = _tracer()
     if tracer is None:
         return handler
@@ -22,7 +22,7 @@ def traced(handler: _Handler) -> _Handler:
 
 @contextmanager
 def span(name: str) -> Iterator[None]:
-    """A subsegment of that name around a piece of work. It says whether that failed."""
+    """Adds a subsegment of that name around a piece of work. It says whether the work failed."""
     tracer = _tracer()
     if tracer is None:
         yield
@@ -32,15 +32,15 @@ def span(name: str) -> Iterator[None]:
 
 
 class _Emitter:
-    """The one gate through which every segment passes. The library keeps the texts of exceptions, which may quote
-    anything: of what our code raises, and of AWS's refusals. Their types and places go on.
+    """The one gate through which every segment passes. It removes the texts of exceptions, because these may quote
+    anything. Their types and places stay.
     """
 
     def __init__(self, emitter: Any) -> None:
         self._emitter = emitter
 
     def send_entity(self, entity: Any) -> None:
-        if isinstance(entity.cause, dict):  # else it is the id of an exception that an inner segment has told
+        if isinstance(entity.cause, dict):  # else it is the id of an exception that an inner segment holds
             for error in entity.cause.get("exceptions", ()):
                 error.message = None
         self._emitter.send_entity(entity)
@@ -52,7 +52,7 @@ def _tracer() -> "Tracer | None":
         return None
     from aws_lambda_powertools.tracing import Tracer
 
-    # Not requests: its patch would send our trace ids to OMNI.
+    # requests is left out, because its patch would send our trace ids to OMNI.
     tracer = Tracer(patch_modules=("boto3",))
     recorder: Any = tracer.provider
     recorder.emitter = _Emitter(recorder.emitter)

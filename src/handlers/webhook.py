@@ -1,4 +1,4 @@
-"""POST /webhooks/{source}: verifies a webhook, routes it, and answers what became of it."""
+"""Handles POST /webhooks/{source}: verifies a webhook, routes it, and answers what became of it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ _BEFORE_LOOKUP = (UnknownSource, PayloadTooLarge, TooManyHeaders)
 @_telemetry.logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
-    """Answers every request with a row of the contract: no input gets a 500."""
+    """Answers every request with a row of the contract. No input gets a 500."""
     request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
     source = (event.get("pathParameters") or {}).get("source", "")
     try:
@@ -33,10 +33,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
         )
         response = http.answer(received)
     except Problem as failure:
-        known = None if isinstance(failure, _BEFORE_LOOKUP) else source  # a stranger's word stays out of the log
+        known = None if isinstance(failure, _BEFORE_LOOKUP) else source  # the log holds no stranger's words
         _telemetry.log("info", "webhook_refused", source=known, status=failure.status, detail=failure.detail)
         response = http.problem(failure, request_id)
-    except Exception:  # the boundary: nothing was acknowledged, so the sender may send it again
+    except Exception:  # the boundary; nothing was acknowledged, so the sender may send it again
         _telemetry.logger.exception("webhook_failed")
         response = http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
     _telemetry.count(f"Answered{response['statusCode']}")

@@ -1,1 +1,1 @@
-"""The domain: events, verification, routing, dispatch and policies; it knows nothing of AWS."""
+"""The domain, from a request to its receipt. It knows nothing of AWS."""

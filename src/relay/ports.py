@@ -1,4 +1,4 @@
-"""What the domain needs of the world, as protocols; aws/ and omni/ implement them, tests fake them."""
+"""The protocols of what the domain needs from the world. aws/ and handlers/ implement them, and tests fake them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
@@ -9,11 +9,11 @@ from relay.model.items import Parked, QueueItem
 from relay.verification import CertificateSource
 
 Json = Any
-Kind = Literal["send", "enqueue", "park", "body"]  # an action of the ledger
+Kind = Literal["send", "enqueue", "park", "body"]  # the ledger keeps each kind's keys apart
 
 
 class InFlight(Exception):
-    """Another copy holds this key and may still fail: try again when it is done."""
+    """Another copy holds this key and may still fail. Try again when it is done."""
 
 
 class LedgerUnavailable(Exception):
@@ -37,11 +37,11 @@ class UnknownScenario(LookupError):
 
 
 class BreakerOpen(Exception):
-    """OMNI has been failing: not tried, so as not to wait for one more time-out."""
+    """OMNI has been failing, so it was not called: one more time-out would only cost time."""
 
 
 class NoTimeLeft(Exception):
-    """Getting ready took the call's time: OMNI was not called."""
+    """The preparation took all the time that the call had, so OMNI was not called."""
 
 
 class Ledger(Protocol):
@@ -94,11 +94,11 @@ class Configuration(Protocol):
     """Sources and scenario keys, cached."""
 
     def source(self, name: str) -> Source | None:
-        """None for an unknown source. Raises ConfigurationUnavailable."""
+        """Returns None for an unknown source. Raises ConfigurationUnavailable."""
         ...
 
     def scenario_key(self, name: str) -> str:
-        """Raises UnknownScenario or ConfigurationUnavailable."""
+        """Returns OMNI's key of a scenario. Raises UnknownScenario or ConfigurationUnavailable."""
         ...
 
 

@@ -21,7 +21,7 @@ class _Frozen(BaseModel):
 
 
 class Message(_Frozen):
-    """One recipient of a dispatch, under the message id that OMNI knows it by; `was` is the id that OMNI refused."""
+    """One recipient of a dispatch, under the message id that OMNI knows. `was` is the id that OMNI refused before."""
 
     message_id: str
     was: str | None = None
@@ -30,7 +30,7 @@ class Message(_Frozen):
 
 
 class Content(_Frozen):
-    """What is said, and by which scenario; `scenario` is our name, its key is looked up when sending."""
+    """What the messages say, and by which scenario. `scenario` is our name; its key is looked up when sending."""
 
     scenario: str
     text: str | None = None
@@ -46,7 +46,7 @@ class Content(_Frozen):
 
 
 class Dispatch(_Frozen):
-    """`id` is also OMNI's bulk id; `former` are the dispatches that this one continues."""
+    """`id` is also OMNI's bulk id. `former` are the ids of the dispatches that this one continues."""
 
     id: str
     former: tuple[str, ...] = ()
@@ -64,11 +64,11 @@ class Dispatch(_Frozen):
         return self._continued(_dispatch_id(self.id, messages), messages)
 
     def reissued(self) -> Self:
-        """The same messages, ids and all, as another dispatch: for one whose end is on the ledger."""
+        """Returns the same messages with their ids as another dispatch, because this one's receipt is on the ledger."""
         return self._continued(derive_id(self.id, _AGAIN), self.messages)
 
     def renewed(self) -> Self:
-        """The same content under new message ids: for messages that OMNI has refused, whose ids it may remember."""
+        """Returns the same content under new message ids, because OMNI may remember the ids that it refused."""
         return self._continued(derive_id(self.id, _AGAIN), [_renewed(message) for message in self.messages])
 
     def _continued(self, new_id: str, messages: Iterable[Message]) -> Self:
@@ -106,7 +106,7 @@ def dispatches_of(
 
 
 def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedRequest:
-    """The OMNI request: for `/text` where that says it all, else for `/advanced`."""
+    """Returns the OMNI request, for `/text` if that method can carry the content, else for `/advanced`."""
     content = dispatch.content
     destinations = tuple(
         Destination(message_id=m.message_id, to=To(phone_number=m.phone, email_address=m.email))
@@ -126,8 +126,8 @@ def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedR
 
 
 def _channel_bodies(content: Content) -> dict[str, dict[str, Any]]:
-    """Each channel's body. The notification's text is every channel's default; without one, only the channels
-    that were given speak, since OMNI skips a step that has no body.
+    """Returns each channel's body. The notification's text is every channel's default. Without a text, only the given
+    channels have bodies, and OMNI skips the steps of the others.
     """
     given = content.channels or {}
     default = {"text": content.text} if content.text else {}

@@ -1,4 +1,4 @@
-"""What the queues carry: a dispatch to send or an event to route again, and what is parked until a person acts."""
+"""The items of the queues: a dispatch to send, an event to route again, or something parked until a person acts."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,9 +14,13 @@ from relay.model.ids import derive_id
 
 
 class QueueItem(BaseModel):
-    """`attempts` and the message's receipts together number the attempt; `first_attempt_at` (aware) is when the first
-    of all began. `not_before` holds where the queue itself can't delay for so long. `after` is the id of the event's
-    last dispatch that is already durable: work resumes behind it.
+    """An item of the delivery queue, which holds a dispatch or an event.
+
+    Attributes:
+        attempts: together with the number of times that the queue's message was received, it numbers the attempt.
+        first_attempt_at: when the first attempt began (aware).
+        not_before: when the next attempt is due (aware), because the queue can't delay a message for hours.
+        after: the id of the event's last dispatch that is durable already. Work resumes behind it.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
@@ -36,7 +40,7 @@ class QueueItem(BaseModel):
 
 
 class Reason(StrEnum):
-    """Why something is parked; `docs/reliability.md` says what to do about each."""
+    """Why something is parked. `docs/reliability.md` says what to do about each reason."""
 
     ROUTE_INVALID = "route_invalid"
     UNKNOWN_SCENARIO = "unknown_scenario"
@@ -49,7 +53,7 @@ class Reason(StrEnum):
 
 
 class Parked(BaseModel):
-    """One of `dispatch`, `event` and `raw` says what it is; `detail` says what a person needs to know."""
+    """An item of the dead-letter queue. It holds a dispatch, an event, or a `raw` message that is none of ours."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -64,11 +68,11 @@ class Parked(BaseModel):
     last_attempt_at: datetime
 
     def replayed(self, now: datetime) -> QueueItem | None:
-        """What a replay puts back: a dispatch with its content, an event for today's routes; None where nothing can be.
+        """Returns what a replay puts back: the dispatch, or the event for today's routes. None if nothing can go back.
 
-        Messages that OMNI has refused get new ids, which it can't hold against them. All others keep theirs:
-        OMNI may already have the message, and then says so. All ids follow from the old ones, so that an item that
-        is put back twice is recognised, and one that is parked again can be replayed again.
+        Messages that OMNI has refused get new ids, because it may remember the old ones. All other messages keep
+        their ids: OMNI may already have the message, and then says so. New ids derive from the old ones, so that an
+        item that is put back twice is recognised, and one that is parked again can be replayed again.
         """
         if self.dispatch:
             return QueueItem(dispatch=_REISSUES.get(self.reason, _as_it_was)(self.dispatch), first_attempt_at=now)
@@ -82,7 +86,7 @@ def _as_it_was(dispatch: Dispatch) -> Dispatch:
     return dispatch
 
 
-# What was settled by being parked is on the ledger: under its old id it would be taken for done.
+# These ended by being parked, and their receipt is on the ledger. Under the old id they would be taken for sent.
 _REISSUES: Mapping[Reason, Callable[[Dispatch], Dispatch]] = {
     Reason.MESSAGES_REJECTED: Dispatch.renewed,
     Reason.REQUEST_REFUSED: Dispatch.reissued,
