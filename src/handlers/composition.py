@@ -9,6 +9,7 @@ from aws.circuit import Circuit
 from aws.configuration import SsmConfiguration
 from aws.ledger import DynamoDbLedger
 from aws.outbox import SqsOutbox
+from aws.sns import SnsHttp
 from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
 from handlers.guarded_omni import DOWN, GuardedOmni
@@ -90,6 +91,10 @@ def _close_connections() -> None:
 
 
 _connections = clients.IdleConnections(_close_connections)
+
+
+def sns() -> SnsHttp:
+    return SnsHttp()
 
 
 def now() -> datetime:

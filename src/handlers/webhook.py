@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aws.sns import SnsHttp
 from handlers import composition, http
 from handlers.tracing import traced
 from relay.problems import PayloadTooLarge, Problem, TooManyHeaders, Unavailable, UnknownSource
@@ -28,7 +27,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
             http.inbound_request(event),
             configuration=composition.configuration(),
             relayer=composition.relayer(context),
-            sns=SnsHttp(),
+            sns=composition.sns(),
             max_body_bytes=composition.environment().max_body_bytes,
         )
         response = http.answer(received)

@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol
 from omni.models import AdvancedRequest, OmniResponse, TextRequest
 from relay.configure.sources import Source
 from relay.model.items import Parked, QueueItem
-from relay.verification import CertificateSource
 
 Json = Any
 Kind = Literal["send", "enqueue", "park", "body"]  # the ledger keeps each kind's keys apart
@@ -74,8 +73,12 @@ class Outbox(Protocol):
         ...
 
 
-class Sns(CertificateSource, Protocol):
-    """What Amazon SNS needs of the world besides a request. Its addresses are checked before."""
+class Sns(Protocol):
+    """Amazon SNS over HTTPS. The addresses are checked before."""
+
+    def fetch(self, url: str) -> bytes:
+        """Returns a signing certificate in PEM. Raises Unavailable, or NotAuthenticated if there is none."""
+        ...
 
     def confirm(self, url: str) -> None:
         """Confirms a subscription by fetching its address. Raises Unavailable."""

@@ -14,6 +14,7 @@ from relay.deliver.relaying import Relayer
 from relay.deliver.sending import Sender
 from relay.model.items import Parked, QueueItem
 from relay.ports import InFlight, LedgerUnavailable, QueueUnavailable, UnknownScenario
+from relay.problems import NotAuthenticated
 
 PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
 NO_CREDIT = {"groupId": 5, "groupName": "REJECTED", "id": 12, "name": "REJECTED_NOT_ENOUGH_CREDITS"}
@@ -136,6 +137,19 @@ class FakeConfiguration:
         if name not in self.scenarios:
             raise UnknownScenario(name)
         return f"KEY-{name}"
+
+
+class FakeSns:
+    """Confirms any subscription and has no certificate."""
+
+    def __init__(self) -> None:
+        self.confirmed: list[str] = []
+
+    def fetch(self, _url: str) -> bytes:
+        raise NotAuthenticated("no such certificate")
+
+    def confirm(self, url: str) -> None:
+        self.confirmed.append(url)
 
 
 class FakeTelemetry:

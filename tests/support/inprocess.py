@@ -221,7 +221,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
     made = Relay(config, secrets, Ssm({parameter.name: parameter.value for parameter in parameters}))
     with patch.dict(os.environ, ENVIRONMENT):
         from aws import clients
-        from handlers import composition, webhook
+        from handlers import composition
 
         composition.telemetry().logger.registered_handler.setStream(made.output)  # type: ignore[attr-defined]  # a StreamHandler
         parts = (composition.environment, composition.configuration)
@@ -233,7 +233,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
             patch.object(composition, "ledger", lambda: made.ledger),
             patch.object(composition, "outbox", lambda: outbox),
             patch.object(composition, "omni", lambda: made.omni),
-            patch.object(webhook, "SnsHttp", Sns),
+            patch.object(composition, "sns", Sns),
         ):
             yield made
         for part in parts:

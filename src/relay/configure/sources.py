@@ -13,8 +13,6 @@ from relay.configure.schemas import BodySchema, compile_schema
 from relay.configure.settings import at, read
 from relay.problems import Mistake
 from relay.verification import Delivery, Verification, parse
-from relay.verification.event_ids import FromHeader
-from relay.verification.hmac_scheme import HmacScheme
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
@@ -66,17 +64,13 @@ class Source:
     @property
     def id_in_header(self) -> bool:
         """Whether the id of an event is read from a header."""
-        return "headers" in self.id.names if self.id else isinstance(self.verification.event_id, FromHeader)
+        return "headers" in self.id.names if self.id else self.verification.id_in_header
 
     @property
     def id_forgeable(self) -> bool:
-        """Whether someone who captured a signed request could send it again under another id.
-
-        A token is no signature: who captured it can write any request at all.
-        """
-        if self.id:
-            return self.id_in_header and isinstance(self.verification.scheme, HmacScheme)
-        return not self.verification.id_signed
+        """Whether someone who captured a signed request could send it again under another id."""
+        signed = self.verification.signs_id and not self.id
+        return self.id_in_header and self.verification.signs_body and not signed
 
     @property
     def scenarios(self) -> frozenset[str]:

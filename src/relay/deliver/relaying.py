@@ -216,7 +216,7 @@ class Relayer:
         outcome.count(duplicate=False, parts=parts)
 
     def _park(self, event: Event, misrouted: Sequence[Misrouted], outcome: Outcome) -> None:
-        reason, detail = misrouted[0].reason, "; ".join(failure.detail for failure in misrouted)
+        reason, detail = misrouted[0][0], "; ".join(detail for _, detail in misrouted)
         parked = Parked(
             reason=reason,
             detail=detail,

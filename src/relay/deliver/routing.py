@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from time import thread_time
 from typing import Any
 
@@ -22,15 +21,9 @@ from relay.templates.templates import Template
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 
 
-@dataclass(frozen=True, slots=True)
-class Misrouted:
-    """A route that wanted the event and can't serve it, or not all of its items, until a person acts.
-
-    `detail` names the route, the item and the field.
-    """
-
-    reason: Reason
-    detail: str
+# A route that wanted the event and can't serve it, or not all of its items, until a person acts. The text names the
+# route, the item and the field.
+Misrouted = tuple[Reason, str]
 
 
 def route(
@@ -63,7 +56,7 @@ def route(
                 scenario_key(made[0][1].scenario)
         except UnknownScenario:
             detail = f"route {name}: scenario: no key is configured for {made[0][1].scenario}"
-            misrouted.append(Misrouted(Reason.UNKNOWN_SCENARIO, detail))
+            misrouted.append((Reason.UNKNOWN_SCENARIO, detail))
             continue
         except Mistake as mistake:
             made, failures = [], [str(mistake)]
@@ -72,8 +65,8 @@ def route(
             some = dispatches_of(notification, event, route=name, item=item, limit=limit, installation=installation)
             dispatches |= {dispatch.id: dispatch for dispatch in some}
         if failures:
-            misrouted.append(Misrouted(Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
-    misrouted += [Misrouted(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]
+            misrouted.append((Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
+    misrouted += [(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]
     return list(dispatches.values()), misrouted
 
 

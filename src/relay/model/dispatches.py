@@ -16,12 +16,10 @@ _TEXT_CHANNELS = ("sms", "email", "viber", "whatsApp", "voice", "push")
 _AGAIN = "again"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Message(_Frozen):
+class Message(BaseModel):
     """One recipient of a dispatch, under the message id that OMNI knows. `was` is the id that OMNI refused before."""
+
+    model_config = ConfigDict(frozen=True)
 
     message_id: str
     was: str | None = None
@@ -29,8 +27,10 @@ class Message(_Frozen):
     email: str | None = None
 
 
-class Content(_Frozen):
+class Content(BaseModel):
     """What the messages say, and by which scenario. `scenario` is our name; its key is looked up when sending."""
+
+    model_config = ConfigDict(frozen=True)
 
     scenario: str
     text: str | None = None
@@ -45,8 +45,10 @@ class Content(_Frozen):
         return any((self.channels, self.send_at, self.callback_data, self.notify_url))
 
 
-class Dispatch(_Frozen):
+class Dispatch(BaseModel):
     """`id` is also OMNI's bulk id. `former` are the ids of the dispatches that this one continues."""
+
+    model_config = ConfigDict(frozen=True)
 
     id: str
     former: tuple[str, ...] = ()

@@ -1,56 +1,43 @@
 """Requests that set a webhook up instead of reporting an event. They are answered and never routed."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from relay import limits
+from relay.ports import Sns
 from relay.problems import NotAuthenticated
 from relay.verification import Verification
 from relay.verification.sns import confirmation_url
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """What to do about a request that is no event. With neither field set, answer as if no route had wanted it.
+def handshake(verification: Verification, body: Any, sns: Sns) -> str | None:
+    """Does what a verified request asks for besides routing.
 
-    Attributes:
-        challenge: answer 200 with this text.
-        confirm: GET this address, a host of SNS, before answering.
-    """
-
-    challenge: str | None = None
-    confirm: str | None = None
-
-
-def handshake(verification: Verification, body: Any) -> Handshake | None:
-    """Returns what a verified request asks for besides routing; None for an event.
+    Returns the text to answer with. It is empty where the sender expects none. Returns None for an event.
 
     Raises:
         NotAuthenticated: an SNS message whose confirmation would lead anywhere but to SNS.
+        Unavailable: the subscription can't be confirmed now.
     """
-    find = _HANDSHAKES.get(verification.name)
-    return find(body) if find and isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return None
+    if verification.name == "slack":
+        return _slack(body)
+    return _sns(body, sns) if verification.name == "sns" else None
 
 
-def _slack(body: dict[str, Any]) -> Handshake | None:
+def _slack(body: dict[str, Any]) -> str | None:
     if body.get("type") != "url_verification":
         return None
     challenge = body.get("challenge")
-    if not isinstance(challenge, str) or len(challenge) > limits.CHALLENGE_CHARS:
-        return Handshake()
-    return Handshake(challenge=challenge)
+    return challenge if isinstance(challenge, str) and len(challenge) <= limits.CHALLENGE_CHARS else ""
 
 
-def _sns(body: dict[str, Any]) -> Handshake | None:
-    match body.get("Type"):
-        case "SubscriptionConfirmation":
-            url = confirmation_url(body)
-            if url is None:
-                raise NotAuthenticated("SubscribeURL is not an address of SNS")
-            return Handshake(confirm=url)
-        case "UnsubscribeConfirmation":
-            return Handshake()  # following its address would subscribe again
-    return None
-
-
-_HANDSHAKES = {"slack": _slack, "sns": _sns}
+def _sns(body: dict[str, Any], sns: Sns) -> str | None:
+    if body.get("Type") == "SubscriptionConfirmation":
+        url = confirmation_url(body)
+        if url is None:
+            raise NotAuthenticated("SubscribeURL is not an address of SNS")
+        sns.confirm(url)
+        return ""
+    # A message that ends a subscription holds an address, too. Following it would subscribe again.
+    return "" if body.get("Type") == "UnsubscribeConfirmation" else None

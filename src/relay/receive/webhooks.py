@@ -50,15 +50,13 @@ def receive(
     _check_size(request, max_body_bytes)
     try:
         source = _source(name, configuration)
-        source.verification.check(request, source.secrets, sns)
+        source.verification.check(request, source.secrets, sns.fetch)
         body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
-        step = handshake(source.verification, body)
-        if step and step.challenge is not None:
-            return step.challenge
+        answer = handshake(source.verification, body, sns)
+        if answer:
+            return answer
         event = _event(source, request, body)
-        if step:
-            if step.confirm:
-                sns.confirm(step.confirm)
+        if answer is not None:
             return Outcome(event.id)
         if source.schema:
             source.schema.check(body)

@@ -5,12 +5,10 @@
 """
 
 from relay.verification.presets import PRESETS, parse
-from relay.verification.primitives import CertificateSource
 from relay.verification.verification import Delivery, Verification
 
 __all__ = [
     "PRESETS",
-    "CertificateSource",
     "Delivery",
     "Verification",
     "parse",

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -15,20 +15,16 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
 _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year 33658, and float() holds them exactly
 
 
-class CertificateSource(Protocol):
-    """Fetches signing certificates. The scheme checks the address before it asks."""
-
-    def fetch(self, url: str) -> bytes:
-        """Returns the certificate in PEM. Raises Unavailable."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets and certificates that a scheme may verify with."""
+    """What a scheme may verify with.
+
+    Attributes:
+        certificate: fetches a signing certificate in PEM, or raises Unavailable. The scheme checks the address first.
+    """
 
     secrets: tuple[str, ...]
-    certificates: CertificateSource | None = None
+    certificate: Callable[[str], bytes] | None = None
 
     def required_secrets(self) -> tuple[str, ...]:
         """Returns the secrets that aren't empty, because anybody could sign with an empty one.

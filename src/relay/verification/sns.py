@@ -52,9 +52,9 @@ class SnsScheme:
         url = _field(message, "SigningCertURL")
         if not _CERTIFICATE_URL.fullmatch(url):
             raise NotAuthenticated("SigningCertURL is not an address of SNS")
-        if keys.certificates is None:
+        if keys.certificate is None:
             raise NotAuthenticated("no source of certificates")
-        _verify(keys.certificates.fetch(url), signature, content, algorithm, request.received_at)
+        _verify(keys.certificate(url), signature, content, algorithm, request.received_at)
 
 
 def signed_content(message: dict[str, Any]) -> bytes:

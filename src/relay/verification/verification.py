@@ -1,6 +1,6 @@
 """One row of the table of senders, or a source's copy of it: how requests are verified, identified and decoded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,7 @@ from relay.verification.decoding import BodyFormat
 from relay.verification.event_ids import EventId, FromHeader, unnamed
 from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.inbound import InboundRequest
-from relay.verification.primitives import CertificateSource, Keys, Scheme
+from relay.verification.primitives import Keys, Scheme
 from relay.verification.settings import VerifySettings
 
 Delivery = Literal["direct", "queued"]
@@ -48,15 +48,22 @@ class Verification:
         return frozenset((*self.scheme.secret_headers, *self.unused_secrets, *_ALWAYS_SECRET))
 
     @property
-    def id_signed(self) -> bool:
-        """Whether the signature covers what names the event. If it doesn't, a captured request can be sent again under
-        another id.
-        """
-        signature = self.scheme.signed if isinstance(self.scheme, HmacScheme) else None
-        return signature is None or "{id}" in signature or not isinstance(self.event_id, FromHeader)
+    def id_in_header(self) -> bool:
+        """Whether a header names the event."""
+        return isinstance(self.event_id, FromHeader)
+
+    @property
+    def signs_body(self) -> bool:
+        """Whether an HMAC covers the body. A token is no signature: who captured it can write any request at all."""
+        return isinstance(self.scheme, HmacScheme)
+
+    @property
+    def signs_id(self) -> bool:
+        """Whether the HMAC covers the header that names the event, too."""
+        return isinstance(self.scheme, HmacScheme) and "{id}" in self.scheme.signed
 
     def check(
-        self, request: InboundRequest, secrets: Sequence[str], certificates: CertificateSource | None = None
+        self, request: InboundRequest, secrets: Sequence[str], certificate: Callable[[str], bytes] | None = None
     ) -> None:
         """Returns if one of the secrets proves the request genuine.
 
@@ -64,4 +71,4 @@ class Verification:
             NotAuthenticated: no secret proves it, or there is none. Hostile bytes raise nothing else.
             Unavailable: the certificate source can't answer now (SNS only).
         """
-        self.scheme.check(request, Keys(tuple(secrets), certificates))
+        self.scheme.check(request, Keys(tuple(secrets), certificate))

@@ -55,7 +55,7 @@ def request_of(event: dict[str, Any], at: datetime | None = None) -> InboundRequ
 
 def check(event: dict[str, Any], at: datetime | None = None) -> None:
     source = source_of(event)
-    source.verification.check(request_of(event, at), source.secrets, LocalCertificates())
+    source.verification.check(request_of(event, at), source.secrets, LocalCertificates().fetch)
 
 
 def identity(event: dict[str, Any]) -> str:
@@ -97,7 +97,7 @@ def test_a_file_is_refused_with_another_secret(name: str) -> None:
     source = source_of(event)
     if source.name != "sns":
         with pytest.raises(NotAuthenticated):
-            source.verification.check(request_of(event), ["another secret"], LocalCertificates())
+            source.verification.check(request_of(event), ["another secret"], LocalCertificates().fetch)
 
 
 @each_webhook

@@ -76,11 +76,11 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 @pytest.mark.parametrize("fields", [NOTIFICATION, NOTIFICATION[:2] + NOTIFICATION[3:], SUBSCRIPTION])
 def test_what_openssl_signs_is_taken(signer: Signer, fields: tuple[tuple[str, str], ...], version: str) -> None:
     verification = parse({"preset": "sns", "topic_arns": ["arn:aws:sns:eu-west-1:123456789012:others", TOPIC]})
-    verification.check(signer.request(fields, version), [], signer)
+    verification.check(signer.request(fields, version), [], signer.fetch)
 
 
 @pytest.mark.parametrize("version", DIGESTS)
 def test_another_certificate_s_signature_is_refused(signer: Signer, stranger: Signer, version: str) -> None:
     verification = parse({"preset": "sns", "topic_arns": [TOPIC]})
     with pytest.raises(NotAuthenticated, match="wrong signature"):
-        verification.check(signer.request(NOTIFICATION, version), [], stranger)
+        verification.check(signer.request(NOTIFICATION, version), [], stranger.fetch)

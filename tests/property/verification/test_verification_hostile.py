@@ -15,6 +15,7 @@ from relay.verification import Verification, parse
 from relay.verification.inbound import InboundRequest
 from sandbox import local_sns
 from sandbox.signing import sign
+from tests.support.fakes import FakeSns
 from tests.unit.verification.senders import NOW, SENDERS, SIGNING, Sender
 
 SNS = {"preset": "sns", "topic_arns": ["arn:aws:sns:eu-central-1:123456789012:alarms"]}
@@ -53,7 +54,7 @@ class LocalCertificates:
 
 def taken(verification: Verification, request: InboundRequest, secrets: tuple[str, ...]) -> bool:
     try:
-        verification.check(request, secrets, LocalCertificates())
+        verification.check(request, secrets, LocalCertificates().fetch)
     except NotAuthenticated:
         return False
     return True
@@ -126,7 +127,7 @@ def test_any_body_has_an_id_that_is_short_and_printable_or_none(body: Any, heade
         verification = parse(name)
         found = verification.event_id(request, body)
         assert found is None or (0 < len(found) <= 128 and found.isascii() and found.isprintable())
-        handshake(verification, body)
+        handshake(verification, body, FakeSns())
 
 
 VERIFY_OF = {sender.name: sender for sender in SENDERS if sender.name not in ("twilio-json", "ed25519")}

@@ -32,7 +32,7 @@ def test_a_sample_verifies_as_it_is_shipped(sample):
     settings = {key: value for key, value in config["sources"][name].items() if key != "routes"}
     secret = secrets.get(name, ())
     source = parse_source(name, settings, {}, (secret,) if isinstance(secret, str) else tuple(secret))
-    source.verification.check(http.inbound_request(event), source.secrets, LocalCertificates())
+    source.verification.check(http.inbound_request(event), source.secrets, LocalCertificates().fetch)
 
 
 def an_event(**changes):

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aws.sns import SnsHttp
 from relay import limits
 from relay.problems import DuplicateInFlight
 from relay.receive.webhooks import receive
 from relay.verification import parse
 from relay.verification.inbound import InboundRequest
-from tests.support.fakes import World
+from tests.support.fakes import FakeSns, World
 
 SECRET = "local-secret"
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
@@ -27,10 +26,10 @@ def world():
 
 def post(world, body, event_id, verify=UNSIGNED_ID, route=ROUTE, **settings):
     source = world.add_source("ci", {"all": route}, verify=verify, **settings)
-    signed = (event_id.encode() if source.verification.id_signed else b"") + body
+    signed = (event_id.encode() if source.verification.signs_id else b"") + body
     signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
     request = InboundRequest("POST", "", "", {"x-signature": signature, "x-id": event_id}, body, datetime.now(UTC))
-    parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": SnsHttp()}
+    parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": FakeSns()}
     return receive("ci", request, **parts, max_body_bytes=1_000)
 
 

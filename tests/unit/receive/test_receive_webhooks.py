@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aws.sns import SnsHttp
 from relay.ports import ConfigurationUnavailable
 from relay.problems import (
     InvalidBody,
@@ -18,7 +17,7 @@ from relay.problems import (
 )
 from relay.receive.webhooks import receive
 from relay.verification.inbound import InboundRequest
-from tests.support.fakes import World
+from tests.support.fakes import FakeSns, World
 
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
 
@@ -43,7 +42,7 @@ def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, **headers):
         request,
         configuration=world.configuration,
         relayer=world.relayer,
-        sns=SnsHttp(),
+        sns=FakeSns(),
         max_body_bytes=limit,
     )
 

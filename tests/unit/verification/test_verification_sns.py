@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from relay.problems import NotAuthenticated, Unavailable
-from relay.receive.handshakes import Handshake, handshake
+from relay.receive.handshakes import handshake
 from relay.verification import parse
 from relay.verification.inbound import InboundRequest
 from sandbox import local_sns
+from tests.support.fakes import FakeSns
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
 VERIFICATION = parse({"preset": "sns", "topic_arns": [TOPIC]})
@@ -42,7 +43,7 @@ class Certificates:
         self.answer = local_sns.certificate() if answer is None else answer
         self.asked: list[str] = []
 
-    def fetch(self, url: str) -> bytes:
+    def __call__(self, url: str) -> bytes:
         self.asked.append(url)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -205,8 +206,10 @@ def test_a_certificate_counts_in_its_own_time_only(year: int) -> None:
         VERIFICATION.check(then, [], Certificates())
 
 
-def test_a_subscription_is_confirmed_at_sns() -> None:
-    assert handshake(VERIFICATION, HANDSHAKE) == Handshake(confirm=CONFIRM)
+def test_a_subscription_is_confirmed_at_sns_and_answered_with_nothing() -> None:
+    sns = FakeSns()
+    assert handshake(VERIFICATION, HANDSHAKE, sns) == ""
+    assert sns.confirmed == [CONFIRM]
 
 
 @pytest.mark.parametrize(
@@ -228,13 +231,15 @@ def test_a_subscription_is_confirmed_at_sns() -> None:
 def test_a_confirmation_that_leads_elsewhere_is_refused(url: Any) -> None:
     message = HANDSHAKE | {"SubscribeURL": url}
     with pytest.raises(NotAuthenticated, match="SubscribeURL is not an address of SNS"):
-        handshake(VERIFICATION, message)
+        handshake(VERIFICATION, message, sns := FakeSns())
+    assert sns.confirmed == []
 
 
 def test_an_unsubscription_is_neither_followed_nor_routed() -> None:
     message = HANDSHAKE | {"Type": "UnsubscribeConfirmation"}
-    assert handshake(VERIFICATION, message) == Handshake()
+    assert handshake(VERIFICATION, message, sns := FakeSns()) == ""
+    assert sns.confirmed == []
 
 
 def test_a_notification_is_an_event() -> None:
-    assert handshake(VERIFICATION, NOTIFICATION) is None
+    assert handshake(VERIFICATION, NOTIFICATION, FakeSns()) is None
