@@ -27,7 +27,7 @@ class AccountSource(Protocol):
 
 
 class GuardedOmni:
-    """Implements `relay.ports.OmniGateway`. `on_mistake` hears of an account that can't be used; `span` traces each call."""
+    """See `relay.ports.OmniGateway`. `on_mistake` hears of an account that can't be used; `span` traces each call."""
 
     def __init__(
         self,

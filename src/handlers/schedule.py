@@ -1,4 +1,4 @@
-"""Handles a schedule's firing: sends the notifications that it carries, or takes its event through a source's routes."""
+"""Handles a schedule's firing: sends the notifications in it, or takes its event through a source's routes."""
 
 from typing import TYPE_CHECKING, Any
 
