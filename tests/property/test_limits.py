@@ -5,6 +5,7 @@ import json
 import time
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -19,6 +20,7 @@ from relay.redaction import Redactor, mask_email, mask_phone
 from relay.templates.templates import TemplateLimits, compile_template
 from relay.verification.decoding import BodyFormat, decode
 
+pytestmark = pytest.mark.no_cover  # tracing would stretch the processor time that these tests bound
 ANY_TEXT = st.text(st.characters())  # lone surrogates and control characters included
 NUMBERS = st.integers() | st.floats() | st.integers(0, 5_000).map(lambda digits: 10**digits)
 NAMES = st.sampled_from(["name", "items", "labels", "get", "__class__"]) | ANY_TEXT

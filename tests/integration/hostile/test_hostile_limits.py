@@ -13,6 +13,7 @@ from relay import limits
 from sandbox.signing import sign
 from tests.support.inprocess import PREFIX, Answer, Relay
 
+pytestmark = pytest.mark.no_cover  # tracing would stretch the processor time that these tests bound
 Post = Callable[[str, Any], Answer]
 
 

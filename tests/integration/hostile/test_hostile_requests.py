@@ -21,6 +21,7 @@ from tests.support.adversary import Adversary, Pairs
 from tests.support.hostility import LEAST, WEBHOOKS
 from tests.support.inprocess import Answer, Relay
 
+pytestmark = pytest.mark.no_cover  # tracing would stretch the processor time that these tests bound
 EXAMPLES = {"unsigned": 265, "signed": 190, "altered": 60, "names": 250}
 
 Check = Callable[[Answer], None]
