@@ -1,4 +1,4 @@
-"""`make push` and `make replay`: writes the configuration, puts back what is parked."""
+"""The operator's command: `make push` writes the configuration, `make replay` puts parked items back."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from tqdm import tqdm
 
-from cli.push import apply, changes
+from cli.push import Changes, apply, changes
 from cli.replay import DeadLetters, Entry, Selection, replay
 from configuration.files import Unreadable, read_yaml
 from configuration.parameters import Mistakes, parameters_of
@@ -31,7 +31,7 @@ _HINTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 AWS refused, 2 a mistake in what was given."""
+    """Gives the exit code: 0 done, 1 AWS refused, 2 a mistake in a file or an option."""
     parsed = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = parsed.command
     try:
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stage(text: str) -> str:
-    """As template.yaml's parameter allows it."""
+    """Takes what template.yaml's parameter `Stage` takes."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", text):
         raise argparse.ArgumentTypeError("expected lower-case letters, digits and hyphens, 20 at most")
     return text
@@ -83,23 +83,16 @@ def _stage(text: str) -> str:
 
 def _push(options: argparse.Namespace) -> int:
     prefix = f"/omni-relay/{options.stage}"
-    config = read_yaml(options.config)
-    secrets = read_yaml(options.secrets) if options.secrets else {}
     wanted = parameters_of(
-        config,
-        secrets,
+        read_yaml(options.config),
+        read_yaml(options.secrets) if options.secrets else {},
         prefix,
         omni_base_url=options.omni_base_url,
         omni_authorization=os.environ.get("OMNI_AUTHORIZATION"),
     )
     client = boto3.client("ssm", config=_PATIENT)
     planned = changes(client, prefix, wanted, encrypts_anew=bool(options.kms_key_id))
-    for parameter in planned.written:
-        print(f"write   {parameter.name} ({parameter.type})")
-    for name in planned.deleted:
-        print(f"delete  {name}")
-    for name in planned.missing:
-        print(f"missing {name}: {_HINTS.get(name.rpartition('/')[2], '')}", file=sys.stderr)
+    _show(planned)
     if not options.dry_run:
         apply(client, planned, options.kms_key_id)
     verb = "would be " if options.dry_run else ""
@@ -108,6 +101,15 @@ def _push(options: argparse.Namespace) -> int:
         " functions see it within ConfigTtlSeconds"
     )
     return 0
+
+
+def _show(planned: Changes) -> None:
+    for parameter in planned.written:
+        print(f"write   {parameter.name} ({parameter.type})")
+    for name in planned.deleted:
+        print(f"delete  {name}")
+    for name in planned.missing:
+        print(f"missing {name}: {_HINTS.get(name.rpartition('/')[2], '')}", file=sys.stderr)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -136,14 +138,14 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _origin(parked: Parked) -> str:
-    """By what its log lines are found."""
+    """Gives the words by which the item's log lines are found."""
     if parked.dispatch:
         return f"{parked.source} {parked.dispatch.event_id}, route {parked.dispatch.route}"
     return f"{parked.source} {parked.event.id}" if parked.event else "(unknown source)"
 
 
 class _Outputs:
-    """The stack's outputs, read when one is needed. One that isn't there raises Mistakes."""
+    """Gives the stack's outputs by key, and reads them when one is needed. Raises Mistakes for one that isn't there."""
 
     def __init__(self, stack: str) -> None:
         self._stack = stack

@@ -1,4 +1,4 @@
-"""Writes relay.yaml and its secrets into SSM: what changed, and nothing else; what is gone from the file is deleted."""
+"""Writes relay.yaml and its secrets into SSM: only what changed; what is gone from the file is deleted."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from relay.verification import parse
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-_OWNED = ("scenarios/", "sources/", "source-names/")  # the account's own parameters are only ever replaced
+_OWNED = ("scenarios/", "sources/", "source-names/")  # a push replaces the account's parameters, but deletes none
 DELETES_A_CALL = 10
 
 
@@ -22,7 +22,7 @@ class _Key(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`missing` are parameters without which nothing is sent or verified, and which aren't in SSM either."""
+    """What a push would do. `missing` names parameters that are needed and are neither in the files nor in SSM."""
 
     written: tuple[Parameter, ...]
     deleted: tuple[str, ...]
@@ -31,7 +31,7 @@ class Changes:
 
 
 def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter], *, encrypts_anew: bool = False) -> Changes:
-    """What a push would do. `encrypts_anew` writes each secret, for its value doesn't say which key holds it."""
+    """Compares `wanted` with SSM. `encrypts_anew` writes each secret, because its value doesn't tell its key."""
     current = _current(client, prefix)
     names = {parameter.name for parameter in wanted}
     written = tuple(p for p in wanted if current.get(p.name) != p.value or (encrypts_anew and p.type == "SecureString"))
@@ -52,9 +52,9 @@ def _needed(wanted: Sequence[Parameter], prefix: str) -> set[str]:
 
 
 def apply(client: "SSMClient", planned: Changes, kms_key_id: str | None = None) -> None:
-    """Carries the changes out: the index last, so that no source is announced before it is whole.
+    """Carries the changes out. The index is written last, so that no source is announced before it is whole.
 
-    `kms_key_id` encrypts the secrets; without it the account's `aws/ssm` does.
+    Secrets are encrypted with `kms_key_id`, or with the account's `aws/ssm` if it is None.
     """
     key: _Key = {"KeyId": kms_key_id} if kms_key_id else {}
     for parameter in sorted(planned.written, key=lambda p: "/source-names/" in p.name):
@@ -70,7 +70,7 @@ def apply(client: "SSMClient", planned: Changes, kms_key_id: str | None = None) 
 
 
 def _is_stale(name: str, prefix: str, wanted: set[str], full: str) -> bool:
-    """A source that stays keeps its secrets, even where the secrets file doesn't repeat them."""
+    """Says whether a push deletes the parameter. A source that stays keeps its secrets, repeated in the file or not."""
     if full in wanted or not name.startswith(_OWNED):
         return False
     if name.startswith("sources/") and name.endswith("/secrets"):

@@ -1,4 +1,4 @@
-"""Puts what is parked back on the delivery queue: dispatches as they were, events for today's routes."""
+"""Puts parked items back on the delivery queue: dispatches as they were, events for today's routes."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-HELD_SECONDS = 300  # what was looked at stays hidden that long, should the command die
+HELD_SECONDS = 300  # an item stays hidden that long if the command dies
 BATCH = 10  # SQS gives no more at once
-QUIET_RECEIVES = 2  # so many empty answers, nothing new in between, and the queue is taken to be through
+QUIET_RECEIVES = 2  # after so many empty answers with nothing new in between, no more items are expected
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to replay; None means any."""
+    """Which items to replay; None means any."""
 
     source: str | None = None
     reason: Reason | None = None
@@ -37,7 +37,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One item of the dead-letter queue. `items` are what goes back; none where nothing can."""
+    """One item of the dead-letter queue. `items` go back to the delivery queue; it is empty if nothing can."""
 
     parked: Parked
     items: tuple[QueueItem, ...]
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """The two queues, as a replay sees them; `wait_seconds` is how long SQS looks for more on all its servers."""
+    """The two queues of a replay. SQS looks for more items on all its servers for `wait_seconds`."""
 
     client: "SQSClient"
     queue_url: str
@@ -55,14 +55,14 @@ class DeadLetters:
     wait_seconds: int = 1
 
     def __len__(self) -> int:
-        """About how many there are, as SQS counts."""
+        """Gives the number of items as SQS counts them, which is approximate."""
         answer = self.client.get_queue_attributes(
             QueueUrl=self.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def entries(self) -> Iterator[Entry]:
-        """Each item once, hidden from others until it is put back or released."""
+        """Gives each item once. It is hidden from other readers until it is put back or released."""
         seen: set[str] = set()
         empty = repeated = 0
         while empty < QUIET_RECEIVES and repeated <= len(seen):
@@ -75,14 +75,14 @@ class DeadLetters:
             )
             messages = answer.get("Messages", [])
             fresh = [m for m in messages if m["MessageId"] not in seen]
-            # Some come again where going through the queue takes longer than they are held: others may lie behind them.
+            # If reading the queue takes longer than items are held, some come again, and others may be behind them.
             empty, repeated = (0, 0) if fresh else (empty + (not messages), repeated + len(messages))
             for message in fresh:
                 seen.add(message["MessageId"])
                 yield _entry(message)
 
     def put_back(self, entry: Entry) -> None:
-        """Queues it, then takes it off the dead letters; dying in between repeats ids, which are recognised."""
+        """Queues the item, then deletes the dead letter. If it dies in between, repeated ids are recognised."""
         if not entry.items:
             raise ValueError("nothing in this item can be replayed")
         outbox = SqsOutbox(self.client, self.queue_url, self.dead_letter_queue_url)
@@ -91,8 +91,8 @@ class DeadLetters:
         self.client.delete_message(QueueUrl=self.dead_letter_queue_url, ReceiptHandle=entry.receipt_handle)
 
     def release(self, entry: Entry) -> None:
-        """Leaves it where it is, visible at once, or when it can't be, after a while."""
-        with suppress(ClientError):  # its hold had lapsed
+        """Leaves the item where it is and makes it visible at once; if SQS can't, it becomes visible after a while."""
+        with suppress(ClientError):  # its hold has lapsed, so it is visible
             self.client.change_message_visibility(
                 QueueUrl=self.dead_letter_queue_url, ReceiptHandle=entry.receipt_handle, VisibilityTimeout=0
             )
@@ -105,9 +105,9 @@ class Tally:
 
 
 def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: Callable[[Entry, bool], None]) -> Tally:
-    """Puts back what the selection takes; `show` hears of each item, and whether it goes (or would go) back.
+    """Puts back the items that the selection takes. `show` is told of each item, and if it goes (or would go) back.
 
-    What is parked again meanwhile stays for the next replay: else an unmended route would keep this one busy for ever.
+    Items that are parked again meanwhile stay for the next replay, because a broken route would never let this one end.
     """
     replayed = 0
     back: set[tuple[str, ...]] = set()
@@ -129,14 +129,14 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
 
 
 def _key(what: Parked | QueueItem) -> tuple[str, ...]:
-    """What tells items apart: a dispatch by its id, an event by its replay, too."""
+    """Identifies an item: a dispatch by its id, an event by its source, id and replay."""
     if what.dispatch:
         return (what.dispatch.id,)
     return (what.event.source, what.event.id, what.event.nonce) if what.event else ()
 
 
 def _entry(message: "MessageTypeDef") -> Entry:
-    """What we parked; else what AWS moved here by itself because its function never finished with it."""
+    """Reads an item that we parked, or one that AWS moved here because its function never finished with it."""
     try:
         parked = Parked.model_validate_json(message["Body"])
     except ValidationError:
@@ -148,7 +148,7 @@ def _entry(message: "MessageTypeDef") -> Entry:
 
 
 def _moved(message: "MessageTypeDef") -> tuple[Parked, tuple[QueueItem, ...]]:
-    """By SQS, a queue item; by EventBridge Scheduler, a schedule's input; by Lambda, its record of such a one."""
+    """Reads an item that AWS moved: a queue item (SQS), a schedule's input (Scheduler), or a record of one (Lambda)."""
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
     items = _items(message["Body"], message["MessageId"], sent_at)
     known = items[0].dispatch or items[0].event if items else None
@@ -174,7 +174,7 @@ def _items(body: str, message_id: str, sent_at: datetime) -> tuple[QueueItem, ..
         payload = json.loads(body)
         request_id = message_id
         if isinstance(payload, dict) and "firstAttemptAt" in payload:
-            return ()  # ours, but unreadable: its `event` must not be taken for a schedule's
+            return ()  # a queue item that can't be read: its `event` must not be taken for a schedule's
         if isinstance(payload, dict) and "requestPayload" in payload:
             request_id = payload["requestContext"]["requestId"]
             payload = payload["requestPayload"]

@@ -1,1 +1,1 @@
-"""relay.yaml and its secrets: read, checked, and turned into parameters."""
+"""Configuration: reads relay.yaml and its secrets, checks them, and turns them into parameters."""

@@ -9,39 +9,39 @@ from yaml.reader import ReaderError
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
-# What a plain text (one without quotes) may stand for, by its first letters. It is YAML 1.2's core schema, with numbers
-# as JSON writes them. All else is text as it is written: a phone with its zeros or its plus (YAML 1.1 makes octals of
-# them, 1.2 drops the zeros), a time (to 1.1, a number to the base of 60), a date, and yes, no, on, off.
+# What a text without quotes may stand for, by its first letters. It is YAML 1.2's core schema, with numbers as JSON
+# writes them. Everything else stays text as it is written: a phone with its zeros or its plus (YAML 1.1 reads octals,
+# 1.2 drops the zeros), a time (YAML 1.1 reads a number to the base of 60), a date, and yes, no, on, off.
 _PLAIN = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"-?(?:0|[1-9][0-9]*)", list("-0123456789")),
     ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?", list("-0123456789")),
-    ("merge", r"<<", ["<"]),  # 1.2 has dropped it, but people share settings by it
+    ("merge", r"<<", ["<"]),  # YAML 1.2 has dropped it, but people share settings by it
 )
-_TYPES = {f"{_TAG}{name}" for name in ("map", "seq", "str", "null", "bool", "int", "float")}  # those that JSON has, too
+_TYPES = {f"{_TAG}{name}" for name in ("map", "seq", "str", "null", "bool", "int", "float")}  # JSON has them too
 
 _HALF = re.compile(r"[\ud800-\udfff]")
 _QUOTED = re.compile(r"""(['"])((?:\\.|(?!\1).)*)\1""")
-_OF_YAML = re.compile(r"<[a-z ]+>|[][{},:?-]")  # its parser's own words, as against those of the file
+_OF_YAML = re.compile(r"<[a-z ]+>|[][{},:?-]")  # words of the parser, not of the file
 _HALF_ALONE = "this text holds half of a character, such as \\ud83d without its second half"
 _QUOTE_IT = "put a text that begins with {{ in quotes"
 _TEMPLATE = re.compile(r"[:-]\s+\{[{%]")
 
 
 class Unreadable(ValueError):
-    """The file can't be used; the text names it, and says where and why. It repeats none of it: it may be a secret."""
+    """The file can't be used. The text names it and says where and why, but repeats none of it: it may be a secret."""
 
 
 class _Misplaced(yaml.MarkedYAMLError):
-    """What is wrong with one node."""
+    """A node is wrong; the error marks its place."""
 
     def __init__(self, problem: str, node: yaml.Node) -> None:
         super().__init__(problem=problem, problem_mark=node.start_mark)
 
 
 class _Strict(yaml.SafeLoader):
-    """Takes nothing for what it wasn't meant to be, and lets nothing get lost without a word."""
+    """Reads only what JSON can hold, and refuses whatever would be lost or changed without a word."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
         tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _TYPES
@@ -58,7 +58,7 @@ class _Strict(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Checked as it is written: once another one is merged into it (`<<`), what it overrides stands in it twice."""
+        """Checks a mapping as it is written, because a merge (`<<`) puts names into it that it may override."""
         node = super().compose_mapping_node(anchor)
         lines: dict[str, int] = {}
         for name, _ in node.value:
@@ -79,16 +79,16 @@ class _Strict(yaml.SafeLoader):
             raise _Misplaced("this is a number that is too long, or not what its tag says", node) from None
 
 
-_Strict.yaml_implicit_resolvers = {}  # none of YAML 1.1's
+_Strict.yaml_implicit_resolvers = {}  # removes those of YAML 1.1
 for _name, _pattern, _first in _PLAIN:
     _Strict.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"(?:{_pattern})$"), _first)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in the file; empty for an empty file.
+    """Gives the mapping in the file; an empty file holds an empty one.
 
     Raises:
-        Unreadable: it is not there, not YAML, not a mapping, or says something twice.
+        Unreadable: the file is not there, not YAML, not a mapping, or says something twice.
     """
     try:
         content = _content(path.read_bytes())
@@ -116,7 +116,7 @@ def _content(raw: bytes) -> Any:
         raise Unreadable(f"line {line} is not YAML: it holds a control character") from None
     try:
         root = loader.get_single_node()
-        # Deep: a list or mapping that contains itself is refused, which no JSON could hold.
+        # `deep` refuses a list or mapping that contains itself, because JSON could not hold it.
         return loader.construct_object(root, deep=True) if root else None
     except _Misplaced as misplaced:
         raise Unreadable(f"{_where(misplaced.problem_mark)}: {misplaced.problem}") from None
@@ -131,7 +131,7 @@ def _where(mark: yaml.Mark | None) -> str:
 
 
 def _words(error: yaml.MarkedYAMLError, lines: list[str]) -> str:
-    """The problem without the parser's snippet, nor anything else that it quotes of the file."""
+    """Gives the parser's words without anything that they quote of the file."""
     begun = f"{error.context} (line {error.context_mark.line + 1}): " if error.context_mark else ""
     said = _QUOTED.sub(lambda quoted: quoted[0] if _OF_YAML.fullmatch(quoted[2]) else "…", f"{begun}{error.problem}")
     line = "".join(lines[error.problem_mark.line :][:1]) if error.problem_mark else ""

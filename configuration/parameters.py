@@ -1,8 +1,8 @@
-"""relay.yaml and its secrets as SSM parameters, checked before anything is written."""
+"""Turns relay.yaml and its secrets into SSM parameters, and checks everything before any is written."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -18,7 +18,7 @@ _SOURCE = re.compile(SOURCE_NAME)
 
 
 class Mistakes(ValueError):
-    """Everything that is wrong with a configuration, one line each."""
+    """A configuration can't be used; `lines` has a line for each mistake."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
@@ -40,30 +40,31 @@ def parameters_of(
     omni_base_url: str | None = None,
     omni_authorization: str | None = None,
 ) -> list[Parameter]:
-    """The parameters below `prefix`, such as `/omni-relay/dev`. What is None is left as it is in SSM.
+    """Gives the parameters of a configuration. If the URL or the authorization is None, SSM keeps the one that it has.
 
     Args:
         config: relay.yaml as parsed.
         secrets: the secrets file as parsed: `{sources: {name: secret or list of secrets}}`.
-        prefix: where the stage's parameters live.
-        omni_base_url: the API's address: https, for the account's key goes there; http only on this machine.
+        prefix: begins the parameters' names, such as `/omni-relay/dev`.
+        omni_base_url: the API's address. It is https, because the account's key goes there; http only on this machine.
         omni_authorization: the value of the `Authorization` header.
 
     Raises:
         Mistakes: each one with its source, route and field.
     """
-    mistakes = [*_mistakes(config, secrets), *_account_mistakes(omni_base_url, omni_authorization)]
-    if mistakes:
-        raise Mistakes(mistakes)
+    _raise_if_any([*_mistakes(config, secrets), *_account_mistakes(omni_base_url, omni_authorization)])
     found = [
         *_account(omni_base_url, omni_authorization),
-        *(Parameter(f"scenarios/{name}", "String", _key(it)) for name, it in (config.get("scenarios") or {}).items()),
+        *_scenarios(config.get("scenarios") or {}),
         *_sources(config.get("sources") or {}, secrets.get("sources") or {}),
     ]
-    refused = [f"{p.name}: {why}" for p in found for why in _refusals(p.value)]
-    if refused:
-        raise Mistakes(refused)
+    _raise_if_any([f"{p.name}: {why}" for p in found for why in _refusals(p.value)])
     return [Parameter(f"{prefix}/{p.name}", p.type, p.value) for p in found]
+
+
+def _raise_if_any(mistakes: Sequence[str]) -> None:
+    if mistakes:
+        raise Mistakes(mistakes)
 
 
 def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterator[str]:
@@ -80,7 +81,7 @@ def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterat
 
 
 def _checked_https(base_url: str) -> str:
-    """As `omni.client` takes it. Raises ValueError, too, where the account's key would cross a network in clear."""
+    """Gives the URL as the OMNI client takes it. Raises ValueError also if the key would cross a network in clear."""
     base = checked_base_url(base_url)
     parts = urlsplit(base)
     if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
@@ -96,7 +97,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _refusals(value: str) -> Iterator[str]:
-    """Why SSM wouldn't take it: a push must not stop halfway."""
+    """Says why SSM wouldn't take the value, because a push must not stop halfway."""
     if len(value.encode()) > VALUE_BYTES:
         yield f"{len(value.encode())} bytes; SSM holds {VALUE_BYTES}"
     if "{{" in value:
@@ -110,8 +111,13 @@ def _account(base_url: str | None, authorization: str | None) -> Iterator[Parame
         yield Parameter("omni/authorization", "SecureString", checked_authorization(authorization))
 
 
+def _scenarios(scenarios: Mapping[str, Any]) -> Iterator[Parameter]:
+    for name, scenario in scenarios.items():
+        yield Parameter(f"scenarios/{name}", "String", _key(scenario))
+
+
 def _key(scenario: Any) -> Any:
-    """OMNI's key; written as `{key, flow}` it says also what the sandbox does with it."""
+    """Gives OMNI's key. A scenario is the key itself, or `{key, flow}`, where `flow` is for the sandbox."""
     return scenario.get("key") if isinstance(scenario, Mapping) and set(scenario) <= {"key", "flow"} else scenario
 
 
@@ -128,7 +134,7 @@ def _sources(sources: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator
 
 
 def _secret(secret: Any) -> str:
-    """As it is; but in a list of its own where SSM takes it for a reference, or functions would take it for a list."""
+    """Gives the secret as it is. One that SSM would take for a reference, or functions for a list, is put in a list."""
     if isinstance(secret, str):
         return _json([secret]) if "{{" in secret or secret.startswith("[") else secret
     return _json(secret)
@@ -146,7 +152,7 @@ def _pages(names: Iterable[str]) -> Iterator[str]:
 
 
 def _json(value: Any) -> str:
-    """Compact; `{{` in its escaped form, for SSM refuses a value that holds what looks like a reference of its own."""
+    """Writes compact JSON with `{{` escaped, because SSM takes that for a reference of its own and refuses it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("{{", "{\\u007b")
 
 
@@ -155,7 +161,7 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
         yield "expected a mapping with scenarios and sources"
         return
     unquoted = [*_unquoted(config, ""), *_unquoted(secrets, "secrets")]
-    if unquoted:  # all else takes names to be text
+    if unquoted:  # the other checks take names to be text
         yield from unquoted
         return
     unknown = set(config) - {"scenarios", "sources"}
@@ -178,7 +184,7 @@ def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
 
 
 def _unquoted(value: Any, place: str) -> Iterator[str]:
-    """Names at any depth that YAML reads as a number, as true or as null; JSON would change them."""
+    """Finds names at any depth that YAML reads as a number, true or null, because JSON would change them."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             path = f"{place}.{name}" if place else str(name)
@@ -191,7 +197,7 @@ def _unquoted(value: Any, place: str) -> Iterator[str]:
 
 
 def _shown(name: str) -> str:
-    """A mistake is one line, whatever the name holds."""
+    """Gives the name in a form that fits in one line, whatever it holds."""
     return name if name.isprintable() else repr(name)
 
 

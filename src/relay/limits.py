@@ -10,8 +10,8 @@ HEADER_BYTES = 16_384  # names and values of all headers; API Gateway lets 10,24
 FORM_FIELDS = 1_000  # of a form, and of a query that is signed; reading them costs time
 JSON_LEVELS = 64  # objects and lists within each other; later steps recurse into them
 NUMBER_CHARS = 64  # of a number in JSON; longer ones cost quadratic time
-EVENT_ID_CHARS = 256  # longer ids are replaced by their hash
-SENDER_ID_CHARS = 128  # the same for an id that a preset finds
+EVENT_ID_CHARS = 256  # a hash stands for a longer id
+SENDER_ID_CHARS = 128  # a hash stands for a longer id that a preset finds
 REPEAT_SECONDS = 600  # within which the same body under another, unsigned id is the same event
 CHALLENGE_CHARS = 1_024  # of Slack's handshake, which is echoed
 
@@ -22,7 +22,7 @@ SCHEMA_VALUES = 2_000  # of a body in which a schema looks for all mistakes; in 
 # A notification.
 FIELDS = 30  # of a notification, its `channels` and a recipient; twice as many as a notification has
 RECIPIENTS = 5_000  # of one notification, and of one event over all its routes and items
-ADDRESS_CHARS = 320  # an email address may have 320; a phone number as people write it has far fewer
+ADDRESS_CHARS = 320  # of an email address; a phone number as people write it has far fewer
 TEXT_CHARS = 20_000  # of each text of a message
 SUBJECT_CHARS = 1_000  # of a mail's subject
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
@@ -32,10 +32,8 @@ URL_CHARS = 2_048  # of `notifyUrl`
 EXPRESSION_CHARS = 4_000  # of a JMESPath expression
 ITEMS = 500  # of one event in a route's `for_each`; more are a mistake, or an attack
 ROUTES_SECONDS = 3.0  # of processor time for all routes of an event; a template has its own limit for each item
-SLOW_ITEM_SECONDS = (
-    0.1  # of processor time; an item that fails more slowly ends its route, because each may cost as much
-)
-ITEMS_TOLD = 3  # failed items named in the reason for which a route is parked
+SLOW_ITEM_SECONDS = 0.1  # of processor time; an item that fails more slowly ends its route: each may cost as much
+ITEMS_TOLD = 3  # failed items that a parked route's reason names
 
 # What is written down.
 EXPLANATION_CHARS = 300  # of OMNI's own words about a refusal, in a parked item

@@ -1,4 +1,4 @@
-"""What the relay can answer instead of taking an event; each is one row of the HTTP contract (RFC 9457)."""
+"""What is wrong with a request or with a person's words; each Problem is a row of the HTTP contract (RFC 9457)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ class Mistake(ValueError):
 
     Attributes:
         detail: what was expected; it never quotes an event's data.
-        place: where it stands, such as a field or a line; empty for the whole.
+        place: the field or the line where the mistake is; empty for the whole.
     """
 
     def __init__(self, detail: str, place: str = "") -> None:
@@ -41,7 +41,13 @@ class Mistake(ValueError):
 
 
 class Problem(Exception):
-    """`detail` says what to do and never quotes the body; `retry_after` is in seconds where a retry helps."""
+    """The relay answers this instead of taking the event.
+
+    Attributes:
+        detail: what to do; it never quotes the body.
+        errors: the wrong fields, if fields of the body are wrong.
+        retry_after: seconds after which a retry may help; None if none helps.
+    """
 
     status: ClassVar[int]
     title: ClassVar[str]

@@ -1,4 +1,4 @@
-"""What may be logged: secrets, credentials, signatures, email addresses and phone numbers are masked in any text."""
+"""Makes texts fit for a log: masks secrets, credentials, signatures, email addresses and phone numbers in them."""
 
 import base64
 import binascii
@@ -17,11 +17,11 @@ _SHOWN_HEAD, _SHOWN_TAIL, _LEAST_HIDDEN = 4, 2, 4
 _SHORTEST_SECRET = 4  # masking shorter ones would shred every text
 _SHORTEST_ENCODED = 8
 _TELLTALE_LENGTH = 16  # longer than the words that follow "basic" or "token:" in plain prose
-_SMALLEST_PHONE, _LARGEST_PHONE = 10**10, 10**15 - 1  # of integers; smaller ones are counts and sizes
+_SMALLEST_PHONE, _LARGEST_PHONE = 10**10, 10**15 - 1  # smaller integers are counts and sizes
 
 _SCHEMES = "app|basic|bearer|digest|ibsso|token"
 _LABELS = "authorization|cookie|signature|secret|password|passwd|token|api[-_]?key|access[-_]?key"
-# Where a word starts, also behind a line's end that was escaped into two characters.
+# A word starts here. It may follow a line break that was escaped into two characters.
 _START = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrt]))"
 _CREDENTIAL = re.compile(rf"(?i){_START}({_SCHEMES})((?:\s|%20|\+){{1,4}})([\w.~+/=:%-]{{6,}}+)")
 _LABELLED = re.compile(
@@ -34,7 +34,7 @@ _ISSUED = re.compile(
 )
 _SECRET_KEY = re.compile(rf"(?i){_LABELS}|^(?:raw[-_]?)?body$")
 
-# A run starts where no run is under way, and is never given back: the time is linear in the text's length.
+# A run starts only where no other is under way, and the pattern never backtracks into it, so the time is linear.
 _RUN = r"[^\s@\"'<>()\[\]{},;:\\|=/%&]"
 _EMAIL = re.compile(rf"(?<!{_RUN[:-1]}])({_RUN})({_RUN}*+)(?:@|%40)({_RUN}++)")
 _PHONE = re.compile(
@@ -54,7 +54,7 @@ _PHONE = re.compile(
 
 
 def mask_phone(phone: str) -> str:
-    """Gives "4179*****27" for "41793026727"; a short one is hidden whole."""
+    """Gives "4179*****27" for "41793026727"; a short number is hidden as a whole."""
     hidden = len(phone) - _SHOWN_HEAD - _SHOWN_TAIL
     if hidden < _LEAST_HIDDEN:
         return "*" * len(phone)
@@ -70,7 +70,7 @@ def mask_email(email: str) -> str:
 
 
 class Redactor:
-    """Masks what must not be logged. Secrets may be added at any time; the rest is found by its form."""
+    """Masks what must not be logged. Secrets may be added at any time; everything else is found by its form."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._forms: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Redactor:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Hides a secret in all later texts: as it is, encoded, and the credentials that it consists of."""
+        """Hides a secret in all later texts: as it is, encoded, and the credentials within it."""
         forms = {form for credential in _credentials(secret) for form in _encodings(credential)}
         if not forms.issubset(self._forms):
             self._forms = tuple(sorted(forms.union(self._forms), key=len, reverse=True))
@@ -123,7 +123,7 @@ class Redactor:
 
 
 def _credentials(secret: str) -> Iterator[str]:
-    """Gives the secret, and what it is made of: the key after `App`, the password in `Basic`, the rest of `whsec_…`."""
+    """Gives the secret and its parts: the key after `App`, the password in `Basic`, the rest of `whsec_…`."""
     yield secret
     bare = secret.removeprefix("whsec_")
     scheme, _, token = secret.partition(" ")
@@ -144,7 +144,7 @@ def _basic(token: str) -> Iterator[str]:
 
 
 def _encodings(secret: str) -> Iterator[str]:
-    """Gives the forms in which a secret could turn up in a line, those long enough to be told from other text."""
+    """Gives the forms in which a secret may stand in a line, as far as they are long enough to tell from other text."""
     if len(secret) < _SHORTEST_SECRET:
         return
     raw = secret.encode("utf-8", "surrogatepass")
@@ -157,10 +157,10 @@ def _encodings(secret: str) -> Iterator[str]:
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:
-    """Gives what of a secret's base64 stays the same wherever it stands in a longer text, such as `user:secret`."""
+    """Gives the part of a secret's base64 that stays the same at any place in a longer text, such as `user:secret`."""
     for before, skipped in ((0, 0), (1, 2), (2, 3)):
         whole = len(raw) + before
-        kept = whole * 8 // 6  # the last character may also carry bits of what follows
+        kept = whole * 8 // 6  # the last character may also carry bits of the next byte
         yield base64.b64encode(bytes(before) + raw).decode()[skipped:kept]
 
 
@@ -186,7 +186,7 @@ def _hide_phone(match: re.Match[str]) -> str:
 
 def _clean_number(value: float | None) -> float | str | None:
     if isinstance(value, int) and value.bit_length() > limits.LOG_NUMBER_BITS:
-        return "[large number]"  # which no encoder would print
+        return "[large number]"  # no encoder would print it
     if value is None or not _SMALLEST_PHONE <= value <= _LARGEST_PHONE or value != int(value):
         return value
     digits = str(int(value))

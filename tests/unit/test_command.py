@@ -1,4 +1,4 @@
-"""The operator's command before it reaches AWS, or where that has something else: words on what to do, no traceback."""
+"""The operator's command says what to do if it can't reach AWS, or finds another stack there; no traceback."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +27,7 @@ def test_without_a_region_it_says_which_variable_to_set(
     ("outputs", "missing"),
     [(None, "QueueUrl"), ([{"OutputKey": "QueueUrl", "OutputValue": "https://queue"}], "DeadLetterQueueUrl")],
 )
-def test_a_stack_that_is_none_of_the_relays_is_named_with_the_options_that_help(
+def test_a_stack_of_another_application_is_named_with_the_options_that_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], outputs: Any, missing: str
 ) -> None:
     stack: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Log lines show neither secrets nor addresses, and keep all that a person searches them for."""
+"""Log lines show neither secrets nor addresses, and keep everything by which a person searches them."""
 
 import base64
 import time

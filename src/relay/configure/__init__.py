@@ -1,1 +1,1 @@
-"""Configuring: sources, routes and expressions, checked when they are loaded."""
+"""Configuring: sources, their routes, expressions and schemas, compiled and checked when they are loaded."""

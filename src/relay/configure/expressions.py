@@ -1,6 +1,6 @@
-"""JMESPath expressions of the configuration: checked when loaded, and errors name the expression, never the data.
+"""JMESPath expressions of the configuration, checked when they are loaded; errors name the expression, never the data.
 
-JMESPath finds nothing where a name is wrong, and nothing is false: a slip would drop every event without a word.
+A misspelled name evaluates to null, which counts as false, so a typo would silently drop every event.
 """
 
 import re
@@ -23,7 +23,7 @@ class Expression:
     _compiled: Any = field(repr=False, compare=False)
 
     def search(self, data: Any) -> Any:
-        """Gives what the expression finds in JSON data, None where it finds nothing.
+        """Gives what the expression finds in JSON data, or None if it finds nothing.
 
         Raises:
             Mistake: a function was given a value that it can't take.
@@ -34,7 +34,7 @@ class Expression:
             raise _mistake(self.source, _detail(fault)) from None
 
 
-# All that jmespath raises on hostile expressions and data; its own errors are ValueErrors.
+# Everything that jmespath raises on hostile expressions and data; its own errors are ValueErrors.
 _FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
@@ -44,27 +44,32 @@ def compile_expression(source: str, variables: frozenset[str] | None = None) -> 
 
     Args:
         source: the expression.
-        variables: the fields of what will be searched, `headers` among them if it has any; None leaves them unchecked.
+        variables: the top-level fields of the data, such as `body` and `headers`; None leaves names unchecked.
 
     Raises:
         Mistake: the syntax is wrong, a function is unknown or lacks arguments, or it reads no variable.
     """
-    import jmespath
-
     if len(source) > limits.EXPRESSION_CHARS:
         raise _mistake(source[:40] + "…", f"too long: expected at most {limits.EXPRESSION_CHARS} characters")
     try:
-        with warnings.catch_warnings():
-            # `literal` without JSON quotes: jmespath only warns of it, and takes it for text.
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            compiled: Any = jmespath.compile(source)
-            _check_texts(source)
-        _check(compiled.parsed)
+        compiled = _compiled(source)
+        _check_functions(compiled.parsed)
         if variables is not None:
             _Names(variables).read(compiled.parsed, _ROOT)
     except _FAULTS as fault:
         raise _mistake(source, _detail(fault, source)) from None
     return Expression(source, frozenset(_fields(compiled.parsed)), compiled)
+
+
+def _compiled(source: str) -> Any:
+    import jmespath
+
+    with warnings.catch_warnings():
+        # jmespath takes a `literal` without JSON quotes for a text, and only warns of it.
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        compiled = jmespath.compile(source)
+        _check_texts(source)
+    return compiled
 
 
 def _mistake(source: str, detail: str) -> Mistake:
@@ -83,8 +88,8 @@ class _Misused(ValueError):
     pass
 
 
-def _check(tree: dict[str, Any]) -> None:
-    """Finds now what jmespath finds only once an event comes: unknown functions, arguments too few or too many."""
+def _check_functions(tree: dict[str, Any]) -> None:
+    """Refuses unknown functions and wrong numbers of arguments, which jmespath finds only once an event comes."""
     waiting = [(tree, None)]
     while waiting:
         node, parent = waiting.pop()
@@ -113,7 +118,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _check_texts(source: str) -> None:
-    """Refuses `status == "firing"`: double quotes name a field, and nobody quotes a field that needs no quotes."""
+    """Refuses `status == "firing"`: double quotes name a field, and a field of this name needs no quotes."""
     from jmespath.lexer import Lexer
 
     tokens = list(Lexer().tokenize(source))
@@ -128,21 +133,23 @@ def _as_text(name: str) -> str:
     return f"write '{name}' in single quotes for a text"
 
 
-# What a part of an expression looks at: all that is searched, its `headers`, or what only an event can tell.
+# What a part of an expression looks at: the whole data, its `headers`, or something that only an event can tell.
 _ROOT, _HEADERS, _DATA = "root", "headers", "data"
-_IN_TURN = frozenset({"subexpression", "pipe", "index_expression"})  # each looks at what the one before has found
-_OF_ENTRIES = frozenset({"projection", "value_projection", "filter_projection"})  # all but the first look at entries
+_IN_TURN = frozenset({"subexpression", "pipe", "index_expression"})  # each part looks at what the part before has found
+_OF_ENTRIES = frozenset(
+    {"projection", "value_projection", "filter_projection"}
+)  # parts after the first look at entries
 _OF_LISTS = frozenset({"index", "slice", "flatten", "projection", "filter_projection"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """Refuses names that can't find anything, whatever the event."""
+    """Refuses names that find nothing in any event."""
 
     variables: frozenset[str]
 
     def read(self, node: dict[str, Any], scope: str) -> str:
-        """Follows a part of the expression that looks at `scope`; gives what it finds."""
+        """Follows a part of the expression that looks at `scope`, and gives the scope of what it finds."""
         kind, parts = node["type"], [part for part in node["children"] if isinstance(part, dict)]
         if scope == _DATA or kind == "expref":
             return _DATA
@@ -171,7 +178,7 @@ class _Names:
         return _HEADERS if name == "headers" else _DATA
 
     def _check_sides(self, sides: list[dict[str, Any]], scope: str) -> None:
-        """A name that stands alone and is no variable was meant as a text, unless it is compared to one."""
+        """Refuses a name that stands alone and is no variable: it was meant as a text, unless it is compared to one."""
         for side, other in ((sides[1], sides[0]), (sides[0], sides[1])):
             alone = scope == _ROOT and side["type"] == "field" and other["type"] != "literal"
             if alone and side["value"] not in self.variables | {"item"}:
@@ -183,7 +190,7 @@ class _Names:
 
 
 def _detail(fault: Exception, source: str = "") -> str:
-    """Words of our own where jmespath's would repeat the data."""
+    """Says what is wrong in words of our own, because jmespath's may repeat the data."""
     from jmespath.exceptions import EmptyExpressionError, JMESPathTypeError, ParseError
 
     match fault:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ALL_AT_ONCE = ("allOf", "anyOf", "oneOf")
 _ONE_AT_ONCE = ("not", "if", "then", "else")
-_OF_WHOLE_LISTS = frozenset({"minItems", "contains"})  # these may refuse a list only because it was shortened
+_OF_WHOLE_LISTS = frozenset({"minItems", "contains"})  # they may refuse a list just because it was shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,10 @@ def _field_errors(refusal: "JsonSchemaValueException") -> Iterator[FieldError]:
 
 
 def compile_schema(definition: dict[str, Any]) -> BodySchema:
-    """Raises Mistake if the definition isn't a JSON Schema (draft 4, 6, 7 or 2019-09).
+    """Compiles a JSON Schema of draft 4, 6, 7 or 2019-09.
 
-    References reach within the schema only: one to elsewhere would be fetched by the function.
+    Raises:
+        Mistake: it is no such schema, or a $ref leads out of it, which the function would have to fetch.
     """
     from fastjsonschema import JsonSchemaDefinitionException
     from fastjsonschema import compile as compiled
@@ -102,7 +103,7 @@ def compile_schema(definition: dict[str, Any]) -> BodySchema:
     except (AttributeError, TypeError, JsonSchemaDefinitionException) as problem:
         raise Mistake(f"can't be used: {str(problem).splitlines()[0][:200]}") from None
     except (RecursionError, SyntaxError):
-        # The validator is generated code, and Python indents a hundred levels at most.
+        # The validator is generated code, which Python can indent by a hundred levels at most.
         raise Mistake("is nested too deeply") from None
     except LookupError:
         raise Mistake("expected every $ref to lead to a part of the schema") from None

@@ -1,4 +1,4 @@
-"""A source as configured: how its requests are verified, and the routes of its events; all is checked when loaded."""
+"""A source as configured, checked when it is loaded: how its requests are verified, and the routes of its events."""
 
 import json
 from collections.abc import Mapping
@@ -122,9 +122,9 @@ def _source(name: str, raw: Any, secrets: tuple[str, ...]) -> Source:
 
 
 def parse_secrets(value: str) -> tuple[str, ...]:
-    """Reads one secret, or a JSON array of them while rotating; an unreadable array is taken for one secret's text.
+    """Reads one secret, or a JSON array of secrets while rotating; text that is no readable array is one secret.
 
-    White space around a secret doesn't count, in a list or alone: it is a file's last line break.
+    White space around a secret is removed, in a list or alone, because a file ends in a line break.
     """
     text = value.strip()
     if text.startswith("["):

@@ -13,5 +13,5 @@ def message_text(text: str) -> str:
 
 
 def message_line(text: str) -> str:
-    """Does the same and joins the lines, because a line break would end the header that holds a mail's subject."""
+    """Cleans a text and joins its lines, because a line break would end the header that holds a mail's subject."""
     return " ".join(filter(None, (line.strip() for line in message_text(text).splitlines())))

@@ -18,8 +18,8 @@ _PHONE = re.compile(r"(?P<prefix>\+|00)?(?P<rest>[0-9 \u00a0\u202f().\-\u2010\u2
 def parse_phone(text: str) -> str:
     """Gives the digits of an international number: "+41 (0)79 302 67 27" → "41793026727".
 
-    With "+" or "00" the length must fit the country; without them the number must be in a known range,
-    since only then is it clear that it starts with a country code.
+    With "+" or "00" the length must fit the country. Without them the number must be in a known range, because only
+    then is it clear that it starts with a country code. Raises Mistake.
     """
     import phonenumbers
 
@@ -31,7 +31,7 @@ def parse_phone(text: str) -> str:
         number = phonenumbers.parse("+" + _digits(match["rest"]), None)
     except phonenumbers.NumberParseException:
         raise _bad_phone(text) from None
-    # Ranges open every month: one that this version doesn't know yet must not be refused when its country is plain.
+    # New ranges open every month. A number in a range that this version doesn't know is taken if its country is plain.
     possible = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
     if not (possible if marked else phonenumbers.is_valid_number(number)):
         raise _bad_phone(text)
@@ -39,7 +39,7 @@ def parse_phone(text: str) -> str:
 
 
 def parse_email(text: str) -> str:
-    """Gives the address with its domain in lower case and ASCII; nothing is looked up in the DNS."""
+    """Gives the address with its domain in lower case and ASCII, without a look-up in the DNS. Raises Mistake."""
     from email_validator import EmailNotValidError, validate_email
 
     try:
@@ -61,7 +61,7 @@ def _bad_phone(text: str) -> Mistake:
 
 
 def _phone(value: Any) -> str | None:
-    """YAML reads an unquoted phone number as an integer."""
+    """Takes integers too, because YAML reads an unquoted phone number as one."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**15:
         return parse_phone(str(value))
     return _address(value, parse_phone)
@@ -108,7 +108,7 @@ class Recipient(BaseModel):
 
 
 def read_recipients(value: Any) -> tuple[Recipient, ...]:
-    """Reads a list of `{phone, email}`; reading ends once there are as many errors as are told.
+    """Reads a list of `{phone, email}`, and ends once there are as many errors as are told.
 
     Pairs that are equal but for the letter case of an email are merged, because no mail host tells them apart.
     `{phone}` beside `{phone, email}` stays: only OMNI knows which of them the scenario's channels will reach.
@@ -117,12 +117,7 @@ def read_recipients(value: Any) -> tuple[Recipient, ...]:
         Mistake: it is no list, empty, or too long.
         ValidationError: recipients are wrong, each with its index.
     """
-    if not isinstance(value, list | tuple):
-        raise Mistake("expected a list of {phone, email}")
-    if not value:
-        raise Mistake("expected 1 or more")
-    if len(value) > limits.RECIPIENTS:
-        raise Mistake(f"expected at most {limits.RECIPIENTS} destinations")
+    _check_number(value)
     found: list[tuple[Place, str]] = []
     first: dict[tuple[str | None, str], Recipient] = {}
     for index, entry in enumerate(value):
@@ -137,3 +132,12 @@ def read_recipients(value: Any) -> tuple[Recipient, ...]:
     if found:
         raise errors_at(found)
     return tuple(first.values())
+
+
+def _check_number(value: Any) -> None:
+    if not isinstance(value, list | tuple):
+        raise Mistake("expected a list of {phone, email}")
+    if not value:
+        raise Mistake("expected 1 or more")
+    if len(value) > limits.RECIPIENTS:
+        raise Mistake(f"expected at most {limits.RECIPIENTS} destinations")

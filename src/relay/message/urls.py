@@ -1,4 +1,4 @@
-"""Keeps a URL that others choose (`notifyUrl`) from reaching into private networks: https to public hosts only."""
+"""Checks a URL that others choose (`notifyUrl`): it may lead to a public host by https, and into no private network."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -11,22 +11,22 @@ _HTTPS_PORT = 443
 _FIRST_UNPRIVILEGED_PORT = 1_024
 _ALLOWED_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")  # RFC 3986
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-# What the URL standard reads as an IPv4 address: 127.1, 0177.0.0.1, 0x7f000001, 2130706433.
+# The URL standard reads these as IPv4 addresses, too: 127.1, 0177.0.0.1, 0x7f000001, 2130706433.
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
-# Names that never lead to the public internet (RFC 6761, 6762, 8375, 9476, and what private networks use).
+# Names that never lead to the public internet (RFC 6761, 6762, 8375, 9476), and names that private networks use.
 _PRIVATE_DOMAINS = frozenset(
     {"alt", "corp", "example", "home", "home.arpa", "internal", "intranet", "invalid", "lan", "local", "localdomain"}
     | {"localhost", "onion", "private", "test"}
 )
-# Addresses that carry another one inside, or lead to one: 6to4, Teredo and NAT64 have no use here.
+# Addresses of 6to4, Teredo and NAT64 carry another address inside, or lead to one; they have no use here.
 _TUNNELS = tuple(IPv6Network(net) for net in ("2002::/16", "2001::/32", "64:ff9b::/96", "64:ff9b:1::/48"))
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 def check_public_url(url: str) -> None:
-    """Accepts https URLs of public hosts on port 443 or an unprivileged port: below it live mail, SSH and the like.
+    """Accepts https URLs of public hosts. A host's name is checked as a name, because OMNI resolves it. Raises Mistake.
 
-    A host's name is checked as a name: OMNI resolves it. Raises Mistake.
+    The port is 443 or an unprivileged one, because other low ports serve mail, SSH and the like.
     """
     if len(url) > limits.URL_CHARS or not _ALLOWED_CHARACTERS.fullmatch(url):
         raise Mistake(f"expected a URL of at most {limits.URL_CHARS} ASCII characters without spaces")

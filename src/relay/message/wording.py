@@ -1,4 +1,4 @@
-"""Validation errors in plain words: what was expected, never what came, which may be a secret or an address."""
+"""Validation errors in plain words: what was expected, and never the value, which may be a secret or an address."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The operator's push, as a command, into a real SSM: what changed, nothing else, and nothing of a mistaken file."""
+"""The operator's push writes into a real SSM only what changed, and nothing if a file has a mistake."""
 
 import json
 from collections.abc import Callable
@@ -119,7 +119,7 @@ def test_only_what_changed_is_written(ssm: Any, push: Push, capsys: pytest.Captu
     assert "1 written, 0 deleted" in capsys.readouterr().out
 
 
-def test_what_is_gone_from_the_file_is_deleted_but_the_account_stays(ssm: Any, push: Push) -> None:
+def test_a_source_that_is_gone_from_the_file_is_deleted_but_the_account_stays(ssm: Any, push: Push) -> None:
     push()
     before = set(stored(ssm))
     push(
@@ -184,7 +184,7 @@ def test_all_secrets_of_a_push_are_encrypted_with_its_key_changed_or_not(
     assert "3 written, 0 deleted" in capsys.readouterr().out
 
 
-def test_where_aws_refuses_the_command_says_so(push: Push, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_refusal_of_aws_is_shown(push: Push, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("cli.__main__._PATIENT", None)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -193,7 +193,7 @@ def test_where_aws_refuses_the_command_says_so(push: Push, monkeypatch: pytest.M
     assert capsys.readouterr().err.startswith("AWS: ")
 
 
-def test_what_is_still_missing_is_named_until_it_was_pushed_once(
+def test_a_missing_parameter_is_named_until_it_was_pushed_once(
     ssm: Any, push: Push, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("OMNI_AUTHORIZATION")
@@ -211,7 +211,7 @@ def test_what_is_still_missing_is_named_until_it_was_pushed_once(
     assert capsys.readouterr().err == ""
 
 
-def test_of_a_scenario_with_a_flow_for_the_sandbox_the_key_is_pushed(ssm: Any, push: Push) -> None:
+def test_a_scenario_with_a_flow_for_the_sandbox_is_pushed_as_its_key(ssm: Any, push: Push) -> None:
     scenarios = {"incident": {"key": "KEY-1", "flow": ["SMS"]}}
     assert push(CONFIG | {"scenarios": scenarios}) == 0
     assert stored(ssm)["scenarios/incident"]["Value"] == "KEY-1"

@@ -1,4 +1,4 @@
-"""The replay over a real SQS: what we parked, and what AWS moved to the dead letters by itself."""
+"""The replay over a real SQS puts back items that we parked, and items that AWS moved to the dead letters."""
 
 import json
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ DISPATCH = Dispatch(
 )
 
 
-# One of ours, of another version: it must not be taken for a schedule's {"source", "event"}, which would send it anew.
+# A queue item of another version must not be taken for a schedule's {"source", "event"}, which would send it again.
 UNREADABLE = json.dumps(
     {
         "reason": "route_invalid",
@@ -90,7 +90,7 @@ def test_only_what_the_selection_takes_goes_back(letters):
     assert run(letters)[0].replayed == 2
 
 
-def test_what_sqs_moved_by_itself_goes_back_as_if_it_were_new(letters):
+def test_an_item_that_sqs_moved_goes_back_as_a_new_one(letters):
     item = QueueItem(dispatch=DISPATCH, attempts=3, first_attempt_at=LONG_AGO)
     park(letters, item.model_dump_json(by_alias=True))
     _, [(parked, _)] = run(letters)
@@ -116,7 +116,7 @@ def test_a_firing_that_never_got_through_goes_back_as_its_events(letters, body, 
 
 
 @pytest.mark.parametrize("body", ["", "not json", "[]", "null", '{"requestPayload": 1}', '{"to": []}', UNREADABLE])
-def test_what_nobody_can_read_stays_and_says_so(letters, body):
+def test_an_unreadable_item_stays_and_its_reason_says_so(letters, body):
     park(letters, body or " ")
     tally, [(parked, goes)] = run(letters)
     assert (tally.left, goes, parked.reason) == (1, False, Reason.MALFORMED_ITEM)
@@ -124,7 +124,7 @@ def test_what_nobody_can_read_stays_and_says_so(letters, body):
 
 
 class Repeating:
-    """A queue that gives these messages, by their numbers, at each receive."""
+    """A queue that answers each receive with the messages of these numbers."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -145,7 +145,7 @@ class Repeating:
     ],
     ids=["what was held too briefly comes first again", "twice nothing is the end", "nothing new is the end"],
 )
-def test_a_queue_is_gone_through_once(answers, found):
+def test_each_item_of_a_queue_is_read_once(answers, found):
     client: Any = Repeating(*answers)
     letters = DeadLetters(client, "queue", "dead-letters")
     assert [int(entry.message_id) for entry in letters.entries()] == list(range(found))

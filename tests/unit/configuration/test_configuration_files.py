@@ -1,4 +1,4 @@
-"""What people write into relay.yaml and its secrets is read as they mean it, or refused by line, without quoting it."""
+"""relay.yaml and its secrets are read as people mean them, or refused with the line, without quoting it."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def refusal(file: Path, content: str | bytes) -> str:
-    """Without the file's name, which every refusal begins with."""
+    """Gives the refusal without the file's name, with which each begins."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(Unreadable) as unreadable:
         read_yaml(file)
@@ -45,12 +45,12 @@ def refusal(file: Path, content: str | bytes) -> str:
         "=",
     ],
 )
-def test_what_no_one_means_as_a_number_or_a_truth_is_the_text_that_was_written(file: Path, written: str) -> None:
+def test_anything_else_without_quotes_is_a_text(file: Path, written: str) -> None:
     file.write_text(f"{written}: [{written}]")
     assert read_yaml(file) == {written: [written]}
 
 
-def test_what_json_writes_as_a_value_is_that_value(file: Path) -> None:
+def test_a_value_of_json_is_that_value(file: Path) -> None:
     file.write_text("a: [0, -7, 41762345671, 1.5, 1e3, true, false, null, ~]")
     assert read_yaml(file) == {"a": [0, -7, 41762345671, 1.5, 1000.0, True, False, None, None]}
 
@@ -89,7 +89,7 @@ def test_an_empty_file_is_an_empty_mapping(file: Path, content: str) -> None:
         "- {{ body.x }}",
     ],
 )
-def test_a_template_that_lacks_its_quotes_is_told_so(file: Path, content: str) -> None:
+def test_a_template_without_quotes_is_refused_with_the_remedy(file: Path, content: str) -> None:
     said = refusal(file, f"sources:\n  {content}\n")
     assert said.startswith("line 2, ")
     assert said.endswith("put a text that begins with {{ in quotes")
@@ -104,7 +104,7 @@ def test_settings_can_be_shared_by_a_merge_and_overridden(file: Path) -> None:
 
 
 @pytest.mark.parametrize("second", ["sources", '"sources"', "<<: {sources: 3}\nsources"])
-def test_a_name_that_stands_twice_is_refused_with_both_lines(file: Path, second: str) -> None:
+def test_a_repeated_name_is_refused_with_both_lines(file: Path, second: str) -> None:
     said = refusal(file, f"sources: {{ci: 1}}\nscenarios: {{}}\n{second}: {{cd: 2}}\n")
     line = 3 + second.count("\n")
     assert said == f"line {line}, column 1: this name stands here for the second time (line 1); put both under one"
@@ -163,6 +163,6 @@ def test_no_refusal_repeats_anything_of_the_file(file: Path, line: str) -> None:
     assert not any(part in said for part in ("S3cret", "cret", "'S'", "'@'", "'%'", "^"))
 
 
-def test_what_is_read_can_be_written_as_json(file: Path) -> None:
+def test_everything_that_is_read_can_be_written_as_json(file: Path) -> None:
     file.write_text("a: [2024-05-24, 1e99, 0b1, .nan]\non: !!str 5\n")
     assert json.loads(json.dumps(read_yaml(file), allow_nan=False)) == read_yaml(file)

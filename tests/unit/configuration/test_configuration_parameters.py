@@ -1,4 +1,4 @@
-"""relay.yaml as parameters: whole, small enough, in a form that SSM takes, and with every mistake named at once."""
+"""relay.yaml becomes parameters that SSM takes and functions read back; all mistakes are named at once."""
 
 import json
 from datetime import date
@@ -20,7 +20,7 @@ def values_of(config, secrets=None, **account):
     return {p.name.removeprefix("/omni-relay/test/"): p for p in parameters}
 
 
-def test_no_value_holds_what_ssm_takes_for_a_reference_and_each_reads_back_as_it_was():
+def test_no_value_looks_like_a_reference_to_ssm_and_each_reads_back_unchanged():
     values = values_of(
         {"scenarios": {"incident": "K"}, "sources": {"ci": {"verify": "bearer", "routes": {"a": ROUTE}}}}
     )
@@ -53,7 +53,7 @@ def test_secrets_and_the_account_are_secure_strings():
 
 
 @pytest.mark.parametrize("secret", ["{{ssm:other}}", "a{{{b", "[1]", '["a", "b"]', "[not json", "plain"])
-def test_whatever_a_secret_looks_like_ssm_takes_it_and_functions_read_it(secret):
+def test_a_secret_of_any_form_is_taken_by_ssm_and_read_by_functions(secret):
     written = values_of({"sources": {"ci": {"verify": "bearer"}}}, {"sources": {"ci": secret}})["sources/ci/secrets"]
     assert "{{" not in written.value
     assert parse_secrets(written.value) == (secret,)
@@ -97,7 +97,7 @@ def test_many_sources_fill_further_pages_of_the_index():
         ({"scenarios": {"incident": "{{KEY}}"}, "sources": {"ci": {"verify": "bearer"}}}, {}, "incident: expected a"),
     ],
 )
-def test_a_mistake_says_where_and_what(config, secrets, words):
+def test_a_mistake_names_its_place_and_what_was_expected(config, secrets, words):
     with pytest.raises(Mistakes) as mistakes:
         values_of(config, secrets)
     assert words in str(mistakes.value)
@@ -125,7 +125,7 @@ BEARER = {"verify": "bearer"}
         ({"sources": {"ci": BEARER}}, {"sources": {None: "x"}}, "secrets.sources.None: YAML reads this name as None"),
     ],
 )
-def test_a_name_that_yaml_does_not_read_as_text_is_to_be_put_in_quotes(config, secrets, line):
+def test_a_name_that_yaml_does_not_read_as_text_needs_quotes(config, secrets, line):
     with pytest.raises(Mistakes) as mistakes:
         values_of(config, secrets)
     [said] = mistakes.value.lines
@@ -157,7 +157,7 @@ def test_a_name_with_a_line_break_is_refused_and_its_mistake_stays_one_line():
         {"omni_authorization": "App {{a-key-without-its-scheme}}"},
     ],
 )
-def test_an_account_that_no_send_could_use_is_refused_and_not_repeated(account):
+def test_a_wrong_url_or_authorization_is_refused_and_not_repeated(account):
     with pytest.raises(Mistakes) as mistakes:
         values_of({"sources": {"ci": {"verify": "bearer"}}}, **account)
     assert "a-key-without-its-scheme" not in str(mistakes.value)

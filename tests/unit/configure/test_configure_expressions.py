@@ -1,4 +1,4 @@
-"""Expressions are checked when loaded, and every error names the expression and none of the data."""
+"""Expressions are checked when they are loaded; every error names the expression, and none shows data."""
 
 import pytest
 
@@ -62,12 +62,12 @@ def test_a_function_that_cannot_take_the_data_names_the_expression_only(source: 
     assert "canary" not in str(problem.value)
 
 
-def test_a_comparison_that_cannot_take_the_data_is_called_one() -> None:
+def test_a_comparison_that_cannot_take_the_data_is_named_as_such() -> None:
     with pytest.raises(Mistake, match="a function or a comparison can't take a value"):
         compile_expression("body.x > '5'").search({"body": {"x": 7}})
 
 
-def test_data_nested_as_deep_as_can_be_is_no_exception_of_another_kind() -> None:
+def test_the_deepest_data_raises_no_other_exception() -> None:
     data: list[object] = []
     for _ in range(50_000):
         data = [data]
@@ -101,7 +101,7 @@ EVENT = frozenset({"headers", "body", "source", "id"})
         "source == id",
     ],
 )
-def test_what_an_event_may_have_is_not_refused(source: str) -> None:
+def test_an_expression_that_can_find_something_is_taken(source: str) -> None:
     compile_expression(source, EVENT)
 
 
@@ -129,7 +129,7 @@ def test_what_an_event_may_have_is_not_refused(source: str) -> None:
         ('body.kind == "source"', "write 'source' in single quotes for a text"),
     ],
 )
-def test_what_no_event_can_have_is_refused(source: str, words: str) -> None:
+def test_an_expression_that_finds_nothing_in_any_event_is_refused(source: str, words: str) -> None:
     with pytest.raises(Mistake) as problem:
         compile_expression(source, EVENT)
 

@@ -1,4 +1,4 @@
-"""A source's JSON Schema is refused where no body could ever be checked against it."""
+"""A source's JSON Schema is refused if no body could be checked against it."""
 
 from functools import reduce
 
@@ -33,7 +33,7 @@ def test_a_schema_that_can_not_be_followed_is_a_mistake(definition, words):
         compile_schema(definition)
 
 
-def test_a_schema_without_a_mistake_of_its_own_refuses_only_bodies():
+def test_a_rule_for_a_whole_list_is_checked_over_the_whole_list():
     schema = compile_schema({"type": "array", "uniqueItems": True, "contains": {"type": "string"}})
     schema.check([{"n": n} for n in range(20_000)] + ["x"])
     with pytest.raises(InvalidBody) as refusal:

@@ -91,12 +91,12 @@ def test_a_wrong_route_is_named_and_leaves_the_others_standing(change, field):
         ("fax", "there is no such channel: expected one of sms, email, voice, push, viber"),
     ],
 )
-def test_a_channels_name_that_is_mistaken_is_told_with_the_right_ones(name, words):
+def test_a_wrong_name_of_a_channel_is_refused_with_the_right_ones(name, words):
     source = parse_source("ci", {"verify": "bearer"}, {"bad": ROUTE | {"channels": {name: {}}}}, ())
     assert [f"source ci, route bad, channels.{name}: {words}" in str(mistake) for mistake in source.mistakes] == [True]
 
 
-def test_what_templates_will_give_is_not_judged_before():
+def test_a_value_that_a_template_will_give_is_not_judged_before():
     channels = {
         "sms": {"text": "{{ body.text }}", "validityPeriod": "{{ body.minutes }}"},
         "viber": {"validityPeriodTimeUnit": "{{ body.unit }}", "isPromotional": "{{ body.ad }}"},

@@ -1,4 +1,4 @@
-"""What a notification must say, on each channel, and in which words its mistakes are told."""
+"""A notification says something on each of its channels; a refusal lists every wrong field in plain words."""
 
 from datetime import UTC, datetime
 
@@ -70,7 +70,7 @@ def test_each_wrong_field_is_listed_and_rules_across_fields_too(fields, wrong):
 
 
 @pytest.mark.parametrize("raw", [None, 7, "text", [], [NOTE], {}])
-def test_what_is_no_notification_at_all_is_refused(raw):
+def test_a_body_of_another_kind_is_refused(raw):
     with pytest.raises(InvalidBody) as refusal:
         parse_notification(raw)
     assert [error.field for error in refusal.value.errors] == (["to", "scenario", "text"] if raw == {} else ["(body)"])
@@ -103,11 +103,11 @@ def test_no_value_is_repeated():
         {"channels": {"nextYears": {"picture": "x"}}},
     ],
 )
-def test_a_channel_says_the_text_of_all_or_something_of_its_own(fields):
+def test_a_channel_says_the_common_text_or_something_of_its_own(fields):
     assert parse_notification(NOTE | fields).channels == fields["channels"]
 
 
-def test_a_null_does_not_hide_what_holds_for_all_channels():
+def test_a_null_does_not_hide_the_text_for_all_channels():
     channels = {"sms": {"text": None}, "email": {"subject": None, "text": "longer"}}
     notification = parse_notification(NOTE | {"text": "x", "channels": channels})
     assert notification.channels == {"sms": {}, "email": {"text": "longer"}}
@@ -143,11 +143,11 @@ LONG = "x" * 20_001
         ({"channels": {"push": {"customPayload": {"a": {"b": LONG}}}}}, "channels.push.customPayload.a.b"),
     ],
 )
-def test_no_text_is_longer_than_the_limit_whichever_way_it_comes(fields, field):
+def test_each_text_of_a_message_has_the_same_limit(fields, field):
     assert problems(**fields) == {field: "expected 20000 characters or fewer"}
 
 
-def test_a_mails_own_subject_is_as_short_as_any():
+def test_a_mails_own_subject_has_the_limit_of_any_subject():
     subject = {"channels": {"email": {"text": "x", "subject": "x" * 1_001}}}
     assert problems(**subject) == {"channels.email.subject": "expected 1000 characters or fewer"}
 
@@ -209,7 +209,7 @@ def test_an_empty_time_or_address_of_reports_counts_as_absent():
     assert (notification.send_at, notification.notify_url) == (None, None)
 
 
-def test_a_pair_of_addresses_that_comes_again_is_one_recipient_in_whatever_letter_case():
+def test_a_repeated_pair_of_addresses_is_one_recipient_in_any_letter_case():
     phone = "+41793026727"
     to = [{"email": "OPS@example.com"}, {"phone": phone}, {"email": "ops@Example.com"}, {"phone": phone}]
     to += [{"phone": phone, "email": "ops@example.com"}]

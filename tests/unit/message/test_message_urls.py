@@ -1,4 +1,4 @@
-"""Outgoing URLs lead to public hosts over https, however a private one is written."""
+"""A URL that others choose leads to a public host by https; a private one is refused in any notation."""
 
 import pytest
 
