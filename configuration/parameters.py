@@ -40,7 +40,7 @@ def parameters_of(
     omni_base_url: str | None = None,
     omni_authorization: str | None = None,
 ) -> list[Parameter]:
-    """Gives the parameters of a configuration. If the URL or the authorization is None, SSM keeps the one that it has.
+    """Gives a configuration's parameters. SSM keeps the URL and the authorization that it has if None is given.
 
     Args:
         config: relay.yaml as parsed.
@@ -49,15 +49,11 @@ def parameters_of(
         omni_base_url: the API's address. It is https, because the account's key goes there; http only on this machine.
         omni_authorization: the value of the `Authorization` header.
 
-    Raises:
-        Mistakes: each one with its source, route and field.
+    Raises Mistakes, each with its source, route and field.
     """
     _raise_if_any([*_mistakes(config, secrets), *_account_mistakes(omni_base_url, omni_authorization)])
-    found = [
-        *_account(omni_base_url, omni_authorization),
-        *_scenarios(config.get("scenarios") or {}),
-        *_sources(config.get("sources") or {}, secrets.get("sources") or {}),
-    ]
+    found = [*_account(omni_base_url, omni_authorization), *_scenarios(config.get("scenarios") or {})]
+    found += _sources(config.get("sources") or {}, secrets.get("sources") or {})
     _raise_if_any([f"{p.name}: {why}" for p in found for why in _refusals(p.value)])
     return [Parameter(f"{prefix}/{p.name}", p.type, p.value) for p in found]
 
