@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from relay.configure.expressions import Expression, compile_expression
 from relay.configure.settings import at, read
 from relay.message.channels import CHANNELS, channel_meant
-from relay.message.notifications import parse_notification
+from relay.message.notifications import Notification, parse_notification
 from relay.message.recipients import Recipient
 from relay.problems import InvalidBody, Mistake, field_path
 from relay.templates.templates import VARIABLES, Template, compile_template
@@ -109,6 +109,15 @@ def compile_field(field: str, expression: str | None, variables: frozenset[str])
         return compile_expression(expression, variables)
 
 
+def checked_notification(scenario: str, to: Any, fields: Mapping[str, Any]) -> Notification:
+    """Makes a route's notification. Raises Mistake with the first field that doesn't fit."""
+    try:
+        return parse_notification({"scenario": scenario, "to": to, **fields})
+    except InvalidBody as problem:
+        first = problem.errors[0]
+        raise Mistake(first.problem, first.field) from None
+
+
 def each_leaf(value: Any, field: str, change: Callable[[Any, str], Any]) -> Any:
     """Gives `value` with `change(leaf, field)` in place of each leaf of its lists and dicts.
 
@@ -116,7 +125,7 @@ def each_leaf(value: Any, field: str, change: Callable[[Any, str], Any]) -> Any:
     """
     if isinstance(value, Mapping):
         return {key: each_leaf(inner, f"{field}.{key}", change) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [each_leaf(inner, f"{field}[{index}]", change) for index, inner in enumerate(value)]
     return change(value, field)
 
@@ -172,11 +181,7 @@ def _check_channels(names: Iterable[str]) -> None:
 def _check_constants(scenario: str, fields: Mapping[str, Any]) -> None:
     """Checks now, as each event's notification will be checked, what is the same for every event."""
     constants = {field: each_leaf(value, field, _constant) for field, value in fields.items()}
-    try:
-        parse_notification({"scenario": scenario, "to": (_ANYBODY,), **constants})
-    except InvalidBody as problem:
-        first = problem.errors[0]
-        raise Mistake(first.problem, first.field) from None
+    checked_notification(scenario, (_ANYBODY,), constants)
 
 
 def _constant(leaf: Any, field: str) -> Any:

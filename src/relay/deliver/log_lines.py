@@ -5,7 +5,7 @@ from typing import Any
 
 from omni.statuses import Policy, classify
 from relay.deliver.retries import Attempt
-from relay.model.dispatches import Message
+from relay.model.dispatches import Dispatch, Message
 from relay.model.receipts import Receipt
 from relay.redaction import mask_email, mask_phone
 
@@ -30,26 +30,19 @@ def message_lines(
     """Yields the fields of one line per message.
 
     Args:
-        attempt: what was sent, and the how many-th time.
+        attempt: the dispatch, and the number of this attempt.
         latency_ms: how long the attempt took, in milliseconds.
         receipt: OMNI's statuses; each decides its message's outcome.
         given_up: why messages are parked that the receipt would try again.
         policy: what happens to all messages where OMNI gave no receipt, and `cause` says why.
         cause: see `policy`.
     """
-    dispatch = attempt.dispatch
-    for message in dispatch.messages:
+    for message in attempt.dispatch.messages:
         status = receipt.statuses[message.message_id] if receipt else None
         outcome, why = (OUTCOMES[classify(status)], None) if status else (policy and OUTCOMES[policy], cause)
         if given_up and outcome == "retry":
             outcome, why = "parked", given_up
-        yield {
-            "event_id": dispatch.event_id,
-            "source": dispatch.source,
-            "route": dispatch.route,
-            "scenario": dispatch.content.scenario,
-            "dispatch_id": dispatch.id,
-            "bulk_id": dispatch.id,
+        yield _names(attempt.dispatch) | {
             "message_id": message.message_id,
             "to": _masked(message),
             "attempt": attempt.number,
@@ -58,6 +51,18 @@ def message_lines(
             "status": {field: status.wire().get(field) for field in _STATUS_FIELDS} if status else None,
             "latency_ms": round(latency_ms, 1),
         }
+
+
+def _names(dispatch: Dispatch) -> dict[str, Any]:
+    """Returns the fields that all messages of a dispatch share; its id is OMNI's bulk id, too."""
+    return {
+        "event_id": dispatch.event_id,
+        "source": dispatch.source,
+        "route": dispatch.route,
+        "scenario": dispatch.content.scenario,
+        "dispatch_id": dispatch.id,
+        "bulk_id": dispatch.id,
+    }
 
 
 def _masked(message: Message) -> dict[str, str]:

@@ -8,14 +8,15 @@ from typing import Any
 
 from relay import limits
 from relay.configure.expressions import Expression
-from relay.configure.routes import Route
+from relay.configure.routes import Route, checked_notification, each_leaf
+from relay.configure.settings import at
 from relay.configure.sources import Source
 from relay.message.notifications import Notification, parse_notification
 from relay.model.dispatches import Dispatch, dispatches_of
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import UnknownScenario
-from relay.problems import InvalidBody, Mistake
+from relay.problems import Mistake
 from relay.templates.templates import Template
 
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
@@ -44,28 +45,26 @@ def route(
         InvalidBody: the body of a `format: message` source isn't a notification.
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
-    until = thread_time() + limits.ROUTES_SECONDS
-    left = limits.RECIPIENTS
+    until, left = thread_time() + limits.ROUTES_SECONDS, limits.RECIPIENTS
     dispatches: dict[str, Dispatch] = {}
     misrouted: list[Misrouted] = []
     for rule in (None,) if source.format == "message" else source.routes:
         name = rule.name if rule else MESSAGE_ROUTE
         try:
             made, failures = _notifications(rule, event, source, left, until)
-            if made:
-                scenario_key(made[0][1].scenario)
+            for scenario in {notification.scenario for _, notification in made}:
+                scenario_key(scenario)
         except UnknownScenario:
-            detail = f"route {name}: scenario: no key is configured for {made[0][1].scenario}"
-            misrouted.append((Reason.UNKNOWN_SCENARIO, detail))
+            misrouted.append((Reason.UNKNOWN_SCENARIO, f"route {name}: scenario: no key is configured for {scenario}"))
             continue
         except Mistake as mistake:
             made, failures = [], [str(mistake)]
+        if failures:
+            misrouted.append((Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
         for item, notification in made:
             left -= len(notification.to)
             some = dispatches_of(notification, event, route=name, item=item, limit=limit, installation=installation)
             dispatches |= {dispatch.id: dispatch for dispatch in some}
-        if failures:
-            misrouted.append((Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
     misrouted += [(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]
     return list(dispatches.values()), misrouted
 
@@ -153,34 +152,17 @@ def _item_key(rule: Route, variables: Mapping[str, Any], item: Any, named_by: st
 
 
 def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
-    if isinstance(rule.to, tuple):
-        to: Any = [_render(f"to[{i}]", recipient, variables) for i, recipient in enumerate(rule.to)]
-    else:
-        to = _search("to", rule.to, variables)
-    fields = {name: _render(name, value, variables) for name, value in rule.fields.items()}
-    try:
-        return parse_notification({"scenario": rule.scenario, "to": to, **fields})
-    except InvalidBody as problem:
-        first = problem.errors[0]
-        raise Mistake(first.problem, first.field) from None
+    def rendered(leaf: Any, field: str) -> Any:
+        if not isinstance(leaf, Template):
+            return leaf
+        with at(field):
+            return leaf.render(variables)
 
-
-def _render(field: str, value: Any, variables: Mapping[str, Any]) -> Any:
-    """Returns the value with its templates rendered; a recipient's empty address counts as absent."""
-    if isinstance(value, Template):
-        try:
-            return value.render(variables)
-        except Mistake as mistake:
-            raise Mistake(str(mistake), field) from None
-    if isinstance(value, Mapping):
-        return {key: _render(f"{field}.{key}", inner, variables) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_render(f"{field}[{i}]", inner, variables) for i, inner in enumerate(value)]
-    return value
+    to = _search("to", rule.to, variables) if isinstance(rule.to, Expression) else each_leaf(rule.to, "to", rendered)
+    fields = {name: each_leaf(value, name, rendered) for name, value in rule.fields.items()}
+    return checked_notification(rule.scenario, to, fields)
 
 
 def _search(field: str, expression: Expression, variables: Mapping[str, Any]) -> Any:
-    try:
+    with at(field):
         return expression.search(variables)
-    except Mistake as mistake:
-        raise Mistake(str(mistake), field) from None

@@ -25,13 +25,7 @@ _SOURCE_NAME = re.compile(SOURCE_NAME)
 
 
 def receive(
-    name: str,
-    request: InboundRequest,
-    *,
-    configuration: Configuration,
-    relayer: Relayer,
-    sns: Sns,
-    max_body_bytes: int,
+    name: str, request: InboundRequest, *, configuration: Configuration, relayer: Relayer, sns: Sns, max_body_bytes: int
 ) -> Outcome | str:
     """Takes a webhook in for the source of that name. Returns what became of its event, or the text of an answer that
     sets the webhook up.
