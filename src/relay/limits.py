@@ -1,8 +1,8 @@
 """Every limit that hostile data meets in relay/, in one table; docs/security.md quotes it.
 
-Three kinds of limits stand elsewhere: a body's size is `MaxBodyBytes` in template.yaml, a template's limits are in
-`templates/`, and the limits of AWS and of the OMNI API are beside the code that calls them. A limit on the shape of one
-field is part of its pattern, such as a scenario's name of at most 128 letters.
+Two kinds of limits stand elsewhere: a body's size is `MaxBodyBytes` in template.yaml, and the limits of AWS and of the
+OMNI API are beside the code that calls them. A limit on the shape of one field is part of its pattern, such as a
+scenario's name of at most 128 letters.
 """
 
 # The request.
@@ -23,7 +23,7 @@ SCHEMA_VALUES = 2_000  # of a body in which a schema looks for all mistakes; in 
 FIELDS = 30  # of a notification, its `channels` and a recipient; twice as many as a notification has
 RECIPIENTS = 5_000  # of one notification, and of one event over all its routes and items
 ADDRESS_CHARS = 320  # of an email address; a phone number as people write it has far fewer
-TEXT_CHARS = 20_000  # of each text of a message
+TEXT_CHARS = 20_000  # of each text of a message, and of what a template gives
 SUBJECT_CHARS = 1_000  # of a mail's subject
 CALLBACK_DATA_CHARS = 4_000  # the API's own limit
 URL_CHARS = 2_048  # of `notifyUrl`
@@ -34,6 +34,14 @@ ITEMS = 500  # of one event in a route's `for_each`; more are a mistake, or an a
 ROUTES_SECONDS = 3.0  # of processor time for all routes of an event; a template has its own limit for each item
 SLOW_ITEM_SECONDS = 0.1  # of processor time; an item that fails more slowly ends its route: each may cost as much
 ITEMS_TOLD = 3  # failed items that a parked route's reason names
+
+# One rendering of a template.
+TEMPLATE_CHARS = 8_000  # of the template itself
+TEMPLATE_ITERATIONS = 10_000  # of all its loops together
+TEMPLATE_SECONDS = 0.25  # of processor time, so that a busy machine refuses nothing
+TEMPLATE_BUILT_CHARS = 4_000_000  # characters and list entries that filters and operators make on the way to the text
+TEMPLATE_NUMBER = 10**77  # of calculations; a number in a body has fewer digits
+TEMPLATE_EXPONENT = 256  # of `**`
 
 # What is written down.
 EXPLANATION_CHARS = 300  # of OMNI's own words about a refusal, in a parked item

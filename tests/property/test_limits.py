@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from pydantic import ValidationError
 
+from relay import limits
 from relay.configure.expressions import compile_expression
 from relay.message.recipients import Recipient
 from relay.message.urls import check_public_url
 from relay.message.wording import field_errors
 from relay.problems import MalformedRequest, Mistake
 from relay.redaction import Redactor, mask_email, mask_phone
-from relay.templates.templates import TemplateLimits, compile_template
+from relay.templates import compile_template
 from relay.verification.decoding import BodyFormat, decode
 
 pytestmark = pytest.mark.no_cover  # tracing would stretch the processor time that these tests bound
@@ -199,14 +200,13 @@ RELAXED = settings(max_examples=200, deadline=None, suppress_health_check=[Healt
 @example(source="{{ body }}", body=10**5_000)
 @example(source="{{ body }}", body="\ud800")
 def test_any_template_over_any_data_gives_a_short_text_soon_or_a_problem(source: str, body: Any) -> None:
-    limits = TemplateLimits(output_chars=1_000)
     began = time.thread_time()
     try:
-        text = compile_template(source, limits).render({"body": body, "headers": {}, "source": "s", "id": "1"})
+        text = compile_template(source).render({"body": body, "headers": {}, "source": "s", "id": "1"})
     except Mistake as problem:
         text = problem.detail
 
-    assert len(text) <= limits.output_chars
+    assert len(text) <= limits.TEXT_CHARS
     text.encode()
     assert time.thread_time() - began < 5
 

@@ -12,7 +12,7 @@ from relay.message.channels import CHANNELS, channel_meant
 from relay.message.notifications import Notification, parse_notification
 from relay.message.recipients import Recipient
 from relay.problems import InvalidBody, Mistake, field_path
-from relay.templates.templates import VARIABLES, Template, compile_template
+from relay.templates import VARIABLES, Template, compile_template
 
 EVENT = VARIABLES - {"item"}  # what expressions see of an event; `item` exists beside for_each only
 _FIELDS = {"text", "subject", "channels", "send_at", "callback_data", "notify_url"}

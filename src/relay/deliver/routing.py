@@ -17,7 +17,7 @@ from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import UnknownScenario
 from relay.problems import Mistake
-from relay.templates.templates import Template
+from relay.templates import Template
 
 MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is a notification already
 

@@ -1,1 +1,5 @@
 """Templates: the texts of messages, rendered by Jinja2 within limits that hostile events meet."""
+
+from relay.templates.template import VARIABLES, Template, compile_template
+
+__all__ = ["VARIABLES", "Template", "compile_template"]
