@@ -82,7 +82,7 @@ class _Webhook(_Shape):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `error` is set when a function failed: Lambda reports that with the status 200."""
+    """The answer. `error` is set when a function failed: Lambda reports that with the status 200."""
 
     status: int
     reason: str

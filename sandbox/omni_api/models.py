@@ -1,4 +1,4 @@
-"""What the sandbox keeps of a message. The classes are frozen, so each change is a new value in the store."""
+"""The facts that the sandbox keeps of a message. The classes are frozen, so each change is a new value in the store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ _CHUNK_BYTES = 65_536
 
 
 class _TimedAdapter(HTTPAdapter):
-    """Never retries. Its connections keep the call's deadline."""
+    """An adapter that never retries. Its connections keep the call's deadline."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

@@ -13,7 +13,7 @@ ACCEPTED, PENDING, UNDELIVERABLE, DELIVERED, EXPIRED, REJECTED = range(6)
 
 
 class Policy(StrEnum):
-    """What to do with a message after its status in the answer to a send."""
+    """The step that follows from a message's status in the answer to a send."""
 
     ACCEPTED = "accepted"  # OMNI has the message
     RETRY = "retry"

@@ -1,4 +1,4 @@
-"""What is wrong with a request or with a person's words; each Problem is a row of the HTTP contract (RFC 9457)."""
+"""The errors of requests and of people's words. Each Problem is a row of the HTTP contract (RFC 9457)."""
 
 import re
 from collections.abc import Iterable, Sequence

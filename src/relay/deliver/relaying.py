@@ -36,7 +36,7 @@ _WORST_FIRST = (Unavailable, DuplicateInFlight, PayloadTooLarge)
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an event: the answer's content.
+    """The fate of an event, which becomes the answer's content.
 
     Attributes:
         messages: each message that OMNI answered for, as the HTTP answer shows it.

@@ -28,7 +28,7 @@ class Message(BaseModel):
 
 
 class Content(BaseModel):
-    """What the messages say, and by which scenario. `scenario` is our name; its key is looked up when sending."""
+    """The texts of the messages, and the scenario. `scenario` is our name; its key is looked up when sending."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -9,7 +9,7 @@ from relay.model.ids import derive_id
 
 
 class Event(BaseModel):
-    """What routes see of a webhook or a firing. The queues leave out what is None, so `body` may be missing there.
+    """A webhook or a firing, as routes see it. The queues leave out null, so `body` may be missing there.
 
     Attributes:
         source: the name of the source.
@@ -36,7 +36,7 @@ class Event(BaseModel):
 
     @property
     def key(self) -> str:
-        """What tells this event from the others of its source: the ids of dispatches and messages derive from it."""
+        """Tells this event from the others of its source. The ids of its dispatches and messages derive from it."""
         return derive_id(self.first_id or self.id, self.body_hash) if self.body_hash else self.id
 
     def variables(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from relay.model.dispatches import Dispatch
 
 
 class Receipt(BaseModel):
-    """What one attempt came to.
+    """The result of one attempt.
 
     Attributes:
         bulk_id: OMNI's, absent where OMNI gave none, as it does for one destination.

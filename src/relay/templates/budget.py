@@ -1,4 +1,4 @@
-"""What one rendering may cost, and how values become text within it: an event's data may be hostile."""
+"""Bounds what one rendering may cost, because an event's data may be hostile, and turns values into text within it."""
 
 import json
 import time

@@ -17,7 +17,7 @@ _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a scheme may verify with.
+    """The means by which a scheme may verify a request.
 
     Attributes:
         certificate: fetches a signing certificate in PEM, or raises Unavailable. The scheme checks the address first.
