@@ -22,7 +22,10 @@ class _Key(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes that a push would make. `missing` names parameters that are needed and are neither in the files nor in SSM."""
+    """The changes that a push would make.
+
+    `missing` names parameters that are needed and are neither in the files nor in SSM.
+    """
 
     written: tuple[Parameter, ...]
     deleted: tuple[str, ...]
