@@ -44,7 +44,7 @@ NOT_AN_EMAIL = StepFate(VALIDATION_FAILED, INVALID_ADDRESS)
 
 @dataclass(frozen=True, slots=True)
 class ForcedOutcome:
-    """The outcome that a number forces: a rejection at once, or the fate of each attempted step. The last fate repeats."""
+    """The outcome that a number forces: a rejection at once, or each attempted step's fate. The last fate repeats."""
 
     phone: str
     summary: str
