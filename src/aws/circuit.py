@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _Answer = TypeVar("_Answer")
-# Five failures in a row are no chance. A probe every 15 s is enough, because retries wait for minutes.
+# One failure may be chance, but five in a row are not. A probe every 15 s is enough, because retries wait for minutes.
 _FAILURES, _RECOVERY_SECONDS, _CACHE_SECONDS = 5, 15, 2
 
 
@@ -48,7 +48,7 @@ class Circuit:
         )(_run)
 
     def call(self, work: Callable[[], _Answer]) -> _Answer:
-        """Calls `work`, which must not call AWS itself, and returns or raises what it does.
+        """Calls `work`, which must not call AWS itself, and returns its result or raises its error.
 
         Raises:
             BreakerOpen: the circuit is open, and `work` was not called.

@@ -137,7 +137,7 @@ class SsmConfiguration:
         return 0 < moment - self._clock() <= max(self._ttl, STALE_SECONDS)
 
     def _ask(self, read: Callable[[], _Read]) -> _Read:
-        """Returns what `read` does, or fails at once after a recent failure. Raises ConfigurationUnavailable."""
+        """Returns the result of `read`, or fails at once after a recent failure. Raises ConfigurationUnavailable."""
         if self._is_ahead(self._failed_until):
             raise ConfigurationUnavailable("SSM has just failed")
         try:

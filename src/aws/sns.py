@@ -15,7 +15,7 @@ _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError
 
 
 class SnsHttp:
-    """See `relay.receive.webhooks.Sns`. The caller has checked that the URLs are https and of a host of SNS."""
+    """See `relay.ports.Sns`. The caller has checked that the URLs are https and of a host of SNS."""
 
     def fetch(self, url: str) -> bytes:
         """Returns the certificate in PEM. Raises Unavailable, or NotAuthenticated if SNS has no such certificate."""

@@ -17,7 +17,7 @@ from handlers.tracing import span
 from omni.statuses import Policy
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
-from relay.deliver.sending import Sender
+from relay.deliver.sending import Dispatcher
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition
@@ -105,7 +105,7 @@ def relayer(context: "LambdaContext") -> Relayer:
     """Builds the relayer of one invocation, whose time bounds each send and each claim on the ledger."""
     env = environment()
     return Relayer(
-        sender=_sender(context),
+        dispatcher=_dispatcher(context),
         configuration=configuration(),
         ledger=ledger(),
         outbox=outbox(),
@@ -121,7 +121,7 @@ def deliverer(context: "LambdaContext") -> Deliverer:
     relayer_ = relayer(context)
     return Deliverer(
         relayer=relayer_,
-        sender=relayer_.sender,
+        dispatcher=relayer_.dispatcher,
         configuration=configuration(),
         ledger=ledger(),
         outbox=outbox(),
@@ -130,11 +130,11 @@ def deliverer(context: "LambdaContext") -> Deliverer:
     )
 
 
-def _sender(context: "LambdaContext") -> Sender:
+def _dispatcher(context: "LambdaContext") -> Dispatcher:
     _connections.use()
     ledger().register(context)
     env = environment()
-    return Sender(
+    return Dispatcher(
         ledger=ledger(),
         outbox=outbox(),
         omni=omni(),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Environment(BaseModel):
-    """All times are seconds and all sizes are bytes. The retry tables are numbers with commas between them."""
+    """The variables. Times are seconds, sizes are bytes, and the retry tables are numbers with commas between them."""
 
     model_config = ConfigDict(frozen=True)
 

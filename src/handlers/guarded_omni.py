@@ -78,7 +78,7 @@ class GuardedOmni:
         if self._client is None or account != self._account:
             try:
                 self._client = OmniClient(account.base_url, account.authorization)
-            except ValueError as mistake:  # the client's own words, which quote neither
+            except ValueError as mistake:  # the client's own words, which quote no key and no URL
                 self._on_mistake(f"omni/base-url or omni/authorization: {mistake}")
                 raise ConfigurationUnavailable("omni") from None
             self._account = account

@@ -41,7 +41,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 
 def answer(result: Outcome | str) -> Response:
-    """Answers with the 2xx row of the contract that fits; a text is a handshake's answer."""
+    """Answers 200 or 202 by the outcome. A text is the answer to a handshake."""
     if isinstance(result, str):
         return {"statusCode": 200, "headers": {"content-type": "text/plain; charset=utf-8"}, "body": result}
     return _response(STATUS_OF[result.name], "application/json", content(result))

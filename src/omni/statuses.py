@@ -109,7 +109,7 @@ def known_statuses() -> tuple[PublishedCode, ...]:
 
 @cache
 def known_errors() -> tuple[PublishedCode, ...]:
-    """Delivery reports explain their error codes by these."""
+    """Returns the published error codes. They explain the codes in delivery reports."""
     return _published("known_errors.tsv")
 
 

@@ -1,4 +1,4 @@
-"""The errors of requests and of people's words. Each Problem is a row of the HTTP contract (RFC 9457)."""
+"""Defines Problem, which answers a request that isn't taken (RFC 9457), and Mistake, for what a person wrote wrong."""
 
 import re
 from collections.abc import Iterable, Sequence

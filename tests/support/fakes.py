@@ -11,7 +11,7 @@ from omni.statuses import Policy
 from relay.configure.sources import Source, parse_source
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
-from relay.deliver.sending import Sender
+from relay.deliver.sending import Dispatcher
 from relay.model.items import Parked, QueueItem
 from relay.ports import InFlight, LedgerUnavailable, QueueUnavailable, UnknownScenario
 from relay.problems import NotAuthenticated
@@ -178,7 +178,7 @@ class World:
         self.omni = FakeOmni()
         self.configuration = FakeConfiguration()
         self.telemetry = FakeTelemetry()
-        self.sender = Sender(
+        self.dispatcher = Dispatcher(
             ledger=self.ledger,
             outbox=self.outbox,
             omni=self.omni,
@@ -195,7 +195,7 @@ class World:
     @property
     def relayer(self) -> Relayer:
         return Relayer(
-            sender=self.sender,
+            dispatcher=self.dispatcher,
             configuration=self.configuration,
             ledger=self.ledger,
             outbox=self.outbox,
@@ -209,7 +209,7 @@ class World:
     def deliverer(self) -> Deliverer:
         return Deliverer(
             relayer=self.relayer,
-            sender=self.sender,
+            dispatcher=self.dispatcher,
             configuration=self.configuration,
             ledger=self.ledger,
             outbox=self.outbox,

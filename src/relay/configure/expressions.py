@@ -1,6 +1,7 @@
 """JMESPath expressions of the configuration, checked when they are loaded; errors name the expression, never the data.
 
-A misspelled name evaluates to null, which counts as false, so a typo would silently drop every event.
+A name that no event can have is refused. It would evaluate to null, which counts as false, so a typo would silently
+drop every event.
 """
 
 import re

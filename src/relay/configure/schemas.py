@@ -63,7 +63,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _size(value: Any) -> int:
-    """Counts the values within a value, itself included."""
+    """Counts a value and all values within it."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + sum(map(_size, inner))
 

@@ -1,1 +1,1 @@
-"""Delivering: an event's routes make dispatches, and each is sent once, queued or parked."""
+"""An event's routes make dispatches, and each is sent once, queued or parked."""

@@ -1,4 +1,4 @@
-"""Delivering what the queue holds: a dispatch is sent, and an event goes through today's routes again."""
+"""Works on the delivery queue: a dispatch is sent, and an event goes through today's routes again."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from relay.configure.sources import SCHEDULE
 from relay.deliver.parking import park
 from relay.deliver.relaying import Relayer
 from relay.deliver.retries import LONGEST_VISIBILITY, Attempt
-from relay.deliver.sending import Deferred, Sender
+from relay.deliver.sending import Deferred, Dispatcher
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
 from relay.model.items import Parked, QueueItem, Reason
@@ -37,7 +37,7 @@ class Deliverer:
     """Works on the queue's messages, one at a time."""
 
     relayer: Relayer
-    sender: Sender
+    dispatcher: Dispatcher
     configuration: Configuration
     ledger: Ledger
     outbox: Outbox
@@ -73,15 +73,15 @@ class Deliverer:
     def _send(self, dispatch: Dispatch, item: QueueItem, number: int) -> int | None:
         attempt = Attempt(dispatch, number, first_at=item.first_attempt_at, started=self.now())
         try:
-            self.sender.send(attempt)
+            self.dispatcher.send(attempt)
         except InFlight:
-            # It waits as a new message, because this receipt was no attempt.
+            # It waits as a new message, because this was no attempt, and the queue counts each time it hands one out.
             self.outbox.enqueue(item.model_copy(update={"attempts": number - 1}), SOON)
         except Deferred as deferred:
-            delay = self.sender.next_delay(attempt.first_at, deferred.policy, deferred.retry_after)
+            delay = self.dispatcher.next_delay(attempt.first_at, deferred.policy, deferred.retry_after)
             if delay is not None:
                 return delay
-            self.sender.give_up(attempt, deferred)
+            self.dispatcher.give_up(attempt, deferred)
             self._free(dispatch.id)
         return None
 
@@ -102,7 +102,7 @@ class Deliverer:
         except (InvalidBody, PayloadTooLarge) as problem:
             reason, detail = Reason.ROUTE_INVALID, problem.detail
         except (Problem, ConfigurationUnavailable) as problem:
-            delay = self.sender.next_delay(item.first_attempt_at, Policy.RETRY)
+            delay = self.dispatcher.next_delay(item.first_attempt_at, Policy.RETRY)
             if delay is not None:
                 return delay
             reason, detail = Reason.ATTEMPTS_EXHAUSTED, f"{number} attempts; the last: {problem}"

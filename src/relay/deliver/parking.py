@@ -1,4 +1,7 @@
-"""The one place where something is parked: it is stored, counted and, where no message's line tells of it, logged."""
+"""Stores what is parked, counts it and, where no message's line tells of it, logs it.
+
+sending.py decides it for dispatches, routing.py for events, and delivering.py for items of the queue.
+"""
 
 from relay.model.items import Parked
 from relay.ports import Outbox, Telemetry

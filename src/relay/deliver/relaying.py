@@ -1,4 +1,4 @@
-"""Relaying: each dispatch of an event becomes durable. It is sent, queued or parked, and no failure stops the rest."""
+"""Makes each dispatch of a new event durable: it is sent, queued or parked. No failure of one stops the others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from relay.configure.sources import Source
 from relay.deliver.parking import park
 from relay.deliver.retries import Attempt
 from relay.deliver.routing import Misrouted, route
-from relay.deliver.sending import Deferred, Sender
+from relay.deliver.sending import Deferred, Dispatcher
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
 from relay.model.ids import derive_id
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def name(self) -> Literal["sent", "queued", "parked", "ignored"]:
-        """The part that most needs to be known."""
+        """The most serious of what happened to the event's parts, as the HTTP answer names it."""
         if self.parked:
             return "parked"
         if self.queued:
@@ -82,7 +82,7 @@ class Relayer:
         installation: tells this relay's messages from those of other relays at the same OMNI account.
     """
 
-    sender: Sender
+    dispatcher: Dispatcher
     configuration: Configuration
     ledger: Ledger
     outbox: Outbox
@@ -160,7 +160,7 @@ class Relayer:
         outcome = Outcome(event.id)
         problems: list[Problem] = []
         for done, dispatch in enumerate(dispatches):
-            if done and self.sender.short_of_time:
+            if done and self.dispatcher.short_of_time:
                 rest = item.model_copy(update={"after": dispatches[done - 1].id})
                 with _collected(problems):
                     self._queue_rest(rest, len(dispatches) - done, outcome)
@@ -178,10 +178,10 @@ class Relayer:
         """Sends a dispatch now. What can't be sent now goes to the queue."""
         attempt = self._first_attempt(dispatch)
         try:
-            receipt, duplicate = self.sender.send(attempt)
+            receipt, duplicate = self.dispatcher.send(attempt)
         except Deferred as deferred:
-            delay = self.sender.next_delay(attempt.first_at, deferred.policy, deferred.retry_after) or 1
-            self._enqueue(self.sender.next_item(attempt, delay), dispatch.id, delay, outcome)
+            delay = self.dispatcher.next_delay(attempt.first_at, deferred.policy, deferred.retry_after) or 1
+            self._enqueue(self.dispatcher.next_item(attempt, delay), dispatch.id, delay, outcome)
         else:
             _add(receipt, outcome, duplicate=duplicate)
 
@@ -192,7 +192,7 @@ class Relayer:
             self._enqueue(QueueItem(dispatch=dispatch, first_attempt_at=attempt.first_at), dispatch.id, 0, outcome)
         except Unavailable:
             try:
-                receipt, duplicate = self.sender.send(attempt)
+                receipt, duplicate = self.dispatcher.send(attempt)
             except Deferred:
                 raise Unavailable("The queue is unavailable, and the message could not be sent directly.") from None
             _add(receipt, outcome, duplicate=duplicate)

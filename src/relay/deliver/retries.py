@@ -33,8 +33,8 @@ def retry_delay(
 
     Args:
         bounds: the longest wait before each further attempt, in seconds. Their sum is the age at which to give up.
-        age: seconds since the first attempt began. The age chooses the bound, because a receipt from the queue is no
-            attempt while another copy holds the dispatch or the circuit is open.
+        age: seconds since the first attempt began. The age chooses the bound, because the queue may hand a message out
+            without an attempt, while another copy holds the dispatch or the circuit is open.
         retry_after: OMNI's own wish in seconds; the wait is never shorter.
         jitter: draws the wait between zero and the bound, which spreads the herd that an outage gathers
             (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).

@@ -1,4 +1,4 @@
-"""Routing: every route whose `when` holds makes notifications of the event, and these become dispatches."""
+"""Runs the routes: each one whose `when` holds makes notifications of the event, and these become dispatches."""
 
 import hashlib
 import json

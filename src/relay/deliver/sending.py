@@ -1,4 +1,4 @@
-"""Sending a dispatch: once by its id, within the time that is left, and acting on every answer of OMNI's.
+"""Sends a dispatch once by its id, within the time that is left, and acts on every answer of OMNI's.
 
 An attempt ends in one of two ways. It has a receipt: each message was sent, parked, or went back to the queue. Or it is
 deferred: all of it must be tried again. The ledger keeps the receipt, so that a copy that arrives later gets it too.
@@ -66,7 +66,7 @@ class Deferred(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class Dispatcher:
     """The one place where a dispatch is sent.
 
     Attributes:
@@ -174,8 +174,10 @@ class Sender:
         return self._received(attempt, receipt)
 
     def _received(self, attempt: Attempt, receipt: Receipt) -> Receipt:
-        """Does what each status asks for. What was not sent goes on as a dispatch of its own, before the receipt is
-        recorded: a crash in between repeats the message ids, and OMNI says so.
+        """Does what each status asks for. Messages that were not sent go on as a dispatch of their own.
+
+        That happens before the receipt is recorded. A crash in between repeats the message ids, and OMNI recognises
+        them.
         """
         dispatch = attempt.dispatch
         again = receipt.ids(Policy.RETRY, Policy.RETRY_ACCOUNT)

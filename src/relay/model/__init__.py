@@ -1,1 +1,1 @@
-"""The model: events, dispatches, receipts, and what the queues carry."""
+"""Holds the model: events, dispatches, receipts, and the items of the queues."""

@@ -46,7 +46,12 @@ class Content(BaseModel):
 
 
 class Dispatch(BaseModel):
-    """`id` is also OMNI's bulk id. `former` are the ids of the dispatches that this one continues."""
+    """One OMNI request ready to send.
+
+    Attributes:
+        id: also OMNI's bulk id.
+        former: the ids of the dispatches that this one continues.
+    """
 
     model_config = ConfigDict(frozen=True)
 

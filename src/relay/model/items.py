@@ -20,7 +20,7 @@ class QueueItem(BaseModel):
         attempts: together with the number of times that the queue's message was received, it numbers the attempt.
         first_attempt_at: when the first attempt began (aware).
         not_before: when the next attempt is due (aware), because the queue can't delay a message for hours.
-        after: the id of the event's last dispatch that is durable already. Work resumes behind it.
+        after: the id of the last dispatch of the event that is durable already. The work goes on with the next one.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)

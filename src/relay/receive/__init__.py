@@ -1,1 +1,1 @@
-"""Receiving: webhooks and firings of schedules become verified events, or are refused."""
+"""Webhooks and firings of schedules become verified events, or are refused."""

@@ -1,4 +1,4 @@
-"""Receiving a firing of a schedule: one notification, a list of them, or an event for a source's routes."""
+"""Takes a firing of a schedule in: one notification, a list of them, or an event for a source's routes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Receiving a webhook: size → source → signature over the raw bytes → decode → event id → schema → relay.
+"""Takes a webhook in: size → source → signature over the raw bytes → decode → event id → schema → relay.
 
 Nothing is parsed before it is verified.
 """

@@ -1,4 +1,4 @@
-"""Templates: the texts of messages, rendered by Jinja2 within limits that hostile events meet."""
+"""Renders the texts of messages by Jinja2, within limits that hostile events meet."""
 
 from relay.templates.template import VARIABLES, Template, compile_template
 

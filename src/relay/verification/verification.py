@@ -10,6 +10,7 @@ from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Keys, Scheme
 from relay.verification.settings import VerifySettings
+from relay.verification.twilio import TwilioScheme
 
 Delivery = Literal["direct", "queued"]
 
@@ -54,8 +55,11 @@ class Verification:
 
     @property
     def signs_body(self) -> bool:
-        """Whether an HMAC covers the body. A token is no signature: who captured it can write any request at all."""
-        return isinstance(self.scheme, HmacScheme)
+        """Whether a signature covers the body, but not by itself the time and the id, as Standard Webhooks does.
+
+        A token is no signature: whoever captured it can write any request at all.
+        """
+        return isinstance(self.scheme, HmacScheme | TwilioScheme)
 
     @property
     def signs_id(self) -> bool:

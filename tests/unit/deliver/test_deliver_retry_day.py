@@ -83,7 +83,7 @@ def a_day_of(fault: Fault, seed: int) -> Day:
     """Delivers a queued dispatch again and again, as SQS does, until it is done with."""
     world = World()
     bounds = {Policy.RETRY: ENVIRONMENT.retry_delays, Policy.RETRY_ACCOUNT: ENVIRONMENT.account_retry_delays}
-    world.sender = dataclasses.replace(world.sender, retry_bounds=bounds, jitter=random.Random(seed).uniform)
+    world.dispatcher = dataclasses.replace(world.dispatcher, retry_bounds=bounds, jitter=random.Random(seed).uniform)
     source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
     [(item, _)] = world.outbox.queue
