@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class InboundRequest:
-    """The request. Header names are lower-case, a comma joins repeated headers, and `body` is the raw bytes as signed."""
+    """The request. Header names are lower-case, a comma joins repeated headers, and `body` is the bytes as signed."""
 
     method: str
     path: str
