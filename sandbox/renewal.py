@@ -164,6 +164,16 @@ def _rename_sns(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
     return body | {"MessageId": fresh_id, "Timestamp": _iso(now)}
 
 
+def _touch_repository(body: EventFile, _fresh_id: str, now: datetime) -> EventFile:
+    """GitHub's id is a header that isn't signed, so the same body would be the same event for a while."""
+    return body | {"repository": body["repository"] | {"updated_at": _iso(now)}}
+
+
+def _touch_order(body: EventFile, _fresh_id: str, now: datetime) -> EventFile:
+    """Shopify's id isn't signed, either."""
+    return body | {"updated_at": _iso(now)}
+
+
 def _keep(body: EventFile, _fresh_id: str, _now: datetime) -> EventFile:
     return body
 
@@ -173,9 +183,9 @@ def _iso(now: datetime) -> str:
 
 
 _RENAMES: dict[str, Rename] = {
-    "github": _keep,  # a header carries the event's id; `id` is the id of something else
-    "gitlab": _keep,
-    "shopify": _keep,
+    "github": _touch_repository,
+    "gitlab": _keep,  # a header carries the event's id; `id` is the id of something else
+    "shopify": _touch_order,
     "stripe": _rename_stripe,
     "slack": _rename_slack,
     "pagerduty": _rename_pagerduty,
