@@ -1,4 +1,4 @@
-"""What holds for a whole run, and what it says at its end."""
+"""Hooks for the whole test run: the garbage collector's start, and the summary of hostile requests at the end."""
 
 import gc
 from collections import Counter
@@ -6,12 +6,18 @@ from typing import Any
 
 
 def pytest_collection_finish() -> None:
-    """What is there by now stays. To walk it again and again would use up the time that a template has."""
+    """Exempts the objects that exist by now from garbage collection.
+
+    Collecting them again and again would use up the time limit of the templates under test.
+    """
     gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many hostile requests were sent. Here, since of several test processes the first reads only this file."""
+    """Prints how many hostile requests were sent.
+
+    The hook stands in this file because, if there are several test processes, the main one reads no other conftest.
+    """
     total: Counter[str] = Counter()
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
         total += Counter(dict(report.user_properties).get("hostile_requests", {}))

@@ -27,7 +27,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Adversary:
-    """Knows the secret of every source of this configuration."""
+    """An adversary who knows the secret of every source of this configuration."""
 
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Adversary:
     def signed(self, source: str, body: bytes, content_type: str, extra: Pairs) -> Signed | None:
         """Signs the body as this source's sender would, and adds the `extra` headers. SNS signs within the body.
 
-        Returns None if the sender's scheme can't sign this body, such as Twilio's a form that isn't readable.
+        Returns None if the sender's scheme can't sign this body. For example, Twilio's can't sign an unreadable form.
         """
         verify = self.config["sources"][source]["verify"]
         preset, query, url = self.preset(source), "", None
@@ -59,7 +59,7 @@ class Adversary:
 
 
 def sns_message(body: bytes) -> dict[str, Any]:
-    """Returns a notification with the hostile bytes as its text, which is all that a publisher can choose."""
+    """Returns a notification with the hostile bytes as its text. A publisher can choose nothing else."""
     text = body.decode("utf-8", "replace")[:100_000]
     fixed = {"Type": "Notification", "MessageId": "e-1", "TopicArn": TOPIC, "Timestamp": "2026-03-01T12:00:00.000Z"}
     return fixed | {"SignatureVersion": "2", "Message": text, "Subject": text[:100]}

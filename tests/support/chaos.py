@@ -22,7 +22,10 @@ DONE = range(200, 300)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Seconds, and calls at once. `patience` is how long the sender repeats an event."""
+    """How a run goes: times are in seconds, `in_flight` is the number of concurrent posts.
+
+    `patience` is how long the sender repeats an event.
+    """
 
     seed: int
     events: int
@@ -37,7 +40,7 @@ class Plan:
         return f"CHAOS_SEED={self.seed} EVENTS={self.events}"
 
     def draw(self) -> list[Sent]:
-        """The events: mostly one recipient, some with several, some that can only be parked, in whole or in part."""
+        """Returns the events. Most have one recipient, some have several, and some must be parked, in whole or in part."""
         chance = random.Random(self.seed)
         return [self._event(chance, number) for number in range(self.events)]
 
@@ -52,7 +55,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Course:
-    """What happened: `acknowledged` are the events that got a 2xx, `given_up` those that never did."""
+    """What happened in a run: events in `acknowledged` got a 2xx, events in `given_up` never got one."""
 
     acknowledged: list[Sent] = field(default_factory=list)
     given_up: list[Sent] = field(default_factory=list)
@@ -63,7 +66,7 @@ class Course:
 
 
 class Chaos:
-    """Runs a plan against a relay; `run` returns when nothing waits any more."""
+    """Runs a plan against a relay. `run` returns when the queue is empty."""
 
     def __init__(self, relay: Relay, plan: Plan) -> None:
         self._relay, self._plan = relay, plan
@@ -79,7 +82,7 @@ class Chaos:
         return self.course
 
     def _send(self, event: Sent, number: int) -> None:
-        """Repeats what isn't acknowledged, as a sender does; now and then one repeats what is."""
+        """Posts the event until it is acknowledged, as a sender does. Sometimes posts it once more after that."""
         chance = random.Random(f"{self._plan.seed}/{number}")
         deadline = time.monotonic() + self._plan.patience
         while self._post(event) not in DONE:
@@ -147,8 +150,10 @@ class Chaos:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """By event and phone (`event 7 → 4179…`); `twins` lie in the dead-letter queue twice under the same ids, which a
-    replay sends once; `unlike` ones under different ids, which it would send twice.
+    """The messages that went wrong, named by event and phone (`event 7 → 4179…`).
+
+    `twins` counts messages that are parked twice under the same ids; a replay sends them once. `unlike` names messages
+    that are parked under different ids; a replay would send them twice.
     """
 
     lost: list[str]
@@ -165,7 +170,10 @@ class Verdict:
 
 
 def judge(acknowledged: list[Sent], messages: list[dict[str, Any]], parked: list[Parked]) -> Verdict:
-    """Compares what was acknowledged with what there is, by what the texts say; ids of ours only tell twins apart."""
+    """Compares the acknowledged events with the messages that were sent or parked.
+
+    They are matched by their texts. The relay's own ids only tell whether parked items are twins.
+    """
     sent = Counter(f"{message['text']} → {message['to']['phoneNumber']}" for message in messages)
     items = Counter(named for item in parked for named in _names(item))
     kept = Counter(name for name, _ in items)
@@ -183,7 +191,7 @@ def judge(acknowledged: list[Sent], messages: list[dict[str, Any]], parked: list
 
 
 def _names(parked: Parked) -> Iterator[tuple[str, str]]:
-    """What it holds, each with the ids by which a replay recognises it."""
+    """Yields the name of each message that the item holds, and the ids by which a replay recognises it."""
     if parked.dispatch:
         for message in parked.dispatch.messages:
             yield f"{parked.dispatch.content.text} → {message.phone}", f"{parked.dispatch.id} {message.message_id}"

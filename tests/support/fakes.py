@@ -1,4 +1,4 @@
-"""The world in memory: what relay.ports asks for, with switches to break it."""
+"""Fakes in memory for the ports of relay.ports, with switches that make them fail."""
 
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -59,7 +59,10 @@ class FakeLedger:
 
 
 class FakeOutbox:
-    """`confirmed` says of the next items that are parked whether their confirmation arrives; all are stored."""
+    """Keeps what is enqueued and parked.
+
+    `confirmed` says, for each of the next items to park, whether the confirmation arrives. Each item is stored anyway.
+    """
 
     def __init__(self) -> None:
         self.confirmed: list[bool] = []
@@ -81,13 +84,15 @@ class FakeOutbox:
 
 
 def _written(item: QueueItem | Parked) -> str:
-    """As aws/outbox.py writes it."""
+    """Returns the JSON that aws/outbox.py would write."""
     return item.model_dump_json(by_alias=True, exclude_none=True)
 
 
 class FakeOmni:
-    """Answers by recipient; `failures` are raised first, one a call; duplicates of accepted ids are refused, and with
-    `remembers_refused` those of refused ones, too.
+    """Answers each recipient with its status of `statuses`, or else with PENDING.
+
+    The exceptions of `failures` are raised first, one per call. A message id that was accepted before is refused as a
+    duplicate. With `remembers_refused`, an id that was refused before is refused as a duplicate, too.
     """
 
     def __init__(self) -> None:
@@ -169,7 +174,7 @@ class FakeTelemetry:
 
 
 class World:
-    """A relay with all its surroundings in memory."""
+    """A relay whose ports are all fakes in memory."""
 
     def __init__(self, limit: int = 100) -> None:
         self.clock = Clock()

@@ -15,7 +15,8 @@ from sandbox.renewal import body_of
 FORM = "application/x-www-form-urlencoded"
 WEBHOOKS = sorted(name for name in event_files.names() if event_files.is_webhook(event_files.load(name)))
 
-# How many requests each test sends at least: 20,000 a run, of which most go to the handler in the test's own process.
+# The least number of requests that each test sends. A run sends 20,000, most of them to the handler in the test's own
+# process.
 LEAST = {
     "unsigned": 9_000,
     "signed": 3_000,
@@ -65,7 +66,7 @@ NASTY_TEXTS = (
 )
 NASTY_NUMBERS = ("1e308", "-1e-400", "1" * 64, "0." + "3" * 60, "-0", "0e0", "9007199254740993", "1e22", "0.1")
 NOT_JSON_NUMBERS = ("NaN", "Infinity", "-Infinity", "1" * 65, "1" * 5_000, "1e999", "01", "1_000", "0x10", "\u0661")
-# The names that the test's routes, schemas and presets look at.
+# The names that the routes, schemas and presets under test look at.
 NAMES = (
     *("to", "text", "title", "alerts", "items", "data", "kind", "total", "people", "rank", "channel", "url", "at"),
     *("phone", "email", "name", "tags", "id", "fingerprint", "groupKey", "status", "startsAt", "event", "event_id"),
@@ -104,7 +105,8 @@ notification_fields = {
     "scenario": texts,
     "to": st.one_of(st.lists(recipients, min_size=1, max_size=4), values),
 }
-# A good one, of which up to two fields are not: with more, what stands behind the checks would never be reached.
+# Valid notifications in which up to two fields are hostile. With more, the first checks would refuse them all, and the
+# code after these checks would never run.
 notifications = st.builds(
     lambda chosen, drawn: (
         {"to": [{"phone": "+41 79 302 67 27"}], "scenario": "incident", "text": "hello"}
@@ -116,7 +118,7 @@ notifications = st.builds(
 
 
 def repeated(value: Any, times: int) -> list[Any]:
-    """As many as a body that isn't too large can hold."""
+    """Returns a list of `times` copies, or of as many as fit into a body within the size limit."""
     return [value] * min(times, 500_000 // len(json.dumps(value)))
 
 
@@ -137,7 +139,7 @@ def _nested(opening: str, inner: str, closing: str, depth: int) -> bytes:
 
 
 def _doubled(value: Any) -> bytes:
-    """Each name twice, with other values: what counts is what was signed, whichever parser reads it."""
+    """Writes each name twice, with another `to` in between. Parsers differ in which value of a repeated name they take."""
     body = json.dumps(value)[1:-1]
     return f'{{{body}, "to": 1, {body}}}'.encode()
 
@@ -171,7 +173,7 @@ form_bodies = st.one_of(
 
 
 def edges() -> Iterator[bytes]:
-    """The formats' own limits and traps: each is sent in every run, where chance might miss it."""
+    """Yields bodies at the limits of the formats. Each is sent in every run, because random choice might miss it."""
     for depth in (63, 64, 65, 1_000, 50_000):
         for opening, closing in (
             ("[", "]"),
@@ -243,7 +245,7 @@ headers = st.lists(st.tuples(header_names, header_values), max_size=8)
 
 @dataclass(frozen=True, slots=True)
 class Altered:
-    """A real event, of a source of relay.yaml, with something hostile in the place of one of its parts."""
+    """A real event for a source of relay.yaml in which one part is replaced by something hostile."""
 
     source: str
     body: bytes
@@ -252,7 +254,7 @@ class Altered:
 
 
 def altered(name: str) -> st.SearchStrategy[Altered]:
-    """Of a file of events/."""
+    """Generates altered copies of a file of events/."""
     event = event_files.load(name)
     content_type = event["headers"].get("content-type", "application/json")
     is_form = content_type.startswith(FORM)
@@ -269,7 +271,7 @@ def altered(name: str) -> st.SearchStrategy[Altered]:
 
 
 def mutated(draw: st.DrawFn, value: Any) -> Any:
-    """The value with one of its parts replaced, at any depth."""
+    """Draws the value with one of its parts replaced, at any depth."""
     if isinstance(value, dict) and value and draw(st.integers(0, 3)):
         name = draw(st.sampled_from(sorted(value)))
         return value | {name: mutated(draw, value[name])}

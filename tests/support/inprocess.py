@@ -1,4 +1,7 @@
-"""The functions in this process, AWS and OMNI in memory: thousands of requests a second, and every line they log."""
+"""Runs the functions in this process, with AWS and OMNI in memory, and keeps every line that they log.
+
+This takes thousands of requests per second.
+"""
 
 import gc
 import io
@@ -45,9 +48,10 @@ ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_NAME": "WebhookFunction",
 }
 NO_HEADERS: Mapping[str, str] = {}
-MAX_ITEM_BYTES = 400_000  # of DynamoDB
-MAX_MESSAGE_BYTES = 1_048_576  # of SQS
-# By the clock; the second one is for each second of work, which a busy machine may stretch.
+MAX_ITEM_BYTES = 400_000  # DynamoDB's limit
+MAX_MESSAGE_BYTES = 1_048_576  # SQS's limit
+# A request may take MAX_SECONDS of real time, and MAX_STRETCH more for each second of processor time, because a busy
+# machine makes the work take longer.
 MAX_SECONDS, MAX_STRETCH = 10, 20
 
 
@@ -56,7 +60,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str
-    seconds: float  # of processor time
+    seconds: float  # processor time
 
     def json(self) -> Any:
         return json.loads(self.text)
@@ -64,7 +68,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What Lambda passes beside the event."""
+    """The context object that Lambda passes beside the event."""
 
     aws_request_id: str = "00000000-0000-4000-8000-000000000000"
     function_name: str = "WebhookFunction"
@@ -77,7 +81,7 @@ class Context:
 
 
 class Ssm:
-    """Parameters in memory; `calls` counts, `down` makes each call fail."""
+    """Parameters in memory. `calls` counts the calls."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
@@ -96,7 +100,7 @@ class Ssm:
 
 
 class Sqs:
-    """Takes what SQS takes: 1 MiB at most, and only characters that XML knows, which it would replace."""
+    """Fails for messages over 1 MiB, which SQS refuses, and for characters unknown to XML, which SQS would replace."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []
@@ -109,7 +113,7 @@ class Sqs:
 
 
 class Ledger(FakeLedger):
-    """Keeps results as DynamoDB does: as JSON, within its size."""
+    """Keeps results as JSON, within the size of a DynamoDB item."""
 
     def once(self, kind: str, key: str, action: Any) -> Any:
         result, duplicate = super().once(kind, key, action)
@@ -118,11 +122,11 @@ class Ledger(FakeLedger):
         return json.loads(stored), duplicate
 
     def register(self, _context: Any) -> None:
-        """Claims don't lapse here."""
+        """Does nothing, because claims don't expire here."""
 
 
 class Omni(FakeOmni):
-    """Writes each request as the client would."""
+    """Also writes each request as JSON, as the client would."""
 
     def send(self, request: Any, deadline: float) -> OmniResponse:
         assert json.loads(request.to_json())
@@ -130,18 +134,18 @@ class Omni(FakeOmni):
 
 
 class Sns:
-    """SNS's certificate, without a network."""
+    """Gives the local certificate of SNS without a network."""
 
     def fetch(self, _url: str) -> bytes:
         return local_sns.certificate()
 
     def confirm(self, _url: str) -> None:
-        """Succeeds."""
+        """Does nothing, as if the confirmation had succeeded."""
 
 
 @dataclass
 class Relay:
-    """`lines` are the log lines and metrics of everything since the last `forget`."""
+    """The handlers with their surroundings in memory. `lines` gives the log lines and metrics since the last `forget`."""
 
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]
@@ -159,7 +163,7 @@ class Relay:
         headers: Mapping[str, str] | list[tuple[bytes, bytes]] = NO_HEADERS,
         query: str = "",
     ) -> Answer:
-        """Through the event that API Gateway would make of this request."""
+        """Calls the webhook handler with the event that API Gateway would make from this request."""
         from handlers.webhook import handler
 
         pairs = headers if isinstance(headers, list) else [(k.encode(), v.encode()) for k, v in headers.items()]
@@ -179,27 +183,28 @@ class Relay:
         return self.invoke(handler, json.loads(json.dumps(event)))
 
     def invoke(self, handler: Any, event: Any) -> Answer:
-        gc.disable()  # the tests' own heap is large, and what goes through it takes longer than the handler
-        began, worked = time.monotonic(), time.thread_time()  # limits are on the work: a busy machine is nobody's fault
+        gc.disable()  # the heap of the tests is large, so that a collection takes longer than the handler
+        # The tests limit the processor time, because a busy machine stretches the real time.
+        began, worked = time.monotonic(), time.thread_time()
         try:
             with self.listening():
                 result = handler(event, Context())
         finally:
             lasted, seconds = time.monotonic() - began, time.thread_time() - worked
             gc.enable()
-        waits = f"{lasted:.1f} s, of them {seconds:.1f} s of work: what does the handler wait for?"
+        waits = f"the handler took {lasted:.1f} s but worked for only {seconds:.1f} s: what did it wait for?"
         assert lasted < MAX_SECONDS + MAX_STRETCH * seconds, waits
         return Answer(result["statusCode"], result["headers"], str(json.loads(json.dumps(result["body"]))), seconds)
 
     def listening(self) -> AbstractContextManager[Any]:
-        """Keeps the metrics, which are printed."""
+        """Captures standard output, where the metrics are printed."""
         return redirect_stdout(self.output)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output.getvalue().splitlines()]
 
     def forget(self) -> None:
-        """Starts afresh with an empty ledger, queue, OMNI and log; what is cached of the configuration stays."""
+        """Empties the ledger, the queue, OMNI and the log. The cached configuration stays."""
         self.output.seek(0)
         self.output.truncate()
         self.ledger.results.clear()
@@ -214,7 +219,7 @@ def url_of(source: str) -> str:
 
 @contextmanager
 def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Relay]:
-    """The handlers with their composition over memory; the caches that they fill are emptied before and after."""
+    """Composes the handlers over memory. Empties the caches that they fill, before and after."""
     parameters = parameters_of(
         dict(config), dict(secrets), PREFIX, omni_base_url="https://omni.invalid", omni_authorization=AUTHORIZATION
     )
@@ -227,7 +232,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
         parts = (composition.environment, composition.configuration)
         for part in parts:
             part.cache_clear()
-        outbox = SqsOutbox(made.sqs, ENVIRONMENT["QUEUE_URL"], ENVIRONMENT["DEAD_LETTER_QUEUE_URL"])  # type: ignore[arg-type]  # what it uses of it
+        outbox = SqsOutbox(made.sqs, ENVIRONMENT["QUEUE_URL"], ENVIRONMENT["DEAD_LETTER_QUEUE_URL"])  # type: ignore[arg-type]  # has the methods that the outbox uses
         with (
             patch.object(clients, "ssm", lambda: made.ssm),
             patch.object(composition, "ledger", lambda: made.ledger),

@@ -1,15 +1,16 @@
-"""Ports for programs that can't be told to take any free one."""
+"""Free ports for programs that can't choose a free one themselves."""
 
 import socket
 from contextlib import ExitStack, suppress
 from random import SystemRandom
 
-# Below those that systems give to outgoing connections: among these a free port may be taken a moment later.
+# These are below the ports that systems give to outgoing connections. Among those, a port that is free now may be taken
+# a moment later.
 _PORTS = range(20_000, 32_000)
 
 
 def unused_ports(count: int) -> list[int]:
-    """All different."""
+    """Returns different ports."""
     found: list[int] = []
     with ExitStack() as held:
         while len(found) < count:

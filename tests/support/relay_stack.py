@@ -1,4 +1,4 @@
-"""The whole relay in the local stack, as its sender, OMNI and its operator see it."""
+"""Drives the whole relay in the local stack, in the roles of its sender, of OMNI and of its operator."""
 
 import http.client
 import json
@@ -32,7 +32,7 @@ _COUNTS = (
 
 
 def _source(delivery: str, scenario: str = "incident") -> dict[str, Any]:
-    """One route to the phones that the event names, and one that fails for events that say so."""
+    """Returns a source with two routes: one to the phones that the event names, and one that fails if the event asks."""
     return {
         "verify": "github",
         "delivery": delivery,
@@ -62,7 +62,7 @@ CONFIG: Mapping[str, Any] = {
         "changing": _source("direct"),
         "retired": _source("direct", scenario="retired"),
         "many": _a_dispatch_each(),
-        # Two requests of one second have the same id, and both are rightly signed.
+        # Two requests in the same second have the same id, and both signatures are valid.
         "stamped": _source("direct") | {"verify": STAMPED},
         "standard": _source("direct") | {"verify": "standard-webhooks"},
     },
@@ -73,7 +73,7 @@ SECRETS: Mapping[str, Any] = {"sources": dict.fromkeys(CONFIG["sources"], SECRET
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An event as its sender has it. Its text names it in the sandbox, where ids can't be trusted to."""
+    """An event as its sender has it. Tests find its messages in the sandbox by its text, because ids could be wrong."""
 
     id: str
     phones: tuple[str, ...] = (PHONE,)
@@ -113,13 +113,13 @@ class Relay:
         self._spent = 0
         self._read: dict[str, int] = {}
 
-    # As the sender.
+    # The sender's view.
 
     def event(self, *phones: str, **fields: Any) -> Sent:
         return Sent(uuid4().hex, phones or (PHONE,), **fields)
 
     def post(self, event: Sent, patience: float = _PATIENCE) -> Answer:
-        """Raises OSError or HTTPException where the connection breaks."""
+        """Posts the event, signed. Raises OSError or HTTPException if the connection breaks."""
         started = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=patience)
         try:
@@ -132,49 +132,52 @@ class Relay:
 
     @contextmanager
     def posting(self, event: Sent) -> Iterator[Future[Answer]]:
-        """Posts in the background; the answer is there after the block."""
+        """Posts in the background. The answer has arrived when the block ends."""
         with ThreadPoolExecutor(1) as sender:
             yield sender.submit(self.post, event)
 
     def settled(self, event: Sent) -> Answer | None:
-        """The answer to one more copy, unless the first is still on its way."""
+        """Posts one more copy. Returns its answer, or None if the first copy is still in flight."""
         answer = self.post(event)
         return answer if answer.status != http.client.CONFLICT else None
 
-    # As OMNI.
+    # OMNI's view.
 
     def omni_fails(self, *faults: Mapping[str, Any]) -> None:
-        """The next sends meet these, in turn; each `{kind, …}` as POST /sandbox/faults takes it."""
+        """Makes the next sends meet these faults, in turn. Each is `{kind, …}`, as POST /sandbox/faults takes it."""
         self._call("DELETE", "faults")
-        for fault in (*faults, {"kind": "delay", "delayMs": 0, "count": _ALWAYS}):  # a fault that only counts
+        for fault in (
+            *faults,
+            {"kind": "delay", "delayMs": 0, "count": _ALWAYS},
+        ):  # changes nothing, but counts the sends
             self._call("POST", "faults", fault)
 
     def omni_fails_at_random(self, seed: int, rate: float = 1 / 3) -> None:
-        """A share of the sends meets a fault of any kind, until OMNI recovers."""
+        """Makes this share of the sends meet a fault of any kind, until `omni_recovers`."""
         self._call("DELETE", "faults")
         self._call("POST", "faults", {"kind": "random", "rate": rate, "seed": seed})
 
     def omni_recovers(self) -> None:
-        """As good as new, and still counting."""
+        """Ends all faults. The sends are still counted."""
         self.omni_fails()
 
     @property
     def sends(self) -> int:
-        """Calls that reached OMNI since `clean`."""
+        """The number of calls that reached OMNI since `clean`."""
         return int(self._call("GET", "faults")["spent"]) - self._spent
 
     def messages(self, event: Sent | None = None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call("GET", "messages")["messages"]
         return [message for message in found if event is None or message["text"] == event.text]
 
-    # As the operator.
+    # The operator's view.
 
     def parked(self) -> list[Parked]:
-        """What the dead-letter queue holds, left there."""
+        """Returns the items of the dead-letter queue, and leaves them there."""
         return [Parked.model_validate_json(message["Body"]) for message in self._received("DeadLetterQueue")]
 
     def waiting(self, queue: str = "Queue", counts: Sequence[str] = _COUNTS) -> int:
-        """Messages of a queue: visible, hidden and delayed."""
+        """Returns the number of messages in a queue: visible, hidden and delayed ones."""
         attributes = self._sqs.get_queue_attributes(QueueUrl=self.stack.queue_url(queue), AttributeNames=["All"])
         return sum(int(attributes["Attributes"][count]) for count in counts)
 
@@ -182,12 +185,12 @@ class Relay:
         return self.waiting(queue, _COUNTS[:1])
 
     def enqueue(self, *bodies: str) -> None:
-        """All at once, so that they make one batch."""
+        """Sends the bodies in one call, so that they make one batch."""
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
         self._sqs.send_message_batch(QueueUrl=self.stack.queue_url("Queue"), Entries=entries)
 
     def configure(self, name: str, value: str) -> None:
-        """Writes a parameter, such as `omni/base-url`; functions read it when `ConfigTtlSeconds` are over."""
+        """Writes a parameter, such as `omni/base-url`. The functions read it after `ConfigTtlSeconds`."""
         self.stack.client("ssm").put_parameter(
             Name=self._parameter(name), Value=value, Type="SecureString", Overwrite=True
         )
@@ -206,7 +209,7 @@ class Relay:
         self.unreachable(*SERVICES, how=Reachability.NORMAL)
 
     def lines(self, *functions: str, message: str = "message_status") -> list[dict[str, Any]]:
-        """What the functions have logged since `clean`, by time."""
+        """Returns the lines with this message that the functions have logged since `clean`, sorted by time."""
         return sorted(
             (line for line in self.all_lines(*functions) if line.get("message") == message),
             key=lambda line: str(line["timestamp"]),
@@ -217,7 +220,7 @@ class Relay:
             yield from self.stack.log_records(function)[self._read.get(function, 0) :]
 
     def metrics(self) -> dict[str, float]:
-        """What the functions have counted since `clean`, summed up."""
+        """Returns the sums of the metrics that the functions have counted since `clean`."""
         sums: dict[str, float] = {}
         for line in self.all_lines():
             for name in _metric_names(line):
@@ -226,7 +229,7 @@ class Relay:
         return sums
 
     def clean(self) -> None:
-        """Everything reachable and empty, as after the start."""
+        """Makes every service reachable and empty, as after the start."""
         self.reachable()
         self._forget()
         self._refuse_what_waits()
@@ -247,12 +250,12 @@ class Relay:
                 dynamodb.delete_item(TableName=table.name, Key={"id": item["id"]})
 
     def _refuse_what_waits(self) -> None:
-        """PurgeQueue is allowed once a minute only; what OMNI refuses leaves the queue, too."""
+        """Empties the queue by making OMNI refuse everything, because PurgeQueue is allowed only once a minute."""
         self.omni_fails({"kind": "status", "status": 400, "count": _ALWAYS})
         deadline = time.monotonic() + _PATIENCE
         while self.waiting():
             if time.monotonic() > deadline:
-                raise TimeoutError("a former test's messages don't leave the queue")
+                raise TimeoutError("the messages of an earlier test don't leave the queue")
             time.sleep(0.05)
 
     def _parameter(self, name: str) -> str:
@@ -266,7 +269,7 @@ class Relay:
             return answer.json() if answer.content else None
 
     def _received(self, queue: str, hidden: int = 0) -> Sequence[Mapping[str, Any]]:
-        """All that is visible; hidden from others for so many seconds."""
+        """Returns all visible messages, and hides them from others for `hidden` seconds."""
         url = self.stack.queue_url(queue)
         found: list[Mapping[str, Any]] = []
         while batch := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=600).get(

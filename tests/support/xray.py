@@ -1,4 +1,4 @@
-"""X-Ray's daemon, as far as it listens."""
+"""A stand-in for X-Ray's daemon that only listens."""
 
 import json
 import socket
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 class XrayDaemon:
-    """Keeps what it hears by UDP, in the order in which it came. A context manager."""
+    """Keeps the datagrams that arrive by UDP, in order. It is a context manager."""
 
     def __init__(self) -> None:
         self.datagrams: list[str] = []
@@ -18,12 +18,12 @@ class XrayDaemon:
 
     @property
     def address(self) -> str:
-        """As AWS_XRAY_DAEMON_ADDRESS has it."""
+        """The address, in the form of AWS_XRAY_DAEMON_ADDRESS."""
         return "{}:{}".format(*self._socket.getsockname())
 
     @property
     def segments(self) -> list[dict[str, Any]]:
-        """What the datagrams say below their header."""
+        """The segments, which stand in the datagrams below their header."""
         return [json.loads(datagram.partition("\n")[2]) for datagram in self.datagrams]
 
     def __enter__(self) -> Self:

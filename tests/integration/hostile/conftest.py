@@ -1,4 +1,4 @@
-"""What the hostile tests share: a relay in this process, the published contract, and a count of all that was sent."""
+"""Fixtures of the hostile tests: a relay in this process, the published contract, and a count of the requests."""
 
 import json
 from collections import Counter
@@ -36,7 +36,7 @@ SECRETS = {
 
 @pytest.fixture(scope="session")
 def relay_in_memory() -> Iterator[Relay]:
-    """With the sources of this folder's relay.yaml, and beside them those of the example, as `example-…`."""
+    """Gives a relay with the sources of this folder's relay.yaml and, named `example-…`, those of the example."""
     config, example = _yaml(HERE / "relay.yaml"), _yaml(PROJECT / "relay.yaml")
     examples = {f"example-{name}": source for name, source in example["sources"].items()}
     secrets = SECRETS | {
@@ -60,7 +60,7 @@ def _preset(source: dict[str, Any]) -> str:
 
 @pytest.fixture
 def inprocess(relay_in_memory: Relay, request: pytest.FixtureRequest) -> Iterator[Relay]:
-    """Clean, and unheard by pytest, which would keep every record of thousands of requests."""
+    """Gives an empty relay, whose log pytest doesn't capture, because pytest would keep thousands of records."""
     plugin = request.config.pluginmanager.get_plugin("logging-plugin")
     handlers = [plugin.caplog_handler, plugin.report_handler] if plugin else []
     for handler in handlers:
@@ -76,7 +76,7 @@ def _nothing(_record: Any) -> bool:
 
 
 class Contract:
-    """docs/openapi.yaml: says what of an answer it doesn't document."""
+    """The contract of docs/openapi.yaml. `faults` lists what it doesn't document in an answer."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
@@ -118,13 +118,13 @@ def contract() -> Contract:
 
 @pytest.fixture(params=[pytest.param(0.1, id="some"), pytest.param(1.0, id="all", marks=pytest.mark.slow)])
 def share(request: pytest.FixtureRequest) -> float:
-    """Of a run's requests: a tenth in `make test`, all 20,000 in `make soak`."""
+    """The share of the requests that a run sends: a tenth in `make test`, all 20,000 in `make soak`."""
     return float(request.param)
 
 
 @pytest.fixture
 def tally() -> Counter[int]:
-    """Statuses as they come; their sum is printed at the end of the run, over all test processes."""
+    """Counts the answers by status. The end of the run prints the sums over all test processes."""
     return Counter()
 
 

@@ -1,4 +1,4 @@
-"""What an event may cost is bounded before the work is done; what is beyond a limit is refused or parked, and told."""
+"""The relay bounds what an event may cost before it does the work. Beyond a limit it refuses or parks, and says why."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Post = Callable[[str, Any], Answer]
 
 @pytest.fixture
 def post(inprocess: Relay) -> Post:
-    """A body, signed."""
+    """Posts a body, signed as the source's sender would."""
 
     def send(source: str, body: Any) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -32,7 +32,7 @@ def post(inprocess: Relay) -> Post:
 
 @contextmanager
 def ssm(relay: Relay, **changed: str) -> Iterator[None]:
-    """With these values, or with none at all, and nothing of it remembered before or after."""
+    """Sets these values in SSM, or removes all if none are given. Clears the cached configuration before and after."""
     from handlers import composition
 
     prefix = f"{PREFIX}/sources/"
@@ -43,7 +43,7 @@ def ssm(relay: Relay, **changed: str) -> Iterator[None]:
 
 
 def route(relay: Relay, source: str, rule: Any) -> AbstractContextManager[None]:
-    """With one route more."""
+    """Adds a route to the source."""
     return ssm(relay, **{f"{source}/routes/extra": json.dumps(rule)})
 
 
@@ -98,15 +98,13 @@ def test_a_notification_at_the_limits_is_sent(post: Post, inprocess: Relay) -> N
     assert {len(request.destinations) for request in inprocess.omni.requests} == {100}
 
 
-def test_of_thousands_of_errors_the_first_few_are_told(post: Post) -> None:
+def test_an_answer_names_only_the_first_of_many_errors(post: Post) -> None:
     answer = post("standard-webhooks", message(channels={"sms": {}} | {f"f{chr(97 + n)}": n for n in range(25)}))
     assert len(answer.json()["errors"]) == limits.ERRORS
 
 
-def test_items_whose_recipients_add_up_to_too_many_are_parked_and_nothing_of_them_is_sent(
-    post: Post, inprocess: Relay
-) -> None:
-    """`to` may be an expression: as many recipients as a body holds, for each item."""
+def test_items_that_multiply_into_too_many_recipients_are_parked_and_none_is_sent(post: Post, inprocess: Relay) -> None:
+    """`to` may be an expression that gives, for each item, as many recipients as the body holds."""
     multiplying = {"scenario": "incident", "for_each": "body.items", "to": "body.to", "text": "{{ item.name }}"}
     with route(inprocess, "github", multiplying):
         answer = post("github", {"items": [{"name": f"n{n}"} for n in range(51)], "to": phones(100)})
@@ -115,11 +113,11 @@ def test_items_whose_recipients_add_up_to_too_many_are_parked_and_nothing_of_the
     assert not [text for _, text in inprocess.sqs.messages if '"route":"extra"' in text]
 
 
-def test_routes_share_the_number_of_recipients(post: Post, inprocess: Relay) -> None:
+def test_the_limit_of_recipients_holds_for_all_routes_together(post: Post, inprocess: Relay) -> None:
     many = {"scenario": "incident", "to": "body.many", "text": "x"}
     with route(inprocess, "gitlab", many):
         answer = post("gitlab", {"many": phones(4_999)})
-        assert answer.json()["outcome"] == "sent"  # with the one of the route that always applies: 5,000
+        assert answer.json()["outcome"] == "sent"  # 5,000 with the recipient of the route that always applies
         answer = post("gitlab", {"many": phones(5_000)})
     assert answer.json()["outcome"] == "parked"
     assert [m["status"]["name"] for m in answer.json()["messages"]] == ["PENDING_ENROUTE"]
@@ -147,7 +145,7 @@ def test_too_many_items_are_parked(post: Post) -> None:
 def test_routes_that_take_too_long_are_parked_while_the_answer_is_still_soon(
     post: Post, inprocess: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each item's template stays within its own limit; five hundred of them would not."""
+    """The template of each item stays within its own limit, but five hundred of them would take too long."""
     monkeypatch.setattr("relay.limits.ROUTES_SECONDS", 0.2)
     busy = {
         "scenario": "incident",
@@ -167,10 +165,10 @@ def test_a_text_that_grows_too_long_is_parked(post: Post, inprocess: Relay) -> N
     assert "20000 characters" in answer.json()["reason"].replace(",", "")
 
 
-def test_what_is_larger_than_a_queue_s_message_is_refused_for_good_instead_of_repeated_for_ever(
+def test_an_event_too_large_for_the_queue_is_refused_with_413_so_that_its_sender_gives_up(
     post: Post, inprocess: Relay
 ) -> None:
-    """As a form, each byte of which is six once it is JSON."""
+    """The body is a form of control characters, each of which takes six bytes in JSON."""
     body = b"title=x&to=x&text=" + b"\x01" * 300_000
     proof = sign("hmac", inprocess.config["sources"]["hmac"]["verify"], inprocess.secrets["sources"]["hmac"], body,
                  event_id="e-2", now=datetime.now(UTC))  # fmt: skip
@@ -179,7 +177,7 @@ def test_what_is_larger_than_a_queue_s_message_is_refused_for_good_instead_of_re
     assert inprocess.sqs.messages == []
 
 
-def test_characters_that_the_queue_would_replace_come_through(post: Post, inprocess: Relay) -> None:
+def test_characters_that_the_queue_would_replace_are_kept(post: Post, inprocess: Relay) -> None:
     answer = post("stripe", {"id": "evt_1", "title": "a\uffffb\ufffec"})
     assert answer.json()["outcome"] == "queued"
     ((_, queued),) = inprocess.sqs.messages
@@ -188,7 +186,7 @@ def test_characters_that_the_queue_would_replace_come_through(post: Post, inproc
 
 @pytest.mark.parametrize("strangers", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_thousands_of_unknown_sources_cost_no_call_of_ssm(inprocess: Relay, strangers: int) -> None:
-    """However many names are tried; the handler's first request reads what it needs."""
+    """Only the handler's first request calls SSM."""
     inprocess.post("github", b"{}")
     before = inprocess.ssm.calls
     statuses = {inprocess.post(f"stranger-{number}", b"{}").status for number in range(strangers)}
@@ -196,7 +194,7 @@ def test_thousands_of_unknown_sources_cost_no_call_of_ssm(inprocess: Relay, stra
     assert inprocess.ssm.calls == before
 
 
-def test_a_relay_without_any_source_isn_t_made_to_ask_for_each_stranger(inprocess: Relay) -> None:
+def test_a_relay_without_sources_does_not_call_ssm_for_each_unknown_source(inprocess: Relay) -> None:
     with ssm(inprocess):
         before = inprocess.ssm.calls
         assert {inprocess.post(f"stranger-{number}", b"{}").status for number in range(100)} == {404}
@@ -222,7 +220,7 @@ def test_headers_that_hold_credentials_are_not_seen_by_routes_or_kept(post: Post
     assert "planted" not in parked
 
 
-def test_one_sender_s_events_are_never_taken_for_another_s(post: Post, inprocess: Relay) -> None:
+def test_equal_events_of_two_sources_are_no_duplicates(post: Post, inprocess: Relay) -> None:
     body = {"id": "the-same", "event": {"id": "the-same"}, "kind": "a"}
     first, second = (post(source, body).json()["messages"] for source in ("gitlab", "pagerduty"))
     assert post("pagerduty", body).json()["duplicate"]

@@ -1,4 +1,4 @@
-"""Each message's line, of each function, is what docs/message-status.schema.json says, and holds nothing else."""
+"""The line that each function logs for a message fits docs/message-status.schema.json and holds nothing else."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from sandbox.stack.settings import PROJECT
 from sandbox.stack.stack import Stack
 
 SCHEMA = json.loads((PROJECT / "docs" / "message-status.schema.json").read_text(encoding="utf-8"))
-# What the logger adds to each line of a function.
+# The fields that the logger adds to each line.
 OF_LAMBDA = {"cold_start", "function_name", "function_memory_size", "function_arn"}
 REFUSED = {"kind": "status", "status": 400, "count": 1}
 DOWN = {"kind": "status", "status": 503, "count": 1}
@@ -23,7 +23,7 @@ DOWN = {"kind": "status", "status": 503, "count": 1}
 
 @pytest.fixture
 def lines(stack: Stack, eventually: Callable[..., Any]) -> dict[str, list[dict[str, Any]]]:
-    """Of messages that were sent, queued and delivered, refused and parked, and fired by a schedule."""
+    """Gives the lines of messages that were sent, queued and delivered, refused and parked, or fired by a schedule."""
     sources = Sources(stack.settings.config, stack.settings.secrets)
     port = urlsplit(stack.relay_url).port or 0
     before = {name: len(stack.log_records(name)) for name in stack.template.functions}

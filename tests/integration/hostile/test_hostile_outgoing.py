@@ -1,4 +1,4 @@
-"""What goes out on a stranger's word goes nowhere else, and an account that can't be used sends nothing anywhere."""
+"""The relay follows no redirect when it calls SNS, and an unusable OMNI account sends nothing."""
 
 import threading
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ SECRET = "planted-omni-key"
 
 
 class Server(BaseHTTPRequestHandler):
-    """Answers as its path says, and remembers what it was asked."""
+    """Answers with the status that the path names, and keeps each path in `asked`."""
 
     asked: list[str]
 
@@ -37,12 +37,12 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """The test is quiet."""
+        """Prints nothing."""
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What SNS was asked for; it is a server here."""
+    """Starts a server in place of SNS, and gives the paths that it was asked for."""
     handler: Any = type("Asked", (Server,), {"asked": []})
     server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -62,13 +62,13 @@ def test_a_certificate_is_fetched_once(asked: list[str]) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_certificate_that_sns_never_had_proves_that_the_message_is_forged(asked: list[str], status: int) -> None:
+def test_a_message_whose_certificate_sns_does_not_have_is_not_authentic(asked: list[str], status: int) -> None:
     with pytest.raises(NotAuthenticated, match="no such certificate"):
         SnsHttp().fetch(f"{HOST}/{status}.pem")
 
 
 @pytest.mark.parametrize("name", ["500", "429", "302", "200-long", "200-cut"])
-def test_without_the_certificate_the_sender_is_asked_to_try_again(asked: list[str], name: str) -> None:
+def test_if_the_certificate_can_not_be_fetched_the_sender_may_try_again(asked: list[str], name: str) -> None:
     with pytest.raises(Unavailable):
         SnsHttp().fetch(f"{HOST}/{name}.pem")
     assert asked == [f"/{name}.pem"], "a redirect was followed"
@@ -98,11 +98,9 @@ class Account:
         ("", ""),
     ],
 )
-def test_an_account_that_can_t_be_used_is_a_mistake_that_is_told_without_its_values(
-    base_url: str, authorization: str
-) -> None:
+def test_an_unusable_account_is_reported_as_a_mistake_without_its_values(base_url: str, authorization: str) -> None:
     mistakes: list[str] = []
-    table = boto3.client("dynamodb", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9")  # isn't reached
+    table = boto3.client("dynamodb", region_name="eu-central-1", endpoint_url="http://127.0.0.1:9")  # never called
     circuit = Circuit("circuit#omni", table, "table", failures=DOWN, on_transition=print)
     omni = GuardedOmni(Account(base_url, authorization), circuit, on_mistake=mistakes.append)
     with pytest.raises(ConfigurationUnavailable):

@@ -1,6 +1,7 @@
-"""The canary: secrets, signatures, addresses and texts are planted in every flow and failure; none of them may be said.
+"""No planted secret, signature, address or text appears in a log line, metric or answer, in any flow or failure.
 
-In this process, where failures can be made that no request brings about; test_hostile_traces.py has a whole stack.
+The handlers run in this process, because some failures can't be caused by a request. test_hostile_traces.py does the
+same with a whole stack.
 """
 
 import json
@@ -37,7 +38,7 @@ BODY = {
     "subject": TEXT,
     "callbackData": TEXT,
 }
-# Each goes wrong at another place, with the canary where it does.
+# Each body fails at another place, and holds the canary at that place.
 WRONG_BODIES = {
     "a number of no country": {**BODY, "to": [{"phone": "999 123 456 78 90 12"}]},
     "an email that is none": {**BODY, "to": [{"email": "canary.person@@example.org"}]},
@@ -61,7 +62,7 @@ def raised_by_pydantic(*_: Any, **__: Any) -> Any:
 
 
 def raised_by_a_library(*_: Any, **__: Any) -> Any:
-    """With a chain and a note, each of which quotes what it stumbled over."""
+    """Raises an exception with a cause and a note, each of which quotes the data."""
     empty: dict[str, Any] = {}
     try:
         empty[TEXT]
@@ -72,7 +73,7 @@ def raised_by_a_library(*_: Any, **__: Any) -> Any:
 
 
 def raised_by_ourselves(*_: Any, **__: Any) -> Any:
-    """Our own errors keep their texts, so here it is the rule at the logger that has to find what may not be said."""
+    """Raises an error of ours. Such errors keep their texts, so that only the logger's redaction can remove the canary."""
     raise ConfigurationMistake("github", None, "verify", f"{AUTHORIZATION} {SECRET} {PHONE_AS_WRITTEN} {PHONE} {EMAIL}")
 
 
@@ -83,7 +84,7 @@ def refused_in_many_words(kind: Any) -> Any:
     return refuse
 
 
-# What is broken while the event is on its way.
+# The functions that are replaced by failing ones while the event is processed.
 FAILURES: dict[str, tuple[str, Any]] = {
     "pydantic's error while routing": ("relay.deliver.relaying.route", raised_by_pydantic),
     "a library's error while routing": ("relay.deliver.relaying.route", raised_by_a_library),
@@ -107,19 +108,19 @@ def adversary(inprocess: Relay) -> Adversary:
 
 @pytest.fixture
 def canaries(inprocess: Relay) -> Iterator[set[str]]:
-    """Holds the log and the metrics of the test against what was planted; the test adds what it plants itself."""
+    """Gives the set of planted values, to which the test adds its own. Then checks the test's log and metrics for them."""
     planted = {TEXT, PHONE, PHONE_AS_WRITTEN, EMAIL, "canary", "planted"}
     for secret in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
         if secret:
             planted |= forms_of(secret)
     yield planted
     said = inprocess.output.getvalue()
-    assert said, "nothing was logged, so nothing is proved"
+    assert said, "nothing was logged, so the test proves nothing"
     assert found(planted, said) == []
 
 
 def each_way(inprocess: Relay, adversary: Adversary, canaries: set[str], body: Any) -> Iterator[Answer]:
-    """The body to every source: signed; with a signature of another body; cut; and to no source at all."""
+    """Posts the body to every source signed, altered and cut after signing, and to an unknown source. Yields the answers."""
     for source in inprocess.config["sources"]:
         if source == "without-secret" or source.startswith("example-"):
             continue
@@ -137,7 +138,7 @@ def each_way(inprocess: Relay, adversary: Adversary, canaries: set[str], body: A
         yield inprocess.post(f"{source}-{PHONE}", signed.body, headers)
 
 
-def test_what_is_sent_queued_ignored_and_refused_is_not_repeated(
+def test_events_that_are_sent_queued_ignored_or_refused_show_no_canary(
     inprocess: Relay, adversary: Adversary, canaries: set[str]
 ) -> None:
     answers = list(each_way(inprocess, adversary, canaries, BODY))
@@ -147,17 +148,17 @@ def test_what_is_sent_queued_ignored_and_refused_is_not_repeated(
 
 
 @pytest.mark.parametrize("name", WRONG_BODIES)
-def test_what_is_wrong_is_told_without_its_words(
+def test_a_mistake_in_a_body_is_named_without_its_content(
     name: str, inprocess: Relay, adversary: Adversary, canaries: set[str]
 ) -> None:
     answers = list(each_way(inprocess, adversary, canaries, WRONG_BODIES[name]))
-    assert {answer.status for answer in answers} & {202, 422}, "nothing went wrong"
+    assert {answer.status for answer in answers} & {202, 422}, "no body was found wrong"
     for answer in answers:
         assert found(canaries, answer.text) == [], answer.text
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_is_logged_without_what_it_stumbled_over(
+def test_a_failure_is_logged_without_the_data_that_caused_it(
     name: str, inprocess: Relay, adversary: Adversary, canaries: set[str]
 ) -> None:
     place, failure = FAILURES[name]
@@ -168,7 +169,7 @@ def test_a_failure_is_logged_without_what_it_stumbled_over(
         assert found(canaries, answer.text) == [], answer.text
 
 
-def test_an_exception_s_line_says_its_type_and_place(
+def test_the_line_of_an_exception_gives_its_type_and_place(
     inprocess: Relay, adversary: Adversary, canaries: set[str]
 ) -> None:
     with patch("relay.deliver.relaying.route", raised_by_a_library):
@@ -199,7 +200,7 @@ def test_a_configuration_that_is_wrong_is_logged_without_its_values(inprocess: R
     composition.configuration.cache_clear()
 
 
-def test_what_delivery_and_schedule_stumble_over_is_not_repeated(inprocess: Relay, canaries: set[str]) -> None:
+def test_failures_of_delivery_and_schedule_show_no_canary(inprocess: Relay, canaries: set[str]) -> None:
     from handlers import delivery, schedule
 
     notification = {"scenario": "incident", "to": BODY["to"], "text": TEXT}
@@ -215,7 +216,7 @@ def test_what_delivery_and_schedule_stumble_over_is_not_repeated(inprocess: Rela
             {"source": TEXT, "event": BODY},
             [notification, 1],
         ):
-            with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever it is, Lambda prints its text
+            with pytest.raises(Exception) as raised:  # noqa: PT011 - Lambda prints the text of any exception
                 schedule.handler(wrong, Context())
             assert found(canaries, str(raised.value)) == []
         for place, failure in FAILURES.values():
@@ -226,10 +227,10 @@ def test_what_delivery_and_schedule_stumble_over_is_not_repeated(inprocess: Rela
 
 
 def _fired(handler: Any, notification: Any) -> str:
-    """What Lambda would hand on or print: the outcome, or the exception with all that it drags along."""
+    """Returns what Lambda would return or print: the outcome, or the exception with its cause."""
     try:
         return json.dumps(handler(notification, Context()))
-    except Exception as raised:  # noqa: BLE001 - whatever it is
+    except Exception as raised:  # noqa: BLE001 - Lambda prints any exception
         return "".join(traceback.format_exception(raised, chain=True)[-1:]) + str(raised.__cause__ or "")
 
 

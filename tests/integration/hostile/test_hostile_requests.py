@@ -1,6 +1,6 @@
-"""Whatever bytes come in any header and body, signed or not: an answer of docs/openapi.yaml, soon, and no exception.
+"""Any bytes in headers and body, signed or not, get an answer that docs/openapi.yaml lists, soon and with no exception.
 
-Here the handler runs in this process, with AWS and OMNI in memory; test_hostile_sockets.py goes over real ones.
+Here the handler runs in this process, with AWS and OMNI in memory. test_hostile_sockets.py uses real sockets.
 """
 
 import json
@@ -39,7 +39,7 @@ def hostile(examples: float) -> Callable[[Any], Any]:
 
 @pytest.fixture
 def checked(inprocess: Relay, contract: Any, tally: Counter[int]) -> Check:
-    """Holds an answer against the contract."""
+    """Checks an answer against the contract, and counts its status."""
 
     def check(answer: Answer) -> None:
         tally[answer.status] += 1
@@ -51,7 +51,7 @@ def checked(inprocess: Relay, contract: Any, tally: Counter[int]) -> Check:
 
 
 def nothing_raised(relay: Relay) -> None:
-    """And nothing is kept: the next example starts afresh."""
+    """Checks that no exception was logged, then empties the relay for the next example."""
     errors = [line for line in relay.lines() if "exception" in line or line.get("message") == "webhook_failed"]
     assert errors == []
     relay.forget()
@@ -62,12 +62,12 @@ def sources(relay: Relay) -> list[str]:
 
 
 def targets(relay: Relay) -> list[str]:
-    """Those that can be signed for, without the examples: their routes look at less of a body."""
+    """Returns the sources whose requests can be signed, without the examples, whose routes read less of a body."""
     return [name for name in sources(relay) if name != "without-secret" and not name.startswith("example-")]
 
 
 def post_signed(relay: Relay, source: str, body: bytes, content_type: str, extra: Pairs) -> Answer:
-    """Unsigned where the sender's own scheme can't sign it: it is sent in any case, so that a run's number holds."""
+    """Posts the body signed, or unsigned if the sender's scheme can't sign it, so that a run always sends its number."""
     sent = Adversary(relay.config, relay.secrets).signed(source, body, content_type, extra)
     if sent is None:
         return relay.post(source, body, [(b"content-type", content_type.encode("latin-1")), *extra])
@@ -98,13 +98,13 @@ def test_any_bytes_in_any_header_and_body_are_answered(
 
     run()
     assert tally.total() >= LEAST["unsigned"] * share
-    assert not set(tally) & {200, 202}, "something unsigned was taken"
+    assert not set(tally) & {200, 202}, "an unsigned request was accepted"
 
 
 def test_hostile_bodies_under_a_valid_signature_are_answered(
     inprocess: Relay, checked: Check, tally: Counter[int], share: float
 ) -> None:
-    """So that decoding, schemas, routes, templates, recipients and the API's models all meet them."""
+    """The signature lets the bodies reach decoding, schemas, routes, templates, recipients and the API's models."""
 
     @hostile(EXAMPLES["signed"] * share)
     @given(
@@ -119,13 +119,16 @@ def test_hostile_bodies_under_a_valid_signature_are_answered(
 
     run()
     assert tally.total() >= LEAST["signed"] * share
-    assert share < 1 or {200, 202, 400, 422} <= set(tally), "the bodies don't reach far enough"
+    assert share < 1 or {200, 202, 400, 422} <= set(tally), "the bodies don't reach every stage"
 
 
 def test_the_formats_limits_and_traps_under_a_valid_signature_are_answered(
     inprocess: Relay, checked: Check, tally: Counter[int], share: float
 ) -> None:
-    """Each to every other source, in turns, since neighbours decode and route alike; in a tenth of a run, to few."""
+    """Sends each body to every other source, in turns, because neighbours decode and route alike.
+
+    With a smaller share, each body goes to fewer sources.
+    """
     step = round(2 / share)
     for turn, body in enumerate(hostility.edges()):
         for source in targets(inprocess)[turn % step :: step]:

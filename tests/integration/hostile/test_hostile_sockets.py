@@ -1,4 +1,7 @@
-"""Hostile requests over real sockets to real processes: by Schemathesis from docs/openapi.yaml, and by bytes."""
+"""Hostile requests over real sockets to real processes get a documented answer and leave no exception.
+
+Schemathesis makes some of them from docs/openapi.yaml; others are random or malformed bytes.
+"""
 
 import http.client
 import json
@@ -36,7 +39,7 @@ from tests.support import hostility
 from tests.support.adversary import Adversary, Pairs
 from tests.support.hostility import LEAST, WEBHOOKS
 
-AT_ONCE = 25  # requests of one example, four of them in flight
+AT_ONCE = 25  # requests per example, four of them in flight
 CONFORMANCE = [
     status_code_conformance,
     content_type_conformance,
@@ -112,14 +115,14 @@ def shoot(stack: Stack, shot: Shot) -> Hit:
 
 
 def sendable(headers: Pairs) -> Pairs:
-    """What HTTP can carry of them."""
+    """Returns the headers that HTTP can carry, with forbidden bytes replaced."""
     kept = [(name, FORBIDDEN.sub(b"?", value).strip()) for name, value in headers if TOKEN.fullmatch(name)]
     return [(name, value) for name, value in kept if name not in HOP_BY_HOP]
 
 
 @pytest.fixture
 def quiet(stack: Stack) -> Iterator[Stack]:
-    """What the functions log from here on holds no exception, in whatever form."""
+    """Gives the stack. Checks afterwards that the functions have logged no exception meanwhile, in any form."""
     before = {name: len(stack.log_records(name)) for name in stack.template.functions}
     yield stack
     for name, seen in before.items():
@@ -128,11 +131,11 @@ def quiet(stack: Stack) -> Iterator[Stack]:
 
 
 def in_time(answer: Any, again: Callable[[], Any], seconds: Callable[[Any], float]) -> bool:
-    """At the second try at the latest: a busy machine is slow once, an input each time."""
+    """Returns whether the first or second try is quick. A busy machine is slow once, a hostile input each time."""
     return seconds(answer) < 1 or seconds(again()) < 1
 
 
-def test_what_schemathesis_makes_of_the_contract_is_answered_by_it(
+def test_requests_that_schemathesis_generates_get_answers_of_the_contract(
     quiet: Stack, contract: Any, tally: Counter[int], share: float
 ) -> None:
     operation = schemathesis.openapi.from_dict(contract.document)["/webhooks/{source}"]["POST"]
@@ -193,7 +196,7 @@ def test_hostile_requests_to_every_source_are_answered_and_leave_no_exception(
     assert share < 1 or {200, 202, 400, 401, 404} <= set(tally)
 
 
-def test_what_is_no_http_at_all_is_refused_and_the_next_request_is_served(
+def test_malformed_http_is_refused_and_the_next_request_is_served(
     quiet: Stack, tally: Counter[int], share: float
 ) -> None:
     lines, fields = st.sampled_from(REQUEST_LINES), st.sampled_from(FIELDS)
@@ -214,7 +217,7 @@ def test_what_is_no_http_at_all_is_refused_and_the_next_request_is_served(
 
 
 def exchange(stack: Stack, data: bytes) -> int:
-    """The answer's status; 0 where the connection was closed without one, or waits for more that doesn't come."""
+    """Returns the answer's status, or 0 if the connection was closed without an answer or waits for more bytes."""
     with socket.create_connection(("127.0.0.1", urlsplit(stack.relay_url).port or 0), timeout=1) as connection:
         try:
             connection.sendall(data)
@@ -225,7 +228,7 @@ def exchange(stack: Stack, data: bytes) -> int:
     return int(head.split(b" ", 2)[1]) if head.startswith(b"HTTP/") else 0
 
 
-def test_a_flood_of_headers_is_refused_by_its_size(quiet: Stack, contract: Any) -> None:
+def test_too_many_or_too_large_headers_get_431(quiet: Stack, contract: Any) -> None:
     body = json.dumps({"id": "1", "result": "failed", "project": "p"}).encode()
     for flood in ([(b"x-a", b"b" * 9_000), (b"x-b", b"b" * 9_000)], [(b"x-%d" % n, b"1") for n in range(2_000)]):
         hit = shoot(quiet, Shot("/webhooks/ci", flood, body))
@@ -233,7 +236,7 @@ def test_a_flood_of_headers_is_refused_by_its_size(quiet: Stack, contract: Any) 
         assert contract.faults(hit.status, hit.headers, hit.text) == []
 
 
-def test_a_body_beyond_the_limit_is_refused_though_it_is_signed(quiet: Stack) -> None:
+def test_a_body_beyond_the_limit_is_refused_even_if_it_is_signed(quiet: Stack) -> None:
     limit = int(quiet.template.functions["WebhookFunction"].environment["MAX_BODY_BYTES"])
     secret = quiet.settings.secrets["sources"]["github"]
     for size, status in ((limit, 400), (limit + 1, 413)):

@@ -1,5 +1,6 @@
-"""The canary in a whole stack that is traced: planted in each sender's event, each flow and each failure, then looked
-for in every segment, log line, metric and answer.
+"""In a whole stack with tracing, no planted value appears in a segment, log line, metric or answer.
+
+The values are planted in each sender's event, each flow and each failure.
 """
 
 import base64
@@ -21,7 +22,7 @@ from tests.support.xray import XrayDaemon
 Wait = Callable[..., Any]
 EMAIL, TEXT = "canary.person@example.org", "the canary sings in the body"
 ADDRESSES = {PHONE, "+41 79 302 67 27", BLOCKLISTED, EMAIL, "ops@example.com", "billing@example.com"}
-# By what the log names as the cause.
+# The faults of OMNI, each named by the cause that the log gives.
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "BadRequest": {"kind": "status", "status": 400},
     "Unauthorized": {"kind": "status", "status": 401},
@@ -33,7 +34,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
-    """With the scenarios and sources of relay.yaml and, beside them, those of `relay_stack`."""
+    """Returns the settings with tracing on, and with the sources of `relay_stack` beside those of relay.yaml."""
     return replace(
         settings,
         config={name: {**settings.config[name], **CONFIG[name]} for name in ("scenarios", "sources")},
@@ -45,7 +46,7 @@ def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
 
 @dataclass
 class Course:
-    """What was planted on the way, and what was answered: each answer's status and text."""
+    """Sends events to the stack, and keeps the planted values and each answer's status and text."""
 
     stack: ProxiedStack
     relay: Relay
@@ -69,7 +70,7 @@ class Course:
 
 
 def every_sender(course: Course) -> None:
-    """Its event as it should be, and cut, so that another body was signed; then what no source or no schema knows."""
+    """Posts each sender's event whole, and cut after signing; then to an unknown source, and with unknown fields."""
     sources = Sources(course.stack.settings.config, course.stack.settings.secrets)
     for name in WEBHOOKS:
         event = event_files.fresh(name, sources)
@@ -86,7 +87,7 @@ def every_failure_of_omni(course: Course) -> None:
     for fault in FAULTS.values():
         course.relay.omni_fails(fault)
         course.send()
-        course.send()  # is sent, so that failures in a row don't open the breaker
+        course.send()  # succeeds, so that a row of failures doesn't open the breaker
     course.relay.omni_recovers()
     course.send(PHONE, BLOCKLISTED)
 
@@ -95,7 +96,7 @@ def every_failure_of_aws(course: Course) -> None:
     for services in (("sqs",), ("dynamodb",), ("dynamodb", "sqs"), ("ssm",)):
         course.relay.unreachable(*services)
         if "ssm" in services:
-            course.stack.replace_processes("WebhookFunction")  # or they would remember what SSM said
+            course.stack.replace_processes("WebhookFunction")  # because the old ones have cached the parameters
         course.send()
         course.relay.reachable()
 
@@ -108,7 +109,7 @@ def every_other_flow(course: Course) -> None:
     course.fire(schedule | {"to": [{PHONE: EMAIL}], TEXT: TEXT})
 
 
-def test_what_was_planted_is_in_no_segment_log_line_metric_or_answer(
+def test_no_planted_value_is_in_a_segment_log_line_metric_or_answer(
     stack_settings: Callable[..., StackSettings], eventually: Wait
 ) -> None:
     with XrayDaemon() as daemon, ProxiedStack(traced(stack_settings(processes=1), daemon)) as stack:
@@ -131,13 +132,13 @@ def test_what_was_planted_is_in_no_segment_log_line_metric_or_answer(
 
 
 def texts(messages: list[dict[str, Any]]) -> set[str]:
-    """All that OMNI was given to say, and to whom."""
+    """Returns the texts, subjects and recipients that OMNI was given."""
     given = [(message["text"], message["subject"], *message["to"].values()) for message in messages]
     return {text for parts in given for text in parts if text}
 
 
 def heard_of(function: str, stack: Stack, daemon: XrayDaemon) -> set[str]:
-    """The names of its segments; each invocation that has logged has some."""
+    """Returns the names of the function's segments. Checks that each invocation that has logged has segments."""
     logged = {line["xray_trace_id"] for line in stack.log_records(function) if "xray_trace_id" in line}
     heard = [segment for segment in daemon.segments if segment["trace_id"] in logged]
     assert logged == {segment["trace_id"] for segment in heard}
