@@ -13,13 +13,13 @@ from tests.support.proxies import SERVICES, ProxiedStack, Reachability
 from tests.support.xray import XrayDaemon
 
 T = TypeVar("T")
-# Days in seconds: the same number of steps as in template.yaml, each as short as SQS can count.
+# The delays have as many steps as those of template.yaml, but take a second or two in place of hours.
 SHORT_DELAYS = {"RetryDelays": "1,1,1,1,1,1,2,2,2,2,2", "AccountRetryDelays": "2,2,2,2,2,2,2"}
 
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., Any]:
-    """Calls until the result is true, and gives it; a test that would wait longer than `seconds` fails."""
+    """Gives a function that calls `condition` until its result is true, and returns it. Fails after `seconds`."""
 
     def wait(condition: Callable[[], T], seconds: float = 15) -> T:
         deadline = time.monotonic() + seconds
@@ -40,7 +40,7 @@ def xray_daemon() -> Iterator[XrayDaemon]:
 
 @pytest.fixture(scope="session")
 def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StackSettings]:
-    """Settings for a stack of your own: relay.yaml and its secrets, free ports, retries in seconds."""
+    """Gives a maker of settings for a separate stack: relay.yaml and its secrets, free ports, retries in seconds."""
 
     def settings(**others: Any) -> StackSettings:
         defaults: dict[str, Any] = {
@@ -58,14 +58,14 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., St
 
 @pytest.fixture(scope="session")
 def shared_stack(stack_settings: Callable[..., StackSettings]) -> Iterator[ProxiedStack]:
-    """Started once; tests take `stack`, which is clean."""
+    """Starts the stack once per process. Tests take `stack`, which is clean."""
     with ProxiedStack(stack_settings()) as stack:
         yield stack
 
 
 @pytest.fixture
 def stack(shared_stack: ProxiedStack) -> Iterator[ProxiedStack]:
-    """No messages, no faults, empty queues, an empty table, everything reachable."""
+    """Gives the shared stack without messages and faults, with empty queues and tables, and every service reachable."""
     clean(shared_stack)
     yield shared_stack
     for service in SERVICES:
@@ -85,7 +85,7 @@ def clean(stack: ProxiedStack) -> None:
 
 
 def _drain(sqs: Any, url: str) -> None:
-    """PurgeQueue is allowed once a minute only."""
+    """Deletes the messages one by one, because PurgeQueue is allowed only once a minute."""
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -1,4 +1,4 @@
-"""X-Ray over its real socket: handler, OMNI and AWS are segments without content; off, nothing is imported."""
+"""The tracer sends segments without content to X-Ray's socket. If tracing is off, its library isn't imported."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ for fails in ("not", "at OMNI", "by itself"):
         handler({"body": "body-canary", "fails": fails}, SimpleNamespace(function_name="f"))
 print("aws_xray_sdk" in sys.modules)
 """
-SEGMENTS = 9  # of three invocations: omni, sqs and the handler itself
+SEGMENTS = 9  # three invocations have three segments each: omni, sqs and the handler itself
 LAMBDA = MappingProxyType(
     {
         "LAMBDA_TASK_ROOT": "/var/task",
@@ -52,7 +52,7 @@ def run(tmp_path, **variables):
     return done.stdout.strip()
 
 
-def test_with_tracing_on_the_daemon_hears_what_failed_and_where_but_no_content(tmp_path, xray_daemon, eventually):
+def test_with_tracing_on_segments_name_the_failure_and_its_place_but_no_content(tmp_path, xray_daemon, eventually):
     assert run(tmp_path, POWERTOOLS_TRACE_DISABLED="false", AWS_XRAY_DAEMON_ADDRESS=xray_daemon.address) == "True"
     eventually(lambda: len(xray_daemon.datagrams) == SEGMENTS)
     assert "canary" not in "".join(xray_daemon.datagrams)

@@ -1,4 +1,4 @@
-"""Whatever the input: text is rendered, read or cleaned within its limits, or refused by its own kind of error."""
+"""Any input is rendered, read or cleaned within the limits, or refused with a typed error."""
 
 import base64
 import json
@@ -199,7 +199,7 @@ RELAXED = settings(max_examples=200, deadline=None, suppress_health_check=[Healt
 @given(source=TEMPLATES | ANY_TEXT | VALID_TEMPLATES, body=JSON | st.fixed_dictionaries({"name": JSON, "items": JSON}))
 @example(source="{{ body }}", body=10**5_000)
 @example(source="{{ body }}", body="\ud800")
-def test_any_template_over_any_data_gives_a_short_text_soon_or_a_problem(source: str, body: Any) -> None:
+def test_any_template_over_any_data_soon_gives_a_short_text_or_a_mistake(source: str, body: Any) -> None:
     began = time.thread_time()
     try:
         text = compile_template(source).render({"body": body, "headers": {}, "source": "s", "id": "1"})
@@ -213,7 +213,7 @@ def test_any_template_over_any_data_gives_a_short_text_soon_or_a_problem(source:
 
 @RELAXED
 @given(source=EXPRESSIONS, data=JSON)
-def test_any_expression_over_any_data_finds_something_or_raises_its_problem(source: str, data: Any) -> None:
+def test_any_expression_over_any_data_gives_a_result_or_a_mistake(source: str, data: Any) -> None:
     try:
         compile_expression(source).search(data)
     except Mistake as problem:
@@ -231,7 +231,7 @@ JSON_LIKE = st.lists(
 
 @RELAXED
 @given(body=st.binary() | JSON_LIKE.map("".join).map(str.encode), content_type=CONTENT_TYPES, expects=BODY_FORMATS)
-def test_any_bytes_decode_to_text_that_can_be_sent_or_are_undecodable(
+def test_any_bytes_decode_to_text_that_can_be_sent_or_are_refused(
     body: bytes, content_type: str | None, expects: BodyFormat
 ) -> None:
     try:
@@ -267,7 +267,7 @@ def _small(value: Any) -> bool:
         JSON | st.from_regex(r"\+?[0-9 ()-]{5,20}|.{1,9}@.{1,9}\.[a-z]+"),
     )
 )
-def test_any_json_is_a_recipient_or_its_problems(raw: dict[str, Any]) -> None:
+def test_any_json_is_a_recipient_or_a_list_of_wrong_fields(raw: dict[str, Any]) -> None:
     try:
         recipient = Recipient.model_validate(raw)
     except ValidationError as problem:
@@ -280,7 +280,7 @@ def test_any_json_is_a_recipient_or_its_problems(raw: dict[str, Any]) -> None:
 
 
 @given(url=ANY_TEXT | ANY_TEXT.map("https://".__add__))
-def test_any_text_is_a_public_url_or_unsafe(url: str) -> None:
+def test_any_text_is_a_public_url_or_refused(url: str) -> None:
     try:
         check_public_url(url)
     except Mistake:
@@ -309,7 +309,7 @@ SIGNATURES = st.builds(
 
 @RELAXED
 @given(secret=SECRETS, before=PLAIN, border=BORDERS, after=PLAIN)
-def test_a_planted_secret_survives_in_no_form(secret: str, before: str, border: str, after: str) -> None:
+def test_a_planted_secret_is_removed_in_every_form(secret: str, before: str, border: str, after: str) -> None:
     assume(secret not in before + border and secret not in border + after)
     encoded = base64.b64encode(secret.encode()).decode()
     cleaned = Redactor([secret]).clean(
@@ -322,7 +322,7 @@ def test_a_planted_secret_survives_in_no_form(secret: str, before: str, border: 
 
 @RELAXED
 @given(canary=PHONES, form=FORMATS, before=PLAIN, border=BORDERS, after=BORDERS)
-def test_a_planted_phone_number_does_not_survive(canary: str, form: str, before: str, border: str, after: str) -> None:
+def test_a_planted_phone_number_is_removed(canary: str, form: str, before: str, border: str, after: str) -> None:
     assume(not (before + border)[-1:].isalnum() or form.startswith(("+", "%")) or border == "\\n")
     cleaned = Redactor(()).clean(before + border + form.format(canary, canary[2:]) + after)
 
@@ -331,7 +331,7 @@ def test_a_planted_phone_number_does_not_survive(canary: str, form: str, before:
 
 @RELAXED
 @given(canary=EMAILS | CREDENTIALS | SIGNATURES, before=PLAIN, border=BORDERS.filter(bool), after=BORDERS.filter(bool))
-def test_planted_addresses_credentials_and_signatures_do_not_survive(
+def test_planted_addresses_credentials_and_signatures_are_removed(
     canary: str, before: str, border: str, after: str
 ) -> None:
     cleaned = Redactor(()).clean(before + border + canary + after)
@@ -353,7 +353,7 @@ def test_ids_and_times_stay_as_they_are(kept: str) -> None:
 
 @RELAXED
 @given(value=JSON)
-def test_any_record_is_cleaned_and_stays_clean(value: Any) -> None:
+def test_cleaning_a_record_twice_changes_nothing_more(value: Any) -> None:
     redactor = Redactor(["some-secret"])
     cleaned = redactor.clean_value(value)
 

@@ -1,4 +1,4 @@
-"""The event of any request is JSON, and keeps every byte of the request."""
+"""Any request becomes a JSON event that keeps its body and headers; any answer becomes a valid response or an error."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ ANSWERS = LIKELY | st.fixed_dictionaries({"statusCode": JSON}, optional=FIELDS) 
 
 
 @given(ANSWERS)
-def test_an_answer_is_a_response_or_malformed_and_nothing_else(told: object) -> None:
+def test_any_answer_is_a_valid_response_or_unusable(told: object) -> None:
     try:
         answer = http_answer(json.dumps(told).encode())
     except UnusableAnswer:

@@ -40,7 +40,7 @@ class Plan:
         return f"CHAOS_SEED={self.seed} EVENTS={self.events}"
 
     def draw(self) -> list[Sent]:
-        """Returns the events. Most have one recipient, some have several, and some must be parked, in whole or in part."""
+        """Returns the events. Most have one recipient, some have several, some must be parked in whole or in part."""
         chance = random.Random(self.seed)
         return [self._event(chance, number) for number in range(self.events)]
 

@@ -139,7 +139,7 @@ def _nested(opening: str, inner: str, closing: str, depth: int) -> bytes:
 
 
 def _doubled(value: Any) -> bytes:
-    """Writes each name twice, with another `to` in between. Parsers differ in which value of a repeated name they take."""
+    """Writes each name twice, with another `to` in between, because parsers differ in which value they take."""
     body = json.dumps(value)[1:-1]
     return f'{{{body}, "to": 1, {body}}}'.encode()
 

@@ -145,7 +145,7 @@ class Sns:
 
 @dataclass
 class Relay:
-    """The handlers with their surroundings in memory. `lines` gives the log lines and metrics since the last `forget`."""
+    """The handlers with AWS and OMNI in memory. `lines` gives the log lines and metrics since `forget`."""
 
     config: Mapping[str, Any]
     secrets: Mapping[str, Any]

@@ -19,7 +19,7 @@ _CHUNK = 65_536
 
 
 class Reachability(StrEnum):
-    """What happens to a connection: `refuse` finds no listener, `reset` gets an RST once it speaks, `hang` no answer."""
+    """The fate of a connection: `refuse` finds no listener, `reset` gets an RST once it speaks, `hang` no answer."""
 
     NORMAL = "normal"
     REFUSE = "refuse"

@@ -32,7 +32,7 @@ _COUNTS = (
 
 
 def _source(delivery: str, scenario: str = "incident") -> dict[str, Any]:
-    """Returns a source with two routes: one to the phones that the event names, and one that fails if the event asks."""
+    """Returns a source with two routes: one to the event's phones, and one that fails if the event says `broken`."""
     return {
         "verify": "github",
         "delivery": delivery,
@@ -149,7 +149,7 @@ class Relay:
         for fault in (
             *faults,
             {"kind": "delay", "delayMs": 0, "count": _ALWAYS},
-        ):  # changes nothing, but counts the sends
+        ):  # only counts
             self._call("POST", "faults", fault)
 
     def omni_fails_at_random(self, seed: int, rate: float = 1 / 3) -> None:

@@ -1,4 +1,7 @@
-"""The real `sam build`, and `sam local` with a stack behind it; skipped without Docker, unless REQUIRE_DOCKER=1."""
+"""Fixtures of the Docker tests: the real `sam build`, and `sam local` with a stack behind it.
+
+The tests are skipped without Docker, unless REQUIRE_DOCKER=1.
+"""
 
 import os
 import re
@@ -29,7 +32,7 @@ def docker() -> None:
 
 @pytest.fixture(scope="session")
 def built() -> Path:
-    """The folder of what `sam build` makes for this machine."""
+    """Runs `sam build` for this machine, and gives the folder of its output."""
     command = [str(SAM), "build", "--config-env", "local", f"--parameter-overrides=Architecture={ARCHITECTURE}"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -38,7 +41,7 @@ def built() -> Path:
 
 @pytest.fixture(scope="session")
 def senders() -> Sources:
-    """The example configuration, and of docs/senders whatever it leaves out: a source for every file of events/."""
+    """Gives a source for every file of events/: those of the example, and the others from docs/senders."""
     example = variables.sources()
     sources = pasted_from_docs() | example.config["sources"]
     secrets = {name: secret_for(source) for name, source in sources.items()} | example.secrets["sources"]
@@ -54,7 +57,7 @@ def pasted_from_docs() -> Yaml:
 
 
 def secret_for(source: Mapping[str, Any]) -> str:
-    """Fake, and of a form that every preset takes."""
+    """Returns a fake secret in a form that the source's preset accepts."""
     return "e2e:password" if "basic" in str(source["verify"]) else "whsec_ZTJlLXNlY3JldC1ub3QtZm9yLXJlYWwtdXNl"
 
 

@@ -1,4 +1,4 @@
-"""What `sam build` makes: our code, the libraries for the right processor, and bytecode that Lambda's Python takes."""
+"""`sam build` packs our code, the libraries for the right processor, and bytecode that Lambda's Python accepts."""
 
 import os
 import subprocess
@@ -12,9 +12,9 @@ from sandbox.stack.settings import PROJECT
 pytestmark = pytest.mark.e2e
 
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}  # e_machine of ELF
-PYTHON_3_13 = 3571  # the magic number of its bytecode
+PYTHON_3_13 = 3571  # the magic number of Python 3.13's bytecode
 UNCHECKED_HASH = 1
-LIMIT = 250 * 2**20  # of Lambda, unzipped
+LIMIT = 250 * 2**20  # Lambda's limit, unzipped
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_every_module_comes_with_bytecode_that_is_never_checked(function: Path) 
         assert int.from_bytes(header[4:], "little") == UNCHECKED_HASH
 
 
-def test_it_holds_what_runs_and_nothing_else(function: Path) -> None:
+def test_the_build_holds_only_what_runs(function: Path) -> None:
     top = {path.name for path in function.iterdir()}
 
     assert {"handlers", "relay", "omni", "aws", "boto3", "pydantic"} <= top
@@ -48,7 +48,7 @@ def test_it_holds_what_runs_and_nothing_else(function: Path) -> None:
     }
 
 
-def test_it_stays_far_below_lambda_s_limit(function: Path) -> None:
+def test_the_build_stays_far_below_lambda_s_limit(function: Path) -> None:
     assert sum(path.stat().st_size for path in function.rglob("*") if path.is_file()) < LIMIT / 3
 
 
@@ -57,7 +57,7 @@ def test_the_libraries_fit_this_machine(function: Path) -> None:
 
 
 def test_a_plain_build_is_for_the_template_s_own_processor(tmp_path: Path) -> None:
-    # Where no variable says otherwise, the processor is the template's default, and the build follows it.
+    # Without a parameter, the build takes the processor that is the template's default.
     subprocess.run(
         [str(SAM), "build", "--build-dir", str(tmp_path / "build")], cwd=PROJECT, check=True, capture_output=True
     )
@@ -65,7 +65,7 @@ def test_a_plain_build_is_for_the_template_s_own_processor(tmp_path: Path) -> No
     assert machines(tmp_path / "build" / "WebhookFunction") == {"arm64"}
 
 
-def test_without_the_runtime_s_python_the_build_says_what_to_do(tmp_path: Path) -> None:
+def test_without_the_runtime_s_python_the_build_fails_and_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "build.toml").write_text(
         '[function_build_definitions.one]\nruntime = "python3.99"\narchitecture = "arm64"\n'
     )

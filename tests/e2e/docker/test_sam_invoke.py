@@ -1,4 +1,4 @@
-"""Each file of events/ in the built function, in Lambda's own container, over the network to AWS and OMNI."""
+"""The built function handles each file of events/ in Lambda's own container, with AWS and OMNI over the network."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from sandbox.stack.settings import PROJECT
 pytestmark = pytest.mark.e2e
 
 WEBHOOKS = sorted(path.stem for path in (PROJECT / "events").glob("webhook-*.json"))
-# Handshakes: they are answered, and nothing is sent.
+# Handshakes are answered, and nothing is sent.
 WITHOUT_MESSAGE = {"webhook-slack-url-verification", "webhook-sns-subscription"}
 
 
@@ -27,7 +27,7 @@ def messages(sam: SamLocal) -> list[dict[str, Any]]:
 
 
 def wait_for_messages(sam: SamLocal, known: int) -> list[dict[str, Any]]:
-    """Queued dispatches arrive when the stack's own DeliveryFunction has taken them."""
+    """Waits for a new message, because queued dispatches are sent later, by the stack's own DeliveryFunction."""
     deadline = time.monotonic() + 20
     while len(found := messages(sam)) <= known and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -47,7 +47,7 @@ def test_a_webhook_becomes_a_message(sam: SamLocal, senders: Sources, name: str)
 
 
 @pytest.mark.parametrize("name", ["schedule", "delivery"])
-def test_the_other_triggers_send_too(sam: SamLocal, name: str) -> None:
+def test_the_delivery_and_schedule_events_send_messages_too(sam: SamLocal, name: str) -> None:
     before = len(messages(sam))
 
     invocation = sam.invoke(event_files.function_of(name), event_files.load(name))
@@ -62,7 +62,7 @@ def test_a_signed_file_verifies_as_it_is_shipped(sam: SamLocal) -> None:
     assert json.loads(invocation.answer["body"])["outcome"] == "sent", invocation.log
 
 
-def test_an_altered_one_is_refused(sam: SamLocal) -> None:
+def test_an_altered_file_is_refused(sam: SamLocal) -> None:
     event = event_files.load("github-release")
 
     invocation = sam.invoke("WebhookFunction", event | {"body": event["body"].replace("published", "Published")})
@@ -70,7 +70,7 @@ def test_an_altered_one_is_refused(sam: SamLocal) -> None:
     assert invocation.answer["statusCode"] == 401
 
 
-def test_each_message_leaves_its_line_in_the_log(sam: SamLocal, senders: Sources) -> None:
+def test_each_message_has_a_line_in_the_log(sam: SamLocal, senders: Sources) -> None:
     invocation = sam.invoke("WebhookFunction", event_files.fresh("github-release", senders))
 
     lines = [json.loads(line) for line in invocation.log.splitlines() if line.startswith("{")]

@@ -1,4 +1,4 @@
-"""`sam local start-api`: a signed request over HTTP, to the built function behind SAM's own gateway."""
+"""The built function behind SAM's own gateway (`sam local start-api`) relays a signed HTTP request once."""
 
 import json
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def api(sam: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port that it listens on."""
+    """Starts `sam local start-api`, and gives its port."""
     port, log = unused_port(), tmp_path_factory.mktemp("start-api") / "log"
     command = [str(SAM), "local", "start-api", "--port", str(port), *sam.options()]
     with (
@@ -38,8 +38,9 @@ def api(sam: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int
 
 
 def end(process: "subprocess.Popen[bytes]", patience: float = 30) -> None:
-    """Its whole group, whatever it ignores."""
-    process.terminate()  # SAM removes its containers then; SIGINT is ignored by what a shell starts in the background
+    """Ends the process and its whole group, by SIGKILL if it doesn't end in time."""
+    # SAM removes its containers on SIGTERM. A shell's background processes ignore SIGINT.
+    process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(patience)
     with suppress(ProcessLookupError):
@@ -56,7 +57,7 @@ def wait_until_it_answers(port: int, process: "subprocess.Popen[bytes]", log: Pa
             time.sleep(0.2)
         else:
             return
-    pytest.fail(f"it doesn't answer:\n{log.read_text()}")
+    pytest.fail(f"SAM doesn't answer:\n{log.read_text()}")
 
 
 def test_a_signed_request_is_relayed_once_however_often_it_comes(api: int, sam: SamLocal, senders: Sources) -> None:

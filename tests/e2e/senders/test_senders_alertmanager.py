@@ -1,6 +1,6 @@
-"""A real Alertmanager fires and resolves an alert. Each message is sent once, however often it is repeated.
+"""A real Alertmanager fires and resolves an alert. Each of the two messages is sent once, even if it is repeated.
 
-Skipped where Debian's `prometheus-alertmanager` is not installed, unless REQUIRE_ALERTMANAGER=1.
+The test is skipped if Debian's `prometheus-alertmanager` is not installed, unless REQUIRE_ALERTMANAGER=1.
 """
 
 import os
@@ -60,7 +60,7 @@ class Alertmanager:
 
 
 def configuration(stack: Stack) -> dict[str, Any]:
-    """The relay is the webhook receiver, and every alert is repeated each second."""
+    """Makes the relay the webhook receiver, and repeats every alert each second."""
     receiver = {
         "url": f"{stack.relay_url}/webhooks/alertmanager",
         "send_resolved": True,

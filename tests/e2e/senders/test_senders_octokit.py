@@ -56,7 +56,7 @@ def delivery(signed: Mapping[str, str]) -> Delivery:
 
 @pytest.fixture(scope="session")
 def github() -> Source:
-    """The example's routes, and one more that wants every event."""
+    """Gives the example's routes, and one more that takes every event."""
     settings = yaml.safe_load((PROJECT / "relay.yaml").read_text())["sources"]["github"]
     everything: dict[str, Any] = {
         "scenario": "incident",

@@ -1,4 +1,7 @@
-"""AWS in memory on a free port, as the local stack has it: moto itself lets two conditional writes at once succeed."""
+"""AWS in memory on a free port, served as the local stack serves it.
+
+Plain moto would let two concurrent conditional writes both succeed.
+"""
 
 from threading import Thread
 

@@ -43,7 +43,7 @@ class OnePerConnection(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """The test is quiet."""
+        """Prints nothing."""
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_omni_is_called_on_a_new_connection_after_the_old_ones_are_closed(purgin
 
 
 @pytest.mark.parametrize(("pause", "closed"), [(0, 0), (19, 0), (21, 1), (86_400, 1), (-60, 1)])
-def test_only_what_was_idle_for_long_is_closed(pause: float, closed: int) -> None:
+def test_only_connections_that_were_idle_for_long_are_closed(pause: float, closed: int) -> None:
     now, closings = 1_000.0, []
     connections = clients.IdleConnections(lambda: closings.append(now), clock=lambda: now)
     connections.use()

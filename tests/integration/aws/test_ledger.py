@@ -97,7 +97,7 @@ def test_a_failed_action_frees_its_key(new_ledger):
 
 def test_a_copy_runs_after_the_time_of_a_crashed_first_one_is_over(new_ledger):
     class Died(BaseException):
-        """Is no Exception, so it ends the action as a crash does, before the key is freed."""
+        """Derives from BaseException, so that it ends the action as a crash does, before the key is freed."""
 
     def die():
         raise Died

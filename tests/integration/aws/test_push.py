@@ -21,7 +21,7 @@ CONFIG: dict[str, Any] = {
         "ci": {"verify": "bearer", "routes": {"failed": ROUTE}},
     },
 }
-ALARMS = {  # SNS has no secret
+ALARMS = {  # SNS has no shared secret
     "verify": {"preset": "sns", "topic_arns": ["arn:aws:sns:eu-central-1:123456789012:alarms"]},
     "routes": {"all": ROUTE},
 }
@@ -79,7 +79,7 @@ def test_an_emoji_that_a_json_writer_escaped_is_pushed_as_the_character(ssm: Any
     assert json.loads(stored(ssm)["sources/ci/routes/failed"]["Value"])["text"] == "🚨 down"
 
 
-def test_half_of_a_character_ends_a_push_with_its_place(
+def test_half_a_surrogate_pair_ends_a_push_with_an_error_that_names_its_place(
     ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = json.dumps(CONFIG).replace('"KEY-1"', '"\\ud83d"')
@@ -119,7 +119,7 @@ def test_only_what_changed_is_written(ssm: Any, push: Push, capsys: pytest.Captu
     assert "1 written, 0 deleted" in capsys.readouterr().out
 
 
-def test_a_source_that_is_gone_from_the_file_is_deleted_but_the_account_stays(ssm: Any, push: Push) -> None:
+def test_a_source_that_was_removed_from_the_file_is_deleted_but_the_account_stays(ssm: Any, push: Push) -> None:
     push()
     before = set(stored(ssm))
     push(

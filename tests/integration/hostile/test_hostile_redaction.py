@@ -73,7 +73,7 @@ def raised_by_a_library(*_: Any, **__: Any) -> Any:
 
 
 def raised_by_ourselves(*_: Any, **__: Any) -> Any:
-    """Raises an error of ours. Such errors keep their texts, so that only the logger's redaction can remove the canary."""
+    """Raises an error of ours. Its text is kept, so that only the logger's redaction can remove the canary."""
     raise ConfigurationMistake("github", None, "verify", f"{AUTHORIZATION} {SECRET} {PHONE_AS_WRITTEN} {PHONE} {EMAIL}")
 
 
@@ -108,7 +108,7 @@ def adversary(inprocess: Relay) -> Adversary:
 
 @pytest.fixture
 def canaries(inprocess: Relay) -> Iterator[set[str]]:
-    """Gives the set of planted values, to which the test adds its own. Then checks the test's log and metrics for them."""
+    """Gives the planted values, to which a test may add. Checks afterwards that the log and metrics hold none."""
     planted = {TEXT, PHONE, PHONE_AS_WRITTEN, EMAIL, "canary", "planted"}
     for secret in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
         if secret:
@@ -120,7 +120,7 @@ def canaries(inprocess: Relay) -> Iterator[set[str]]:
 
 
 def each_way(inprocess: Relay, adversary: Adversary, canaries: set[str], body: Any) -> Iterator[Answer]:
-    """Posts the body to every source signed, altered and cut after signing, and to an unknown source. Yields the answers."""
+    """Posts the body to every source signed, altered and cut, and to an unknown source. Yields the answers."""
     for source in inprocess.config["sources"]:
         if source == "without-secret" or source.startswith("example-"):
             continue

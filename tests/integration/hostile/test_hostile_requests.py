@@ -67,7 +67,7 @@ def targets(relay: Relay) -> list[str]:
 
 
 def post_signed(relay: Relay, source: str, body: bytes, content_type: str, extra: Pairs) -> Answer:
-    """Posts the body signed, or unsigned if the sender's scheme can't sign it, so that a run always sends its number."""
+    """Posts the body signed, or unsigned if the scheme can't sign it, so that each run sends the same number."""
     sent = Adversary(relay.config, relay.secrets).signed(source, body, content_type, extra)
     if sent is None:
         return relay.post(source, body, [(b"content-type", content_type.encode("latin-1")), *extra])

@@ -1,4 +1,4 @@
-"""A relay whose time-outs and retries take seconds instead of hours; clean and warm for each test."""
+"""Fixtures of the reliability tests: a relay whose time-outs and retries take seconds, clean and warm for each test."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,12 +9,12 @@ from sandbox.stack.settings import StackSettings
 from tests.support.proxies import ProxiedStack
 from tests.support.relay_stack import CONFIG, SECRETS, Relay
 
-# Relations are those of template.yaml: a call fits into a function's time, and that into the visibility timeout.
+# As in template.yaml, a call fits into a function's timeout, and that fits into the visibility timeout.
 WEBHOOK_TIMEOUT = 9
 DELIVERY_TIMEOUT = 9
 VISIBILITY_TIMEOUT = 12
 OMNI_TIMEOUT = 2
-LONG_ENOUGH = ",".join(["1", "1", "2"] + ["2"] * 400)  # nothing is given up for as long as a test can last
+LONG_ENOUGH = ",".join(["1", "1", "2"] + ["2"] * 400)  # no test lasts until a dispatch is given up
 PARAMETERS = {
     "RetryDelays": LONG_ENOUGH,
     "AccountRetryDelays": LONG_ENOUGH,
@@ -48,7 +48,10 @@ def reliability_stack(reliability_settings: Callable[..., StackSettings]) -> Ite
 
 @pytest.fixture
 def relay(reliability_stack: ProxiedStack, eventually: Callable[..., Any]) -> Iterator[Relay]:
-    """A first event has been sent: processes are warm, and no former test's failures count towards the breaker."""
+    """Gives a clean relay after a first event was sent.
+
+    So the processes are warm, and the failures of earlier tests don't count towards the breaker.
+    """
     relay = Relay(reliability_stack)
     relay.clean()
     eventually(lambda: relay.post(relay.event()).outcome == "sent")

@@ -1,4 +1,4 @@
-"""The circuit breaker: no one waits for an OMNI that is down, and a probe finds out when it is back."""
+"""While OMNI is down, the open circuit lets no sender wait. A probe closes it when OMNI is back."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,15 +15,15 @@ OMNI_HANGS = {"kind": "timeout", "count": 1_000_000}
 
 @pytest.fixture
 def fresh_relay(relay: Relay) -> Iterator[Relay]:
-    """A failure count of zero before, and no memory of an open circuit after."""
+    """Gives a relay whose failure count is zero. Afterwards no process remembers an open circuit."""
     yield relay
     relay.clean()
     for function in ("WebhookFunction", "DeliveryFunction"):
         relay.stack.replace_processes(function)
 
 
-@pytest.mark.slow  # OMNI's time-outs and the circuit's recovery, in real seconds
-def test_the_circuit_opens_queues_within_milliseconds_and_closes_by_a_probe(
+@pytest.mark.slow  # waits for OMNI's time-outs and the circuit's recovery
+def test_an_open_circuit_queues_within_milliseconds_and_closes_after_a_probe(
     fresh_relay: Relay, eventually: Wait
 ) -> None:
     relay = fresh_relay
@@ -38,7 +38,7 @@ def test_the_circuit_opens_queues_within_milliseconds_and_closes_by_a_probe(
 
     waited = [post() for _ in range(3)]
     eventually(lambda: relay.lines(message="breaker"), 30)
-    eventually(lambda: post() < min(waited) / 4, 10)  # once this process has heard of it
+    eventually(lambda: post() < min(waited) / 4, 10)  # until this process has read the open circuit
     quick = [post() for _ in range(10)]
     assert sorted(quick)[5] < min(waited) / 10
     tried = relay.sends

@@ -1,7 +1,8 @@
-"""Everything fails at once, and still: what was acknowledged is sent exactly once, or parked where a person finds it.
+"""Each acknowledged event is sent exactly once, or parked, even if everything fails at once.
 
-CHAOS_SEED and EVENTS choose the run (`make chaos`); a failure names both. Drawn from the seed are the events, whom a
-SIGKILL hits and when, the outages and OMNI's faults; how threads and processes interleave is not.
+CHAOS_SEED and EVENTS choose the run (`make chaos`), and a failure names both. The seed determines the events, the
+processes that are killed and when, the outages, and OMNI's faults. It doesn't determine how threads and processes
+interleave.
 """
 
 import os
@@ -27,7 +28,7 @@ def chaotic(reliability_settings: Callable[..., StackSettings]) -> Iterator[Rela
 
 
 def survive(relay: Relay, plan: Plan) -> None:
-    sys.stdout.write(f"{plan}\n")  # first, in case that it hangs
+    sys.stdout.write(f"{plan}\n")  # printed first, in case the run hangs
     chaos = Chaos(relay, plan)
     course = chaos.run()
     verdict = judge(course.acknowledged, relay.messages(), relay.parked())
@@ -42,7 +43,7 @@ def survive(relay: Relay, plan: Plan) -> None:
 
 
 def unexpected(relay: Relay) -> list[str]:
-    """What no part of the relay has foreseen."""
+    """Returns the exceptions that no part of the relay has handled."""
     names = {"webhook_failed", "delivery_failed"}
     return [str(line.get("exception")) for line in relay.all_lines() if line.get("message") in names]
 

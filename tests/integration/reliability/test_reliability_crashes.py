@@ -1,4 +1,4 @@
-"""Functions that die or run out of time with a message in their hands."""
+"""A function that dies or runs out of time while it sends loses no message and sends none twice."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.relay_stack import OTHERS, PHONE, Relay, Sent
 Wait = Callable[..., Any]
 HELD = {"before OMNI took it": {"kind": "timeout"}, "after OMNI took it": {"kind": "timeout", "after": "accept"}}
 held = pytest.mark.parametrize("fault", HELD.values(), ids=HELD.keys())
-either = pytest.mark.parametrize(  # the harder one in `make test`: the copy is OMNI's to recognise
+either = pytest.mark.parametrize(  # `make test` runs the harder one, where OMNI must recognise the copy
     "fault",
     [
         pytest.param(HELD["before OMNI took it"], id="before OMNI took it", marks=pytest.mark.slow),
@@ -21,7 +21,7 @@ either = pytest.mark.parametrize(  # the harder one in `make test`: the copy is 
 
 
 def kill(relay: Relay, eventually: Wait, function: str) -> None:
-    """All processes of the function; others have taken their place when it returns."""
+    """Kills all processes of the function. Returns when others have taken their place."""
     killed = relay.stack.pids(function)
     for pid in killed:
         relay.stack.kill(pid)
@@ -29,7 +29,7 @@ def kill(relay: Relay, eventually: Wait, function: str) -> None:
 
 
 def die_while_omni_holds_the_answer(relay: Relay, eventually: Wait, fault: dict[str, Any]) -> Sent:
-    """The event that was in the function's hands; one that was queued before the kill came is no such event."""
+    """Kills the function while it sends an event, and returns the event. Tries again if the kill came too late."""
     while True:
         relay.clean()
         event = relay.event()
@@ -43,7 +43,7 @@ def die_while_omni_holds_the_answer(relay: Relay, eventually: Wait, fault: dict[
 
 
 @either
-def test_a_second_copy_waits_for_the_first_ones_claim_to_lapse_and_is_sent(
+def test_a_second_copy_is_sent_after_the_claim_of_the_killed_first_one_expires(
     relay: Relay, eventually: Wait, fault: dict[str, Any]
 ) -> None:
     event = die_while_omni_holds_the_answer(relay, eventually, fault)
@@ -56,9 +56,9 @@ def test_a_second_copy_waits_for_the_first_ones_claim_to_lapse_and_is_sent(
     assert (len(relay.messages(event)), relay.sends) == (1, 2)
 
 
-@pytest.mark.slow  # a whole visibility timeout
+@pytest.mark.slow  # waits for a visibility timeout
 @held
-def test_a_delivery_that_dies_is_repeated_by_the_queue(relay: Relay, eventually: Wait, fault: dict[str, Any]) -> None:
+def test_the_queue_repeats_a_killed_delivery(relay: Relay, eventually: Wait, fault: dict[str, Any]) -> None:
     event = relay.event(source="queued")
     relay.omni_fails(fault)
     assert relay.post(event).status == 202
@@ -70,8 +70,8 @@ def test_a_delivery_that_dies_is_repeated_by_the_queue(relay: Relay, eventually:
 
 
 @pytest.mark.slow  # uses up a function's time
-def test_what_does_not_fit_into_a_functions_time_is_queued(relay: Relay, eventually: Wait) -> None:
-    """Ten dispatches, for each of which OMNI takes its time: the first few use the function's up."""
+def test_dispatches_that_do_not_fit_into_the_functions_time_are_queued(relay: Relay, eventually: Wait) -> None:
+    """OMNI answers each of ten dispatches so slowly that the first few use up the function's time."""
     event = relay.event(*(f"4179302{number:04}" for number in range(6700, 6710)), source="many")
     relay.omni_fails({"kind": "delay", "delayMs": 1600, "count": 20})
     answer = relay.post(event)
@@ -84,7 +84,7 @@ def test_what_does_not_fit_into_a_functions_time_is_queued(relay: Relay, eventua
 
 
 def test_a_table_that_hangs_does_not_use_up_the_functions_time(relay: Relay, eventually: Wait) -> None:
-    """Each of three dispatches would wait for the table twice, to claim and to queue."""
+    """Without a limit, each of three dispatches would wait for the table twice, to claim and to queue."""
     event = relay.event(PHONE, *OTHERS, source="many")
     relay.unreachable("dynamodb", how=Reachability.HANG)
     answer = relay.post(event)

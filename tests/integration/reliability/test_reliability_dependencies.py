@@ -1,4 +1,7 @@
-"""DynamoDB, SQS and SSM out of reach, alone and together: the sender hears the truth, and what it was told happens."""
+"""If DynamoDB, SQS or SSM is unreachable, alone or together, each acknowledged event is still sent once.
+
+The relay refuses an event if it can make nothing durable.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +20,7 @@ SOURCES = pytest.mark.parametrize("source", ["direct", "queued"])
 
 
 def delivered(relay: Relay, eventually: Wait, *events: Any) -> None:
-    """Everything is back: each event is one message, and nothing is parked."""
+    """Makes everything reachable, then checks that each event becomes one message and that nothing is parked."""
     relay.reachable()
     eventually(lambda: relay.waiting() == 0, 40)
     assert [len(relay.messages(event)) for event in events] == [1] * len(events)
@@ -57,7 +60,7 @@ def test_without_the_queue_events_are_sent_directly(
 
 
 @SOURCES
-def test_without_the_queue_what_can_not_be_sent_is_not_acknowledged(
+def test_without_the_queue_an_event_that_can_not_be_sent_is_not_acknowledged(
     relay: Relay, eventually: Wait, source: str
 ) -> None:
     event = relay.event(source=source)
@@ -69,14 +72,14 @@ def test_without_the_queue_what_can_not_be_sent_is_not_acknowledged(
     delivered(relay, eventually, event)
 
 
-def test_without_the_queue_what_would_be_parked_is_not_acknowledged(relay: Relay) -> None:
+def test_without_the_queue_an_event_that_must_be_parked_is_not_acknowledged(relay: Relay) -> None:
     refused, broken = relay.event(BLOCKLISTED), relay.event(broken=True)
     relay.unreachable("sqs")
     assert [relay.post(event).status for event in (refused, broken)] == [503, 503]
     relay.reachable()
     assert [relay.post(event).outcome for event in (refused, broken)] == ["parked", "parked"]
     assert len(relay.parked()) == 2
-    assert len(relay.messages(broken)) == 1  # the other route's, sent when it came first
+    assert len(relay.messages(broken)) == 1  # the other route sent it at the first post
 
 
 @WAYS
@@ -85,7 +88,7 @@ def test_without_the_parameters_the_last_good_ones_serve(
 ) -> None:
     warm, event = relay.event(source=source), relay.event(source=source)
     expected = (200, "sent") if source == "direct" else (202, "queued")
-    relay.stack.replace_processes("WebhookFunction")  # one process: none that is still cold takes the event
+    relay.stack.replace_processes("WebhookFunction")  # only one process is left, so no cold one takes the event
     relay.post(warm)
     eventually(lambda: relay.waiting() == 0)
     relay.unreachable("ssm", how=how)
@@ -114,7 +117,7 @@ def test_without_the_parameters_a_cold_function_acknowledges_nothing(relay: Rela
 
 
 def _acknowledged(relay: Relay, event: Sent) -> Answer | None:
-    """A process that has just failed to read says so for a second."""
+    """Posts the event, and returns the answer if it is a 2xx. A process keeps a failure to read SSM for a second."""
     answer = relay.post(event)
     return answer if answer.status < 300 else None
 
@@ -150,9 +153,7 @@ def test_without_table_and_queue_nothing_is_sent_and_nothing_acknowledged(
     assert relay.sends == 1
 
 
-def test_a_table_that_goes_while_omni_answers_leaves_it_to_omni_to_recognise_the_copy(
-    relay: Relay, eventually: Wait
-) -> None:
+def test_if_the_table_fails_while_omni_answers_omni_recognises_the_copy(relay: Relay, eventually: Wait) -> None:
     event = relay.event()
     relay.omni_fails({"kind": "delay", "delayMs": 1200, "after": "accept"})
     with relay.posting(event) as answer:

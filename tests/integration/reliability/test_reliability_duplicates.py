@@ -1,4 +1,4 @@
-"""Copies of one event, however they come: one message, one call to OMNI, the same answer."""
+"""However the copies of an event arrive, they cause one message and get the same answer."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ def at_once(relay: Relay, event: Sent, copies: int = 20) -> list[int]:
 
 
 @SOURCES
-def test_copies_one_after_the_other(relay: Relay, eventually: Wait, source: str) -> None:
+def test_copies_one_after_the_other_are_one_message(relay: Relay, eventually: Wait, source: str) -> None:
     event = relay.event(source=source)
     first = relay.post(event)
     later = [relay.post(event) for _ in range(3)]
@@ -33,7 +33,7 @@ def test_copies_one_after_the_other(relay: Relay, eventually: Wait, source: str)
 
 
 @SOURCES
-def test_twenty_copies_at_once(relay: Relay, eventually: Wait, source: str) -> None:
+def test_twenty_copies_at_once_are_sent_once(relay: Relay, eventually: Wait, source: str) -> None:
     event = relay.event(PHONE, *OTHERS, source=source)
     statuses = at_once(relay, event)
     assert set(statuses) <= {200, 202, 409}
@@ -42,7 +42,7 @@ def test_twenty_copies_at_once(relay: Relay, eventually: Wait, source: str) -> N
     assert (len(relay.messages(event)), relay.sends) == (3, 1)
 
 
-def test_a_copy_after_the_first_failed_is_sent_at_once_and_the_retry_finds_it_sent(
+def test_a_copy_that_follows_a_failed_send_is_sent_at_once_and_the_retry_sends_nothing(
     relay: Relay, eventually: Wait
 ) -> None:
     event = relay.event()
@@ -53,7 +53,7 @@ def test_a_copy_after_the_first_failed_is_sent_at_once_and_the_retry_finds_it_se
     assert (len(relay.messages(event)), relay.sends) == (1, 2)
 
 
-def test_copies_at_once_while_omni_loses_its_answers(relay: Relay, eventually: Wait) -> None:
+def test_copies_at_once_while_omni_loses_its_answers_are_one_message(relay: Relay, eventually: Wait) -> None:
     event = relay.event()
     relay.omni_fails({"kind": "timeout", "after": "accept", "count": 2})
     assert set(at_once(relay, event, 10)) <= {200, 202, 409}
@@ -62,7 +62,7 @@ def test_copies_at_once_while_omni_loses_its_answers(relay: Relay, eventually: W
 
 
 @pytest.mark.parametrize("first", ["direct", "queued"])
-def test_a_copy_that_comes_after_the_source_changed_its_way_of_delivery(
+def test_a_copy_that_comes_after_the_source_changed_its_delivery_is_not_sent_again(
     relay: Relay, eventually: Wait, first: str
 ) -> None:
     event = relay.event(source="changing")

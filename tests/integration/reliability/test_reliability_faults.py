@@ -1,4 +1,7 @@
-"""Each fault of OMNI's and of the configuration, alone: the sender's answer, the calls, what is logged, the end."""
+"""After each single fault of OMNI or of the configuration, the message is sent once or parked.
+
+The tests check the sender's answer, the calls, the log lines and the end.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,13 +21,13 @@ RETRY_LATER = {"Retry-After": "3"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A fault of one send; then OMNI is well again. `cause` is what the first attempt's log line says."""
+    """A fault of one send, after which OMNI works again. The log line of the first attempt names `cause`."""
 
     fault: dict[str, Any]
     outcome: str
     cause: str
     sends: int = 2
-    taken: bool = False  # OMNI has the message already when the first send fails
+    taken: bool = False  # OMNI has already taken the message when the first send fails
     account: bool = False
 
 
@@ -55,7 +58,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
-def test_a_fault_that_passes_delays_the_message_and_no_more(relay: Relay, eventually: Wait, row: Row) -> None:
+def test_a_passing_fault_only_delays_the_message(relay: Relay, eventually: Wait, row: Row) -> None:
     event = relay.event()
     relay.omni_fails(row.fault)
 
@@ -83,7 +86,7 @@ def _finished(relay: Relay) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("status", [503, pytest.param(429, marks=pytest.mark.slow)])
-def test_retry_after_is_waited_for(relay: Relay, eventually: Wait, status: int) -> None:
+def test_a_retry_waits_for_the_time_of_retry_after(relay: Relay, eventually: Wait, status: int) -> None:
     event = relay.event()
     relay.omni_fails({"kind": "status", "status": status, "headers": RETRY_LATER, "count": 2})
     relay.post(event)
@@ -147,8 +150,8 @@ def _parks(relay: Relay, event: Sent, reason: Reason, detail: str) -> None:
     assert relay.sends == relay.waiting() == 0
 
 
-def test_omni_out_of_reach_is_waited_for(relay: Relay, eventually: Wait) -> None:
-    """Refused connections, then a name that no one knows."""
+def test_messages_wait_while_omni_is_unreachable(relay: Relay, eventually: Wait) -> None:
+    """The first address refuses connections, the second one is an unknown name."""
     event, other = relay.event(), relay.event()
     for unreachable, sent in (("http://127.0.0.1:9", event), ("http://omni.invalid", other)):
         relay.configure("omni/base-url", unreachable)

@@ -1,6 +1,6 @@
-"""Which requests are one event: an id counts with its body, and another id doesn't make a captured request news.
+"""Requests are one event if both id and body are the same. A captured request isn't sent again under another id.
 
-Each test fails over the running relay if ids are taken from headers as they come.
+Each test would fail if the relay took ids from headers unchecked.
 """
 
 import json
@@ -31,7 +31,7 @@ def post(relay: Relay, source: str, event_id: str, text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("source", ["stamped", "standard"])
-def test_another_body_under_a_known_id_is_an_event_of_its_own(relay: Relay, source: str) -> None:
+def test_another_body_under_a_known_id_is_another_event(relay: Relay, source: str) -> None:
     event_id = uuid4().hex
     first, second = (post(relay, source, event_id, f"{text} of {event_id}") for text in ("one", "two"))
     assert (first["outcome"], second["outcome"]) == ("sent", "sent")
@@ -41,7 +41,7 @@ def test_another_body_under_a_known_id_is_an_event_of_its_own(relay: Relay, sour
 
 
 @pytest.mark.parametrize("source", ["stamped", "standard", "direct"])
-def test_the_same_body_under_the_same_id_is_a_repetition(relay: Relay, source: str) -> None:
+def test_the_same_body_under_the_same_id_is_a_duplicate(relay: Relay, source: str) -> None:
     event_id = uuid4().hex
     first, second = (post(relay, source, event_id, f"text of {event_id}") for _ in range(2))
     assert second == first | {"duplicate": True}
@@ -51,7 +51,7 @@ def test_the_same_body_under_the_same_id_is_a_repetition(relay: Relay, source: s
 def test_a_captured_request_is_not_sent_again_under_another_id(relay: Relay) -> None:
     event = relay.event()
     first = relay.post(event)
-    # The text names the event, so both have the same body, and GitHub's signature doesn't cover the delivery's id.
+    # Both requests have the same body. GitHub's signature doesn't cover the id of the delivery.
     headers = event.headers() | {"x-github-delivery": uuid4().hex}
     again = requests.post(f"{relay.stack.relay_url}/webhooks/direct", data=event.body, headers=headers, timeout=20)
     assert (again.status_code, again.json()["duplicate"]) == (200, True)

@@ -1,4 +1,7 @@
-"""Parked, mended, replayed by the operator's command through real queues; and what must not be touched by it."""
+"""The operator's command replays parked items through real queues. Each is sent once after the fix.
+
+An item that is still broken stays parked, and an item that wasn't selected isn't touched.
+"""
 
 import json
 import os
@@ -66,12 +69,12 @@ def a_broken_event(relay: Relay, source: str = "direct") -> Sent:
 
 @pytest.fixture
 def mend(relay: Relay) -> Any:
-    """Corrects the broken route of `direct`; it is broken again after the test."""
+    """Gives a function that fixes the broken route of `direct`. The route is broken again after the test."""
     name = "sources/direct/routes/broken"
     broken = relay.stack.settings.config["sources"]["direct"]["routes"]["broken"]
 
     def change(rule: Any) -> None:
-        relay.configure(name, json.dumps(rule).replace("{{", "{\\u007b"))  # the form that SSM takes
+        relay.configure(name, json.dumps(rule).replace("{{", "{\\u007b"))  # SSM refuses values with `{{`
         relay.stack.replace_processes("DeliveryFunction")
 
     yield lambda: change(MENDED)
@@ -79,9 +82,9 @@ def mend(relay: Relay) -> Any:
     relay.stack.replace_processes("WebhookFunction")
 
 
-def test_a_mended_template_delivers_what_it_had_parked_once(relay: Relay, eventually: Wait, mend: Any) -> None:
+def test_after_a_fix_of_the_template_a_replay_sends_the_event_once(relay: Relay, eventually: Wait, mend: Any) -> None:
     event = a_broken_event(relay)
-    assert len(relay.messages(event)) == 1  # the other route's
+    assert len(relay.messages(event)) == 1  # from the other route
     mend()
     assert tally(replay(relay)) == (1, 0)
     eventually(lambda: relay.waiting() == 0)
@@ -90,7 +93,7 @@ def test_a_mended_template_delivers_what_it_had_parked_once(relay: Relay, eventu
     assert relay.waiting("DeadLetterQueue") == 0
 
 
-def test_a_replay_of_what_is_still_broken_ends_and_leaves_it_parked(relay: Relay, eventually: Wait) -> None:
+def test_a_replay_of_an_event_that_is_still_broken_ends_and_leaves_it_parked(relay: Relay, eventually: Wait) -> None:
     event = a_broken_event(relay)
     assert tally(replay(relay)) == (1, 1)
     eventually(lambda: relay.waiting() == 0)
@@ -111,12 +114,14 @@ def test_a_dry_run_changes_nothing(relay: Relay) -> None:
     assert relay.waiting() == 0
 
 
-def test_a_replay_takes_only_what_it_was_asked_for(relay: Relay) -> None:
+def test_a_replay_takes_only_the_selected_items(relay: Relay) -> None:
     a_broken_event(relay, "direct")
     a_broken_event(relay, "queued")
     relay.post(relay.event(BLOCKLISTED))
     queue, dead_letters = relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
-    letters = DeadLetters(relay.stack.client("sqs"), queue, dead_letters, wait_seconds=0)  # here is one server
+    letters = DeadLetters(
+        relay.stack.client("sqs"), queue, dead_letters, wait_seconds=0
+    )  # one server needs no long polling
     for selection, count in (
         (Selection(source="direct"), 2),
         (Selection(source="nobody"), 0),
@@ -126,7 +131,7 @@ def test_a_replay_takes_only_what_it_was_asked_for(relay: Relay) -> None:
         assert dry(letters, selection, dry_run=True, show=lambda *_: None) == Tally(count, 3 - count)
 
 
-def test_what_omni_had_refused_goes_under_new_ids(relay: Relay, eventually: Wait) -> None:
+def test_messages_that_omni_refused_are_replayed_under_new_ids(relay: Relay, eventually: Wait) -> None:
     relay.post(relay.event(BLOCKLISTED))
     [first] = relay.parked()
     assert tally(replay(relay, "--reason", "messages_rejected"))[0] == 1
@@ -139,7 +144,7 @@ def test_what_omni_had_refused_goes_under_new_ids(relay: Relay, eventually: Wait
     assert relay.sends == 2
 
 
-def test_a_refused_request_is_sent_once_when_omni_takes_it(relay: Relay, eventually: Wait) -> None:
+def test_a_replay_sends_a_refused_request_once_when_omni_takes_it(relay: Relay, eventually: Wait) -> None:
     event = relay.event()
     relay.omni_fails({"kind": "status", "status": 400})
     assert relay.post(event).outcome == "parked"
@@ -156,7 +161,7 @@ def test_a_replay_that_is_killed_midway_and_run_again_sends_nothing_twice(relay:
         relay.post(event)
     killed = replay(relay, code=DIES_BETWEEN_QUEUEING_AND_DELETING)
     assert killed.returncode == -9, killed.stderr
-    assert relay.waiting("DeadLetterQueue") == 3  # one of them is queued as well
+    assert relay.waiting("DeadLetterQueue") == 3  # one of them is also queued
     eventually(lambda: relay.visible("DeadLetterQueue") == 3)
     assert tally(replay(relay)) == (3, 0)
     eventually(lambda: relay.waiting() == 0)
@@ -164,7 +169,9 @@ def test_a_replay_that_is_killed_midway_and_run_again_sends_nothing_twice(relay:
     assert relay.sends == 3 + 3
 
 
-def test_a_sender_that_repeats_an_event_during_its_replay(relay: Relay, eventually: Wait, mend: Any) -> None:
+def test_an_event_repeated_by_its_sender_during_the_replay_is_sent_once(
+    relay: Relay, eventually: Wait, mend: Any
+) -> None:
     event = a_broken_event(relay)
     mend()
     assert tally(replay(relay)) == (1, 0)

@@ -23,9 +23,10 @@ from relay.problems import NotAuthenticated
 from relay.verification import PRESETS
 from relay.verification.decoding import decode
 from relay.verification.inbound import InboundRequest
-from sandbox import event_files, local_sns
+from sandbox import event_files
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.stack.stack import Stack
+from tests.support.certificates import local_certificate
 
 PROJECT = Path(__file__).parents[3]
 WEBHOOKS = sorted(path.stem.removeprefix("webhook-") for path in (PROJECT / "events").glob("webhook-*.json"))
@@ -33,12 +34,6 @@ HANDSHAKES = {"slack-url-verification", "sns-subscription"}
 NEVER_STALE = {"github", "gitlab", "shopify", "pagerduty", "twilio", "alertmanager", "sns", "ci", "legacy", "monitor"}
 KNOWN = Sources(read_yaml(PROJECT / "relay.yaml"), read_yaml(PROJECT / "secrets.local.yaml"))
 each_webhook = pytest.mark.parametrize("name", WEBHOOKS)
-
-
-class LocalCertificates:
-    def fetch(self, url: str) -> bytes:
-        assert url == local_sns.CERTIFICATE_URL
-        return local_sns.certificate()
 
 
 def source_of(event: dict[str, Any], known: Sources = KNOWN) -> Source:
@@ -55,7 +50,7 @@ def request_of(event: dict[str, Any], at: datetime | None = None) -> InboundRequ
 
 def check(event: dict[str, Any], at: datetime | None = None) -> None:
     source = source_of(event)
-    source.verification.check(request_of(event, at), source.secrets, LocalCertificates().fetch)
+    source.verification.check(request_of(event, at), source.secrets, local_certificate)
 
 
 def identity(event: dict[str, Any]) -> str:
@@ -97,7 +92,7 @@ def test_a_file_is_refused_with_another_secret(name: str) -> None:
     source = source_of(event)
     if source.name != "sns":
         with pytest.raises(NotAuthenticated):
-            source.verification.check(request_of(event), ["another secret"], LocalCertificates().fetch)
+            source.verification.check(request_of(event), ["another secret"], local_certificate)
 
 
 @each_webhook

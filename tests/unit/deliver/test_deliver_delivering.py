@@ -1,4 +1,4 @@
-"""What the queue holds is sent, tried again later, or parked; and what is parked can be replayed."""
+"""A queue item is sent, tried again later, or parked. A parked item can be replayed."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ def world():
 
 @pytest.fixture
 def queued(world):
-    """The body of one queued dispatch."""
+    """Gives the body of one queued dispatch."""
     source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
     return _take(world)
@@ -41,7 +41,7 @@ def test_a_queued_dispatch_is_sent(world, queued):
     assert len(world.omni.accepted) == 1
 
 
-def test_a_second_delivery_of_it_sends_nothing(world, queued):
+def test_a_second_delivery_of_a_dispatch_sends_nothing(world, queued):
     deliver(world, queued)
     assert deliver(world, queued) is None
     assert len(world.omni.requests) == 1
@@ -51,20 +51,20 @@ def test_a_second_delivery_of_it_sends_nothing(world, queued):
     ("failure", "age", "longest"),
     [(ServerError(500), 0, 5), (ServerError(500), 5, 60), (ServerError(500), 70, 3600), (Unauthorized(401), 70, 900)],
 )
-def test_a_failed_attempt_is_postponed_within_its_row_of_the_table(world, queued, failure, age, longest):
+def test_a_failed_attempt_is_postponed_within_the_bound_for_its_age(world, queued, failure, age, longest):
     world.omni.failures = [failure]
     world.clock.advance(age)
     delay = deliver(world, queued)
     assert 1 <= delay <= longest
 
 
-def test_waiting_for_another_copy_does_not_count_as_trying(world, queued):
+def test_many_receipts_alone_do_not_lengthen_the_delay(world, queued):
     world.omni.failures = [ServerError(500)]
     assert deliver(world, queued, receives=50) <= 5
 
 
 @pytest.mark.parametrize("wait", [1, 900, 901, 4000])
-def test_attempts_are_counted_and_receipts_that_only_wait_are_not(world, wait):
+def test_only_receipts_that_send_are_counted_as_attempts(world, wait):
     source = world.add_source("ci", {"all": ROUTE})
     world.omni.failures = [Throttled(429, retry_after=wait), Throttled(429)]
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
@@ -76,7 +76,7 @@ def test_attempts_are_counted_and_receipts_that_only_wait_are_not(world, wait):
     assert [line["attempt"] for line in world.telemetry.statuses] == [1, 2, 3]
 
 
-def test_a_wish_longer_than_the_queue_can_delay_is_kept(world):
+def test_a_retry_after_beyond_the_longest_delay_of_the_queue_is_kept(world):
     source = world.add_source("ci", {"all": ROUTE})
     world.omni.failures = [Throttled(429, retry_after=7200)]
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
@@ -93,7 +93,7 @@ def test_retry_after_is_the_least_delay(world, queued):
     assert deliver(world, queued) >= 1800
 
 
-def test_a_dispatch_older_than_its_table_is_parked_with_its_history(world, queued):
+def test_a_dispatch_older_than_the_retry_table_is_parked_with_its_attempts(world, queued):
     world.omni.failures = [ServerError(500)]
     world.clock.advance(5 + 60 + 3600 + 1)
     assert deliver(world, queued, receives=7) is None
@@ -103,7 +103,7 @@ def test_a_dispatch_older_than_its_table_is_parked_with_its_history(world, queue
     assert (parked.last_attempt_at - parked.first_attempt_at).total_seconds() > 3600
 
 
-def test_an_account_that_stays_blocked_is_parked_as_that(world, queued):
+def test_a_dispatch_whose_account_stays_blocked_is_parked_for_that_reason(world, queued):
     world.omni.failures = [Unauthorized(401)]
     world.clock.advance(900 + 3600 + 1)
     deliver(world, queued)
@@ -130,7 +130,7 @@ def test_a_part_that_is_too_old_is_parked_and_its_line_says_so(world):
     assert answer.parked == ["account_blocked: REJECTED_NOT_ENOUGH_CREDITS"]
 
 
-def test_a_person_can_redeliver_what_was_given_up(world, queued):
+def test_an_event_whose_dispatch_was_given_up_can_be_redelivered(world, queued):
     world.omni.failures = [ServerError(500)]
     world.clock.advance(10_000)
     deliver(world, queued)
@@ -147,13 +147,13 @@ def test_a_refused_request_is_parked_at_once(world, queued):
     assert world.outbox.parked[0].reason is Reason.REQUEST_REFUSED
 
 
-def test_while_nothing_can_be_parked_it_stays_on_the_queue(world, queued):
+def test_an_item_that_can_not_be_parked_stays_on_the_queue(world, queued):
     world.omni.failures = [BadRequest(400)]
     world.outbox.down = True
     assert deliver(world, queued) is not None
 
 
-def test_without_the_ledger_it_waits_and_nothing_is_sent(world, queued):
+def test_without_the_ledger_a_dispatch_waits_and_is_not_sent(world, queued):
     world.ledger.down = True
     assert deliver(world, queued) is not None
     assert not world.omni.requests
@@ -169,7 +169,7 @@ def test_a_copy_that_another_function_is_sending_waits(world, queued):
     assert delay > 0
 
 
-def test_a_copy_stays_where_it_is_while_the_queue_takes_nothing(world, queued):
+def test_a_copy_that_can_not_be_queued_again_stays_on_the_queue(world, queued):
     dispatch = QueueItem.model_validate_json(queued).dispatch
     assert dispatch
     world.ledger.held = {("send", dispatch.id)}
@@ -178,7 +178,7 @@ def test_a_copy_stays_where_it_is_while_the_queue_takes_nothing(world, queued):
 
 
 @pytest.mark.parametrize("body", ["", "{}", "null", '{"dispatch": {}}', "\x00", '{"firstAttemptAt": "2026-01-01"}'])
-def test_a_message_that_is_none_of_ours_is_parked_as_it_came(world, body):
+def test_a_malformed_item_is_parked_unchanged(world, body):
     assert deliver(world, body, receives=3) is None
     [parked] = world.outbox.parked
     assert (parked.reason, parked.raw, parked.attempts) == (Reason.MALFORMED_ITEM, body, 3)
@@ -203,7 +203,7 @@ def test_a_replayed_dispatch_keeps_the_ids_that_omni_may_know(world, queued):
     assert len(world.omni.accepted) == 1
 
 
-def test_a_replayed_refusal_is_not_swallowed_and_is_sent_under_new_ids(world, queued):
+def test_a_replayed_refused_message_is_sent_once_under_new_ids(world, queued):
     world.omni.statuses[ONE] = BLOCKLISTED
     deliver(world, queued)
     world.omni.statuses.clear()
@@ -235,7 +235,7 @@ def test_a_replayed_event_whose_route_is_still_broken_is_parked_again(world):
     assert len(world.outbox.parked) == 1
 
 
-def test_a_replayed_event_of_a_source_that_is_gone_is_parked_again(world):
+def test_a_replayed_event_of_a_removed_source_is_parked_again(world):
     source = world.add_source("ci", {"all": ROUTE | {"text": "{{ body.missing }}"}})
     world.relayer.relay(Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC)), source)
     world.configuration.sources.clear()
@@ -250,7 +250,7 @@ def _replayed_event(world):
     return QueueItem(event=event, first_attempt_at=world.clock.now()).model_dump_json(by_alias=True)
 
 
-def test_a_replayed_event_waits_by_the_table_while_nothing_can_be_done_and_is_then_parked(world):
+def test_while_the_configuration_is_unavailable_a_replayed_event_is_retried_and_then_parked(world):
     world.add_source("ci", {"all": ROUTE})
     body = _replayed_event(world)
     world.configuration.failure = ConfigurationUnavailable("ssm")
@@ -262,7 +262,7 @@ def test_a_replayed_event_waits_by_the_table_while_nothing_can_be_done_and_is_th
     assert world.outbox.parked[0].reason is Reason.ATTEMPTS_EXHAUSTED
 
 
-def test_messages_whose_status_nobody_knows_are_replayed_under_the_ids_that_omni_may_have_taken(world, queued):
+def test_messages_with_an_unknown_status_are_replayed_under_the_same_ids(world, queued):
     world.omni.statuses[ONE] = {"groupId": 42, "groupName": "NEW", "id": 4242, "name": "NEW_STATUS"}
     deliver(world, queued)
     assert world.outbox.parked[0].reason is Reason.STATUS_UNKNOWN

@@ -1,4 +1,4 @@
-"""An event becomes durable: sent, queued or parked; each dispatch by itself, each only once."""
+"""An event becomes durable because each of its dispatches is sent, queued or parked once, by itself."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ def test_another_event_with_the_same_body_is_sent_too(world):
     assert len(world.omni.accepted) == 2
 
 
-def test_ids_come_from_the_event_not_from_chance_or_content(world):
+def test_ids_depend_on_the_event_and_not_on_chance_or_content(world):
     source = world.add_source("ci", {"all": a_route(ONE)})
     changed = World().add_source("ci", {"all": a_route(ONE, text="another text")})
     other_world = World()
@@ -97,10 +97,10 @@ def test_a_dispatch_to_be_retried_goes_to_the_queue(world, failure, least_delay)
     assert [line["outcome"] for line in world.telemetry.statuses] == ["retry"]
 
 
-def test_a_retried_send_keeps_its_message_ids_and_takes_a_duplicate_for_sent(world):
+def test_a_retried_send_keeps_its_message_ids_and_treats_a_duplicate_as_sent(world):
     source = world.add_source("ci", {"all": a_route(ONE)})
     world.relayer.relay(an_event(), source)
-    world.ledger.results.clear()  # the crash between OMNI's acceptance and our record
+    world.ledger.results.clear()  # as after a crash between OMNI's acceptance and our record
     outcome = world.relayer.relay(an_event(), source)
     assert outcome.name == "sent"
     assert outcome.messages[0]["status"]["name"] == "REJECTED_DUPLICATE_MESSAGE_ID"
@@ -117,7 +117,7 @@ def test_one_refused_recipient_is_parked_and_the_others_are_sent(world):
     assert list(world.omni.accepted.values()) == [ONE]
 
 
-def test_a_recipient_that_the_account_holds_back_waits_alone(world):
+def test_a_recipient_without_credit_waits_alone(world):
     world.omni.statuses[TWO] = NO_CREDIT
     outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE, TWO)}))
     assert (outcome.name, outcome.queued) == ("queued", 1)
@@ -127,7 +127,7 @@ def test_a_recipient_that_the_account_holds_back_waits_alone(world):
     assert sent_id not in {m.message_id for m in item.dispatch.messages}
 
 
-def test_a_dispatch_wholly_held_back_stays_one_dispatch(world):
+def test_a_dispatch_without_credit_for_any_recipient_stays_one_dispatch(world):
     world.omni.statuses[ONE] = NO_CREDIT
     world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
     [(item, _)] = world.outbox.queue
@@ -160,7 +160,7 @@ def test_without_ledger_and_queue_nothing_is_acknowledged(world):
     assert not world.omni.requests
 
 
-def test_a_failed_send_that_can_not_be_queued_is_not_acknowledged_and_comes_again(world):
+def test_a_failed_send_that_can_not_be_queued_is_not_acknowledged_so_that_the_sender_repeats_it(world):
     source = world.add_source("ci", {"all": a_route(ONE)})
     world.omni.failures = [ServerError(500)]
     world.outbox.down = True
@@ -186,7 +186,7 @@ def test_a_queued_event_is_sent_directly_while_the_queue_is_down(world):
     assert outcome.name == "sent"
 
 
-def test_what_does_not_fit_into_the_time_left_is_queued(world):
+def test_a_dispatch_that_does_not_fit_into_the_time_left_is_queued(world):
     world.clock.remaining = 2.5
     outcome = world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
     assert outcome.name == "queued"
@@ -199,7 +199,7 @@ def test_a_call_never_gets_more_time_than_is_left(world):
     assert world.omni.deadlines == [4.0]
 
 
-def test_a_copy_in_flight_is_a_conflict_but_the_other_dispatches_go_on(world):
+def test_a_copy_in_flight_is_a_conflict_but_the_other_dispatches_are_sent(world):
     source = world.add_source("ci", {"one": a_route(ONE), "two": a_route(TWO)})
     world.relayer.relay(an_event(), source)
     world.ledger.held = {next(iter(world.ledger.results))}
@@ -220,7 +220,7 @@ def test_a_route_that_fails_parks_the_event_and_the_others_are_sent(world):
     assert "route bad: text" in parked.detail
 
 
-def test_a_channel_that_would_say_nothing_parks_the_event(world):
+def test_a_channel_with_a_blank_text_parks_the_event(world):
     channels = {"sms": {"text": "{{ body.t | default('') }}"}}
     outcome = world.relayer.relay(
         an_event(), world.add_source("ci", {"all": a_route(ONE, text=None, channels=channels)})
@@ -240,7 +240,7 @@ def test_a_channel_that_would_say_nothing_parks_the_event(world):
         ("text", "expected a text, or channels with their own"),
     ],
 )
-def test_a_reason_names_the_field_as_people_write_it(world, field, problem):
+def test_a_reason_names_the_field_as_relay_yaml_spells_it(world, field, problem):
     body = {"sendAt": "soon", "notifyUrl": "http://example.com", "callbackData": "x" * 4_001, "text": ""}
     source = world.add_source("ci", {"all": a_route(ONE, **{field: f"{{{{ body.{field} }}}}"})})
     assert world.relayer.relay(an_event(body=body), source).parked == [f"route_invalid: route all: {field}: {problem}"]
@@ -265,7 +265,7 @@ def each_item(**fields):
 GOOD = [{"phone": f"+4179302670{n}", "text": f"{n}"} for n in range(5)]
 
 
-def test_an_item_that_fails_parks_the_event_and_says_which_and_the_others_are_sent(world):
+def test_a_failed_item_parks_the_event_with_its_number_and_the_others_are_sent(world):
     items = [GOOD[0], {"phone": "079"}, *GOOD[2:]]
     outcome = world.relayer.relay(an_event(body={"items": items}), world.add_source("ci", {"each": each_item()}))
     assert outcome.parked == ["route_invalid: route each: item 2 of 5: text: line 1: 'text' is undefined"]
@@ -273,7 +273,7 @@ def test_an_item_that_fails_parks_the_event_and_says_which_and_the_others_are_se
     assert len(world.outbox.parked) == 1
 
 
-def test_an_item_that_fails_slowly_ends_its_route_for_the_others_would_be_as_slow(world, monkeypatch):
+def test_an_item_that_fails_slowly_ends_its_route(world, monkeypatch):
     times = count(0.0, 0.2)
     monkeypatch.setattr(routing, "thread_time", lambda: next(times))
     items = [GOOD[0], *[{"phone": "079"}] * 300, GOOD[1]]
@@ -282,14 +282,14 @@ def test_an_item_that_fails_slowly_ends_its_route_for_the_others_would_be_as_slo
     assert not world.omni.requests
 
 
-def test_of_hundreds_of_failed_items_a_few_are_told(world):
+def test_a_reason_lists_only_a_few_of_many_failed_items(world):
     source = world.add_source("ci", {"each": each_item()})
     [reason] = world.relayer.relay(an_event(body={"items": [GOOD[0], *[{"phone": "079"}] * 300]}), source).parked
     assert reason.count("'text' is undefined") == 3
     assert reason.endswith("item 4 of 301: text: line 1: 'text' is undefined; and 297 more")
 
 
-def test_a_replay_through_the_mended_route_sends_the_failed_items_alone(world):
+def test_a_replay_through_the_fixed_route_sends_only_the_failed_items(world):
     items = [GOOD[0], {"phone": GOOD[1]["phone"]}, *GOOD[2:], GOOD[2]]
     world.relayer.relay(an_event(body={"items": items}), world.add_source("ci", {"each": each_item()}))
     world.add_source("ci", {"each": each_item(text="{{ item.text | default('no text') }}")})
@@ -302,7 +302,7 @@ def test_a_replay_through_the_mended_route_sends_the_failed_items_alone(world):
     assert len(world.omni.requests) == len(world.omni.accepted) == 6
 
 
-def test_a_wrong_item_id_withholds_all_items_for_its_mending_renames_them(world):
+def test_a_wrong_item_id_withholds_all_items_because_a_fix_would_change_their_ids(world):
     source = world.add_source("ci", {"each": each_item(item_id="join('-', item.names)")})
     items = [GOOD[0] | {"names": ["a"]}, GOOD[1] | {"names": [1]}]
     outcome = world.relayer.relay(an_event(body={"items": items}), source)
@@ -330,7 +330,7 @@ def test_no_log_line_shows_a_whole_number_or_address(world):
     assert "ops@example.com" not in str(world.telemetry.statuses)
 
 
-def test_when_time_runs_out_the_event_itself_is_queued_for_the_rest_and_each_message_is_sent_once(world):
+def test_if_time_runs_out_the_event_is_queued_and_each_message_is_sent_once(world):
     routes = {f"r{n}": a_route(f"4179302670{n}") for n in range(5)}
     source = world.add_source("ci", routes)
     send, world.clock.remaining = world.omni.send, 5.0
@@ -351,14 +351,14 @@ def test_when_time_runs_out_the_event_itself_is_queued_for_the_rest_and_each_mes
     assert len(world.omni.accepted) == len(world.omni.requests) == 5
 
 
-def test_an_account_that_holds_back_some_recipients_is_counted_at_once(world):
+def test_a_lack_of_credit_for_some_recipients_is_counted_at_once(world):
     world.omni.statuses[TWO] = NO_CREDIT
     world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE, TWO)}))
     assert world.telemetry.counts["AccountBlocked"] == 1
 
 
-def test_an_event_with_more_dispatches_than_one_run_can_look_up_is_finished_by_several(world):
-    """Each copy of the event goes on where the last one stopped, even where its run can't walk all that is done."""
+def test_an_event_with_too_many_dispatches_for_one_run_is_finished_by_several(world):
+    """Each run continues where the last one stopped, even if it has no time to look up all finished dispatches."""
     routes = {f"r{n}": a_route(f"417930267{n:02}") for n in range(20)}
     source = world.add_source("ci", routes, delivery="queued")
     once = world.ledger.once
@@ -380,7 +380,7 @@ def test_an_event_with_more_dispatches_than_one_run_can_look_up_is_finished_by_s
     assert len({item.dispatch.id for item, _ in world.outbox.queue}) == len(world.outbox.queue) == 20
 
 
-def test_two_installations_at_one_account_do_not_take_each_others_messages_for_their_own(world):
+def test_two_installations_with_one_account_use_different_message_ids(world):
     source = world.add_source("ci", {"all": a_route(ONE)})
     world.relayer.relay(an_event(), source)
     world.ledger.results.clear()

@@ -1,4 +1,4 @@
-"""What is parked goes back under ids that neither lose it nor send it twice, whatever it was parked for."""
+"""A replay sends each parked item exactly once, whatever it was parked for."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +42,7 @@ def replayed(parked: Parked, world: World) -> str:
 
 
 def parked_for(world: World, reason: Reason) -> Parked:
-    """A dispatch that ended parked for this reason, its cause gone again."""
+    """Returns a dispatch that was parked for this reason, after removing the cause."""
     source = world.add_source("ci", {"all": ROUTE}, delivery="queued")
     world.relayer.relay(an_event(), source)
     failures = {Reason.REQUEST_REFUSED: BadRequest(400), Reason.ACCOUNT_BLOCKED: Unauthorized(401)}
@@ -83,7 +83,7 @@ def test_a_replayed_dispatch_is_sent_once_whatever_it_was_parked_for(world: Worl
 
 @pytest.mark.parametrize("reason", DISPATCH_REASONS)
 def test_an_item_that_was_parked_twice_is_sent_once(world: World, reason: Reason) -> None:
-    """SQS may keep an item whose confirmation was lost, and a crash may park it again."""
+    """SQS may store an item whose confirmation is lost, and a crash may park it again."""
     parked = parked_for(world, reason)
     world.clock.advance(60)
     for twin in (parked, parked.model_copy(update={"last_attempt_at": world.clock.now()})):
@@ -101,7 +101,7 @@ def test_a_replay_keeps_the_message_ids_that_omni_may_know(world: World, reason:
     assert item.dispatch.messages == parked.dispatch.messages
 
 
-def test_what_is_refused_again_is_parked_again_and_can_be_replayed_again(world: World) -> None:
+def test_a_dispatch_that_is_refused_again_is_parked_again_and_can_be_replayed(world: World) -> None:
     parked = parked_for(world, Reason.REQUEST_REFUSED)
     for _ in range(3):
         world.omni.failures = [BadRequest(400)]
@@ -117,7 +117,7 @@ def test_an_event_that_was_parked_twice_and_is_still_broken_is_parked_once(world
     [parked] = world.outbox.parked
     for _ in range(2):
         assert deliver(world, replayed(parked, world)) is None
-    assert len(world.outbox.parked) == 2  # the first, and the replay's
+    assert len(world.outbox.parked) == 2  # the first item, and one from the replay
 
 
 def test_a_redelivery_that_finds_another_route_broken_is_parked_for_that_one(world: World) -> None:
@@ -132,7 +132,7 @@ def test_a_redelivery_that_finds_another_route_broken_is_parked_for_that_one(wor
 
 
 @pytest.mark.parametrize("first_copies", [1, 2])
-def test_an_event_whose_template_was_mended_is_delivered_once(world: World, first_copies: int) -> None:
+def test_an_event_whose_template_was_fixed_is_delivered_once(world: World, first_copies: int) -> None:
     source = world.add_source("ci", {"all": BROKEN, "fine": ROUTE | {"text": "fine"}})
     for _ in range(first_copies):
         world.relayer.relay(an_event(), source)
@@ -152,8 +152,8 @@ def replay_all(world: World) -> None:
     deliver_all(world)
 
 
-def test_a_refused_message_that_was_sent_under_its_old_id_after_all_is_not_sent_by_the_replay(world: World) -> None:
-    """SQS stored what was parked, but its confirmation was lost: the dispatch was tried again."""
+def test_a_refused_message_that_was_later_sent_under_its_old_id_is_not_replayed(world: World) -> None:
+    """SQS stored the parked item, but its confirmation was lost, so the dispatch was tried again."""
     world.outbox.confirmed = [False]
     world.omni.statuses[ONE] = BLOCKLISTED
     world.relayer.relay(an_event(), world.add_source("ci", {"all": ROUTE}, delivery="queued"))
@@ -169,7 +169,7 @@ def test_a_refused_message_that_was_sent_under_its_old_id_after_all_is_not_sent_
 
 
 @pytest.mark.parametrize("replayed_first", [True, False])
-def test_of_a_replay_and_a_redelivery_whose_record_was_lost_one_sends(world: World, replayed_first: bool) -> None:
+def test_a_replay_and_a_redelivery_without_a_record_send_each_message_once(world: World, replayed_first: bool) -> None:
     world.omni.statuses[ONE] = BLOCKLISTED
     both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
     source = world.add_source("ci", {"all": both})
@@ -181,7 +181,7 @@ def test_of_a_replay_and_a_redelivery_whose_record_was_lost_one_sends(world: Wor
     assert sorted(world.omni.accepted.values()) == [ONE, TWO]
 
 
-def test_a_part_that_was_tried_again_and_then_refused_is_sent_once(world: World) -> None:
+def test_a_part_that_was_retried_and_then_refused_is_sent_once(world: World) -> None:
     both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
     world.omni.statuses[ONE] = NO_CREDIT
     world.relayer.relay(an_event(), world.add_source("ci", {"all": both}))
@@ -193,13 +193,15 @@ def test_a_part_that_was_tried_again_and_then_refused_is_sent_once(world: World)
     assert deliver(world, body) is None
     world.ledger.forget("send", part.dispatch.id if part.dispatch else "")
     world.omni.statuses.clear()
-    assert deliver(world, body) is None  # the function had died before its record was written
+    assert deliver(world, body) is None  # as if the function had died before it wrote its record
     replay_all(world)
     assert sorted(world.omni.accepted.values()) == [ONE, TWO]
 
 
 @pytest.mark.parametrize("second", [PENDING, NEW_GROUP], ids=["accepted", "of an unknown status"])
-def test_a_refused_message_gets_a_new_id_whatever_became_of_the_others(world: World, second: dict[str, Any]) -> None:
+def test_a_refused_message_gets_a_new_id_whatever_the_status_of_the_others(
+    world: World, second: dict[str, Any]
+) -> None:
     both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
     world.omni.remembers_refused = True
     world.omni.statuses = {ONE: BLOCKLISTED, TWO: second}
@@ -213,10 +215,10 @@ def test_a_refused_message_gets_a_new_id_whatever_became_of_the_others(world: Wo
 
 
 @pytest.mark.parametrize("confirmed", [0, 1])
-def test_what_omni_may_have_taken_is_not_lost_when_the_refused_part_is_replayed_first(
+def test_a_message_of_unknown_status_is_not_lost_if_the_refused_part_is_replayed_first(
     world: World, confirmed: int
 ) -> None:
-    """The function fails while it parks the two parts, one after the other, and a replay comes before its retry."""
+    """The function fails while it parks the two parts in turn, and a replay runs before its retry."""
     world.outbox.confirmed = [True] * confirmed + [False]
     world.omni.statuses = {ONE: BLOCKLISTED, TWO: NEW_GROUP}
     both = ROUTE | {"to": [{"phone": f"+{ONE}"}, {"phone": f"+{TWO}"}]}
@@ -229,7 +231,7 @@ def test_what_omni_may_have_taken_is_not_lost_when_the_refused_part_is_replayed_
     assert sorted(world.omni.accepted.values()) == [ONE, TWO]
 
 
-def test_an_event_whose_body_is_null_goes_back_too(world: World) -> None:
+def test_an_event_whose_body_is_null_is_replayed_too(world: World) -> None:
     world.relayer.relay(an_event(None), world.add_source("ci", {"one": ROUTE, "all": BROKEN}))
     world.add_source("ci", {"one": ROUTE, "all": ROUTE | {"to": [{"phone": f"+{TWO}"}]}})
     replay_all(world)

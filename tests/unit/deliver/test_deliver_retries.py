@@ -1,4 +1,4 @@
-"""The retry table: jittered below its bounds, raised by Retry-After, ended by age."""
+"""The retry table gives random delays below its bounds, waits at least Retry-After, and gives up by age."""
 
 import random
 

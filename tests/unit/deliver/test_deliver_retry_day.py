@@ -1,4 +1,4 @@
-"""A whole day of attempts, by the deployed tables and a clock of our own: how many, how far apart, and the end."""
+"""A dispatch is retried for a whole day by the deployed tables and then parked. The clock is simulated."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ from sandbox.stack.sam_template import read_template
 from sandbox.stack.settings import PROJECT
 from tests.support.fakes import BLOCKLISTED, NEW_GROUP, NO_CREDIT, World
 
-Fault = Exception | Mapping[str, Any]  # raised in place of an answer, or the status that OMNI gives the message
+Fault = Exception | Mapping[str, Any]  # an exception in place of an answer, or the status of the message
 
 DAY = timedelta(hours=24)
 PHONE = "41793026727"
@@ -40,7 +40,7 @@ DEPLOYED = read_template(PROJECT / "template.yaml", cloud_url="http://127.0.0.1"
 ENVIRONMENT = Environment.read(DEPLOYED.functions["DeliveryFunction"].environment)
 SQS_GIVES_UP = json.loads(DEPLOYED.queues["Queue"].attributes["RedrivePolicy"])["maxReceiveCount"]
 
-# As test_omni_client_failures.py shows the client to raise them; it can't tell all faults apart.
+# test_omni_client_failures.py shows which faults raise these errors. The client can't tell all faults apart.
 NOTHING_SENT = TransportError("connect", may_have_arrived=False)
 CLOSED = TransportError("connection closed", may_have_arrived=True)
 TOO_LATE = TransportError("deadline", may_have_arrived=True)
@@ -80,7 +80,7 @@ class Day:
 
 
 def a_day_of(fault: Fault, seed: int) -> Day:
-    """Delivers a queued dispatch again and again, as SQS does, until it is done with."""
+    """Delivers a queued dispatch again and again, as SQS does, until it is sent or parked."""
     world = World()
     bounds = {Policy.RETRY: ENVIRONMENT.retry_delays, Policy.RETRY_ACCOUNT: ENVIRONMENT.account_retry_delays}
     world.dispatcher = dataclasses.replace(world.dispatcher, retry_bounds=bounds, jitter=random.Random(seed).uniform)
@@ -108,7 +108,7 @@ def _meet(world: World, fault: Fault) -> None:
 @pytest.mark.parametrize("name", LASTING)
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=50, deadline=None)
-def test_a_fault_that_lasts_is_tried_for_a_day_within_the_table_and_then_parked(name: str, seed: int) -> None:
+def test_a_lasting_fault_is_retried_for_a_day_within_the_table_and_then_parked(name: str, seed: int) -> None:
     fault, table, reason = LASTING[name]
     day = a_day_of(fault, seed)
 
@@ -123,7 +123,7 @@ def test_a_fault_that_lasts_is_tried_for_a_day_within_the_table_and_then_parked(
 
 
 @pytest.mark.parametrize("name", PERMANENT)
-def test_a_fault_that_can_not_pass_is_parked_at_the_first_attempt(name: str) -> None:
+def test_a_permanent_fault_is_parked_at_the_first_attempt(name: str) -> None:
     fault, reason = PERMANENT[name]
     day = a_day_of(fault, seed=1)
 
@@ -135,12 +135,12 @@ def test_a_fault_that_can_not_pass_is_parked_at_the_first_attempt(name: str) -> 
 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=50, deadline=None)
-def test_the_function_gives_up_long_before_sqs_does_it_without_a_reason(seed: int) -> None:
+def test_the_function_gives_up_long_before_sqs_would(seed: int) -> None:
     day = a_day_of(ServerError(500), seed)
     assert len(day.delays) < SQS_GIVES_UP / 2
 
 
-def test_each_attempt_says_its_number_and_outcome() -> None:
+def test_the_line_of_each_attempt_gives_its_number_and_outcome() -> None:
     lines = a_day_of(ServerError(500), 1).world.telemetry.statuses
     assert [line["attempt"] for line in lines] == [*range(1, len(lines)), len(lines) - 1]
     assert {line["outcome"] for line in lines[:-1]} == {"retry"}
@@ -160,7 +160,7 @@ def test_a_copy_that_comes_hours_later_sends_nothing() -> None:
     assert len(world.omni.requests) == 1
 
 
-def test_a_copy_that_comes_while_the_first_waits_hours_for_its_retry_sends_and_the_retry_doesn_t() -> None:
+def test_a_copy_that_comes_before_a_late_retry_is_sent_and_the_retry_is_not() -> None:
     world = World()
     source = world.add_source("ci", {"all": ROUTE})
     event = Event(source="ci", id="e1", headers={}, body={}, received_at=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""API Gateway's payload in, an answer of the contract out; and every sample of events/ verifies as it is shipped."""
+"""Handlers read API Gateway's payload and give answers of the contract. Each sample of events/ verifies as shipped."""
 
 import base64
 import json
@@ -11,16 +11,10 @@ from handlers import http
 from relay.configure.sources import parse_source
 from relay.deliver.relaying import Outcome
 from relay.problems import DuplicateInFlight, FieldError, InvalidBody, MalformedRequest, NotAuthenticated
-from sandbox import local_sns
+from tests.support.certificates import local_certificate
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = sorted((ROOT / "events").glob("webhook-*.json"))
-
-
-class LocalCertificates:
-    def fetch(self, url):
-        assert url == local_sns.CERTIFICATE_URL
-        return local_sns.certificate()
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
@@ -32,7 +26,7 @@ def test_a_sample_verifies_as_it_is_shipped(sample):
     settings = {key: value for key, value in config["sources"][name].items() if key != "routes"}
     secret = secrets.get(name, ())
     source = parse_source(name, settings, {}, (secret,) if isinstance(secret, str) else tuple(secret))
-    source.verification.check(http.inbound_request(event), source.secrets, LocalCertificates().fetch)
+    source.verification.check(http.inbound_request(event), source.secrets, local_certificate)
 
 
 def an_event(**changes):
@@ -70,7 +64,7 @@ def test_a_body_that_only_claims_to_be_base64_is_refused(body):
         (Outcome("e"), 200, {"outcome": "ignored"}),
     ],
 )
-def test_each_outcome_has_its_row(outcome, status, content):
+def test_each_outcome_has_its_status_and_content(outcome, status, content):
     answer = http.answer(outcome)
     assert answer["statusCode"] == status
     assert json.loads(answer["body"]) == {"eventId": "e", **content}

@@ -1,4 +1,4 @@
-"""The docs say what is true: the tests that they name exist, and the limits in docs/security.md are the code's."""
+"""The docs are true: the tests that they name exist, and the limits in docs/security.md are those of the code."""
 
 import re
 
@@ -10,7 +10,7 @@ from sandbox.stack.settings import PROJECT
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (PROJECT / "docs").glob("*.md")}
 TEST = re.compile(r"test_\w+\.py")
 NAMED = sorted({(page, name) for page, text in PAGES.items() for name in TEST.findall(text)})
-# How docs/security.md says each limit of relay/limits.py.
+# The words in which docs/security.md gives each limit of relay/limits.py.
 QUOTED = {
     "HEADER_BYTES": f"| headers | {limits.HEADER_BYTES // 1024} KiB",
     "FORM_FIELDS": f"| form | {limits.FORM_FIELDS:,} fields",
@@ -53,7 +53,7 @@ def test_a_test_that_the_docs_name_exists(page: str, name: str) -> None:
     assert list((PROJECT / "tests").rglob(name))
 
 
-def test_each_fault_alone_names_its_tests() -> None:
+def test_each_row_of_single_faults_names_its_tests() -> None:
     section = PAGES["reliability.md"].partition("## Each fault, alone\n")[2].partition("\n## ")[0]
     _, *rows = [line for line in section.splitlines() if line.startswith("| ")]
     assert rows
@@ -65,5 +65,5 @@ def test_a_limit_that_the_docs_give_is_the_code_s(limit: str) -> None:
     assert limit in PAGES["security.md"]
 
 
-def test_each_limit_is_in_the_docs_or_has_a_reason_not_to_be() -> None:
+def test_each_limit_is_in_the_docs_or_has_a_reason_to_be_absent() -> None:
     assert {name for name in vars(limits) if name.isupper()} == QUOTED.keys() | UNQUOTED.keys()

@@ -1,4 +1,4 @@
-"""make sets itself up, and touches nothing that isn't the project's own."""
+"""make sets up the project's environment, and changes no file outside the project."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[3]
 
 
-def test_an_environment_that_is_a_link_is_refused_and_what_it_leads_to_is_left_alone(tmp_path: Path) -> None:
+def test_a_venv_that_is_a_link_is_refused_and_its_target_stays_unchanged(tmp_path: Path) -> None:
     clone, elsewhere = tmp_path / "clone", tmp_path / "elsewhere"
     (clone / "requirements").mkdir(parents=True)
     (clone / "requirements" / "run.txt").touch()

@@ -1,4 +1,4 @@
-"""The repository keeps its word: links lead somewhere, CI and hooks run the gates, and foreign actions are pinned."""
+"""The repository is consistent: links have targets, CI and hooks run the gates, and foreign actions are pinned."""
 
 import re
 import tomllib
@@ -24,13 +24,13 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The names that GitHub gives to a page's headings."""
+    """Returns the names that GitHub gives to a page's headings."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def recipe(target: str) -> str:
-    """The commands of a target of the Makefile."""
+    """Returns the commands of a target of the Makefile."""
     [commands] = re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     return str(commands)
 
@@ -53,7 +53,7 @@ def test_each_relative_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_each_file_that_a_page_names_is_there(page: Path) -> None:
-    """A name in capitals stands for many: `docs/senders/NAME.md`."""
+    """Paths with NAME, such as `docs/senders/NAME.md`, are skipped, because they stand for many files."""
     named = [name for name in NAMED.findall(prose(page)) if "NAME" not in name]
     assert [name for name in named if not (PROJECT / name).exists()] == []
 
@@ -80,7 +80,7 @@ def test_each_action_is_pinned_by_its_commit_with_the_version_beside_it() -> Non
 
 
 def test_the_hooks_are_the_gates_of_make_check() -> None:
-    # `ruff format` mends a commit, where `make check` only looks.
+    # In a hook, `ruff format` fixes the files; in `make check`, it only checks them.
     gates = (
         recipe("check").replace("$(BIN)", ".venv/bin").replace("$(SAM)", ".venv-sam/bin/sam").replace(" --check", "")
     )
@@ -89,6 +89,6 @@ def test_the_hooks_are_the_gates_of_make_check() -> None:
     assert [f"{entry} ." if "ruff" in entry else entry for entry in entries] == commands
 
 
-def test_the_version_stands_in_one_place_and_the_changelog_knows_it() -> None:
+def test_the_changelog_has_an_entry_for_the_version() -> None:
     version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
     assert f"\n## [{version}] - " in (PROJECT / "CHANGELOG.md").read_text()

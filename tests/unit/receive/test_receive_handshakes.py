@@ -1,4 +1,4 @@
-"""Slack's challenge is echoed to Slack's own preset, and to nobody else's."""
+"""The relay echoes Slack's challenge only for sources with Slack's preset."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -28,5 +28,5 @@ def test_an_event_is_no_handshake(body: Any) -> None:
     assert handshake(parse("slack"), body, FakeSns()) is None
 
 
-def test_other_senders_are_never_answered_with_their_own_words() -> None:
+def test_the_challenge_of_another_sender_is_not_echoed() -> None:
     assert handshake(parse("github"), {"type": "url_verification", "challenge": "x"}, FakeSns()) is None

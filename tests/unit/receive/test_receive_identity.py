@@ -1,4 +1,4 @@
-"""What tells events apart where the id stands in a header, and for how long a repeated body is the same event."""
+"""Events are told apart by header id and body. Within a window, the same body is a duplicate under any unsigned id."""
 
 import hashlib
 import hmac
@@ -59,14 +59,14 @@ def test_the_same_body_under_another_unsigned_id_is_a_duplicate_within_the_windo
     assert world.sent_texts == ["one"]
 
 
-def test_after_the_window_the_same_body_under_another_id_is_news_and_so_is_each_later_one(world):
+def test_after_the_window_the_same_body_under_another_id_is_another_event_each_time(world):
     for event_id in ("a", "b", "c"):
         assert not post(world, ONE, event_id).duplicate
         world.clock.advance(limits.REPEAT_SECONDS + 1)
     assert world.sent_texts == ["one"] * 3
 
 
-def test_a_repetition_of_the_first_after_the_window_is_still_a_duplicate(world):
+def test_the_same_body_under_the_same_id_is_a_duplicate_even_after_the_window(world):
     post(world, ONE, "a")
     world.clock.advance(limits.REPEAT_SECONDS + 1)
     assert post(world, ONE, "a").duplicate
@@ -79,29 +79,29 @@ def test_the_same_body_under_another_signed_id_is_sent(world):
     assert world.sent_texts == ["one", "one"]
 
 
-def test_the_id_that_the_answer_names_is_the_request_s_own(world):
+def test_the_answer_to_a_duplicate_names_the_id_of_its_own_request(world):
     post(world, ONE, "a")
     assert post(world, ONE, "b").event_id == "b"
 
 
-def test_an_event_that_no_route_wants_costs_no_claim(world):
+def test_an_event_that_no_route_takes_claims_nothing_in_the_ledger(world):
     assert post(world, ONE, "a", route=ROUTE | {"when": "body.text == 'no'"}).name == "ignored"
     assert world.ledger.results == {}
 
 
-def test_without_the_ledger_an_event_is_rather_sent_twice_than_lost(world):
+def test_without_the_ledger_an_event_is_queued_so_that_it_is_not_lost(world):
     world.ledger.down = True
     outcome = post(world, ONE, "a")
     assert (outcome.name, len(world.outbox.queue)) == ("queued", 1)
 
 
-def test_while_a_copy_of_the_body_is_looked_up_another_gets_409(world):
+def test_a_copy_of_a_body_that_is_being_looked_up_is_a_conflict(world):
     post(world, ONE, "a")
     world.ledger.held = {key for key in world.ledger.results if key[0] == "body"}
     with pytest.raises(DuplicateInFlight):
         post(world, ONE, "b")
 
 
-def test_an_unsigned_id_beside_a_wide_window_is_refused():
+def test_an_unsigned_id_with_a_tolerance_beyond_the_window_is_refused():
     with pytest.raises(ValueError, match="id_header is not in signed: expected a tolerance of at most 300 s"):
         parse(UNSIGNED_ID | {"timestamp_header": "x-time", "signed": "{timestamp}{body}", "tolerance": 301})

@@ -1,4 +1,4 @@
-"""A schedule's firing: one notification, several, or an event for a source's routes."""
+"""A schedule's firing carries one notification, a list of them, or an event for a source's routes."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_schedulers_input_is_a_notification(world):
     assert (outcome.name, outcome.event_id) == ("sent", "execution-1")
 
 
-def test_a_rules_event_carries_it_in_its_detail_and_names_it(world):
+def test_a_rules_event_carries_the_notification_in_its_detail_and_gives_its_id(world):
     [outcome] = fire(world, {"version": "0", "id": "rule-1", "detail-type": "Reminder", "detail": NOTE})
     assert outcome.event_id == "rule-1"
 
@@ -56,7 +56,7 @@ def test_a_payload_that_can_not_be_sent_is_refused_with_each_wrong_field(world):
     assert world.sent_texts == []
 
 
-def test_notifications_of_a_list_that_bear_the_same_id_are_all_sent_once(world):
+def test_notifications_of_a_list_that_share_an_id_are_each_sent_once(world):
     notes = [NOTE | {"id": "firing-1"}, NOTE | {"id": "other"}, NOTE | {"id": "firing-1", "text": "and this"}]
     for request in ("request-1", "request-2"):
         outcomes = fire(world, notes, request)
@@ -65,20 +65,20 @@ def test_notifications_of_a_list_that_bear_the_same_id_are_all_sent_once(world):
     assert len(world.omni.accepted) == 3
 
 
-def test_not_even_an_id_that_looks_like_a_place_swallows_another(world):
+def test_an_id_that_looks_like_a_generated_one_replaces_no_other_notification(world):
     notes = [NOTE | {"id": own_id, "text": text} for own_id, text in (("x", "a"), ("x", "b"), ("x/0", "c"))]
     fire(world, notes)
     fire(world, notes, "request-2")
     assert world.sent_texts == ["a", "b", "c"]
 
 
-def test_nothing_of_a_list_is_sent_when_one_of_it_is_wrong(world):
+def test_a_list_with_a_wrong_notification_is_not_sent_at_all(world):
     with pytest.raises(InvalidBody):
         fire(world, [NOTE, {"text": "no recipient"}])
     assert not world.omni.requests
 
 
-def test_one_that_another_copy_is_sending_does_not_keep_the_others_of_its_list(world):
+def test_a_notification_in_flight_does_not_hold_back_the_others_of_its_list(world):
     fire(world, NOTE | {"id": "a"})
     world.ledger.held = set(world.ledger.results)
     with pytest.raises(DuplicateInFlight):
@@ -95,7 +95,7 @@ def test_an_event_goes_through_its_sources_routes(world):
 
 
 @pytest.mark.parametrize("payload", [None, 7, "text", [], {}, [None], {"source": "nobody", "event": {}}, {"event": 1}])
-def test_a_payload_of_no_known_form_says_so(world, payload):
+def test_a_payload_of_no_known_form_is_refused(world, payload):
     with pytest.raises(InvalidBody):
         fire(world, payload)
 

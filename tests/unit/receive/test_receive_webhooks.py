@@ -1,4 +1,4 @@
-"""A webhook is verified before it is read, and every refusal is a row of the HTTP contract."""
+"""A webhook is verified before it is read, and every refusal is one that the HTTP contract lists."""
 
 import json
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ def test_an_event_that_no_route_wants_is_ignored(world):
 @pytest.mark.parametrize(
     "authorization", [None, "Bearer wrong", "Bearer", "", "Basic local-secret", "Bearer local-secre\xe9"]
 )
-def test_what_does_not_prove_its_sender_gets_401_and_is_not_read(world, authorization):
+def test_a_request_that_does_not_prove_its_sender_gets_401_and_is_not_read(world, authorization):
     world.add_source("ci", {"all": ROUTE})
     with pytest.raises(NotAuthenticated):
         accept(world, b"not json", authorization=authorization)
@@ -180,8 +180,8 @@ def test_a_schema_names_each_field_that_is_wrong(world, body, wrong):
         assert words in errors[field]
 
 
-def test_a_part_is_read_by_the_draft_of_the_whole(world):
-    part = {"type": "number", "minimum": 3, "exclusiveMinimum": True}  # draft 4: a number since then
+def test_a_part_of_a_schema_follows_the_draft_of_the_whole(world):
+    part = {"type": "number", "minimum": 3, "exclusiveMinimum": True}  # a boolean in draft 4, a number in later drafts
     draft = "http://json-schema.org/draft-04/schema#"
     world.add_source("ci", {"all": ROUTE}, schema={"$schema": draft, "type": "object", "properties": {"n": part}})
     with pytest.raises(InvalidBody) as refusal:
@@ -189,8 +189,8 @@ def test_a_part_is_read_by_the_draft_of_the_whole(world):
     assert [error.field for error in refusal.value.errors] == ["n"]
 
 
-def test_ids_of_which_a_part_is_lost_are_told_apart_by_their_bodies(world):
-    """Half a character pair can't be kept: two such ids would look alike."""
+def test_events_whose_ids_can_not_be_kept_whole_are_told_apart_by_their_bodies(world):
+    """Half a surrogate pair can't be kept, so two such ids would look alike."""
     world.add_source("ci", {"all": ROUTE}, id="body.id")
     for half in (rb"\ud801", rb"\udb01"):
         outcome = accept(world, b'{"text": "hi", "id": "%b"}' % half)
