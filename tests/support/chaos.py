@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Course:
-    """What happened in a run: events in `acknowledged` got a 2xx, events in `given_up` never got one."""
+    """Records what happened in a run: events in `acknowledged` got a 2xx, events in `given_up` never got one."""
 
     acknowledged: list[Sent] = field(default_factory=list)
     given_up: list[Sent] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What an adversary might send, as Hypothesis strategies: bodies, headers and values, hostile in form or meaning."""
+"""Hypothesis strategies for what an adversary might send: bodies, headers and values, hostile in form or meaning."""
 
 import gzip
 import json

@@ -1,6 +1,6 @@
 """Runs the functions in this process, with AWS and OMNI in memory, and keeps every line that they log.
 
-This takes thousands of requests per second.
+It handles thousands of requests per second.
 """
 
 import gc

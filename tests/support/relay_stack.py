@@ -146,10 +146,8 @@ class Relay:
     def omni_fails(self, *faults: Mapping[str, Any]) -> None:
         """Makes the next sends meet these faults, in turn. Each is `{kind, …}`, as POST /sandbox/faults takes it."""
         self._call("DELETE", "faults")
-        for fault in (
-            *faults,
-            {"kind": "delay", "delayMs": 0, "count": _ALWAYS},
-        ):  # only counts
+        counter = {"kind": "delay", "delayMs": 0, "count": _ALWAYS}  # delays nothing, but is counted for each send
+        for fault in (*faults, counter):
             self._call("POST", "faults", fault)
 
     def omni_fails_at_random(self, seed: int, rate: float = 1 / 3) -> None:

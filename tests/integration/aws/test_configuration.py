@@ -147,7 +147,7 @@ def test_an_unreachable_ssm_is_not_asked_at_every_request(ssm, configuration, ti
     assert ssm.calls.total() > asked
 
 
-def test_without_a_last_good_value_it_is_unavailable(ssm, configuration):
+def test_without_a_last_good_value_the_configuration_is_unavailable(ssm, configuration):
     ssm.push()
     ssm.endpoint = None
     with pytest.raises(ConfigurationUnavailable):

@@ -44,7 +44,7 @@ def table(moto_endpoint, request):
 
 @pytest.fixture
 def new_ledger(moto_endpoint, table):
-    """Makes a ledger as each process has its own."""
+    """Gives a maker of ledgers, because each process has its own ledger."""
 
     def make(milliseconds=20_000, endpoint=moto_endpoint, **options):
         ledger = DynamoDbLedger(client(endpoint), table, 3600, **options)
@@ -95,7 +95,7 @@ def test_a_failed_action_frees_its_key(new_ledger):
     assert not new_ledger().once("send", "k", lambda: 1)[1]
 
 
-def test_a_copy_runs_after_the_time_of_a_crashed_first_one_is_over(new_ledger):
+def test_a_copy_runs_after_the_claim_of_a_crashed_first_one_expires(new_ledger):
     class Died(BaseException):
         """Derives from BaseException, so that it ends the action as a crash does, before the key is freed."""
 

@@ -169,7 +169,7 @@ def test_a_stage_that_no_stack_can_have_is_refused(push: Push, capsys: pytest.Ca
     assert "lower-case letters" in capsys.readouterr().err
 
 
-def test_all_secrets_of_a_push_are_encrypted_with_its_key_changed_or_not(
+def test_a_push_encrypts_all_secrets_with_its_key_even_unchanged_ones(
     ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
 ) -> None:
     push()

@@ -24,7 +24,8 @@ DISPATCH = Dispatch(
 )
 
 
-# A queue item of another version must not be taken for a schedule's {"source", "event"}, which would send it again.
+# A queue item of another version must not pass as a schedule's {"source", "event"}, because its messages would be sent
+# again.
 UNREADABLE = json.dumps(
     {
         "reason": "route_invalid",

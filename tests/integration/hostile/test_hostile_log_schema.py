@@ -56,5 +56,5 @@ def test_each_message_s_line_fits_the_schema(lines: dict[str, list[dict[str, Any
             assert set(line) <= set(SCHEMA["properties"]) | OF_LAMBDA
 
 
-def test_the_lines_tell_what_happened(lines: dict[str, list[dict[str, Any]]]) -> None:
+def test_the_lines_name_each_outcome(lines: dict[str, list[dict[str, Any]]]) -> None:
     assert outcomes(lines) == {"sent", "retry", "parked"}

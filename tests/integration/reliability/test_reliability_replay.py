@@ -119,9 +119,8 @@ def test_a_replay_takes_only_the_selected_items(relay: Relay) -> None:
     a_broken_event(relay, "queued")
     relay.post(relay.event(BLOCKLISTED))
     queue, dead_letters = relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
-    letters = DeadLetters(
-        relay.stack.client("sqs"), queue, dead_letters, wait_seconds=0
-    )  # one server needs no long polling
+    # The local SQS is one server, so it needs no long polling.
+    letters = DeadLetters(relay.stack.client("sqs"), queue, dead_letters, wait_seconds=0)
     for selection, count in (
         (Selection(source="direct"), 2),
         (Selection(source="nobody"), 0),

@@ -132,7 +132,7 @@ VERIFY_OF = {sender.name: sender for sender in SENDERS if sender.name not in ("t
 @pytest.mark.parametrize("name", VERIFY_OF)
 @settings(max_examples=25, deadline=None)
 @given(body=st.binary(max_size=300), milliseconds=st.integers(0, 4_000_000_000_000))
-def test_what_the_sandbox_signs_is_taken(name: str, body: bytes, milliseconds: int) -> None:
+def test_any_body_that_the_sandbox_signs_is_accepted(name: str, body: bytes, milliseconds: int) -> None:
     sender, now = VERIFY_OF[name], datetime.fromtimestamp(milliseconds / 1000, UTC)
     if name.startswith("twilio-form"):
         body = sender.body
