@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from relay.verification import PRESETS, parse
+from relay.verification import PRESETS
 from sandbox.signing import sign
 from tests.support import hostility
 from tests.support.adversary import Adversary, Pairs
@@ -79,8 +79,14 @@ def test_a_run_sends_twenty_thousand_requests() -> None:
 
 
 def test_every_preset_is_a_target(inprocess: Relay) -> None:
-    targets = inprocess.config["sources"].values()
-    assert {parse(target["verify"]).name for target in targets} == set(PRESETS)
+    adversary = Adversary(inprocess.config, inprocess.secrets)
+    assert {adversary.preset(source) for source in targets(inprocess)} == set(PRESETS)
+
+
+def test_each_target_believes_what_is_signed_for_it(inprocess: Relay) -> None:
+    """Otherwise a run would stop at the signature, and none of its bodies would reach the code behind it."""
+    answers = {source: post_signed(inprocess, source, b"{}", "application/json", []) for source in targets(inprocess)}
+    assert [source for source, answer in answers.items() if answer.status == 401] == []
 
 
 def test_any_bytes_in_any_header_and_body_are_answered(

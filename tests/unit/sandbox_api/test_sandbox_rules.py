@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from omni.contents import CONTENT_FIELDS
+from sandbox.omni_api.channels import CHANNELS, Channel
 from sandbox.omni_api.errors import ApiError
 from sandbox.omni_api.logs import logs
 from sandbox.omni_api.report_push import MAX_RETRIES, is_loopback, push_retry_delay
@@ -19,6 +21,11 @@ def statuses(answer: Any) -> list[int]:
 
 def send(bench: Any, *destinations: Any, **others: Any) -> Any:
     return bench.state.sends.text(bench.call({"destinations": list(destinations), "text": "Hello", **others}))
+
+
+def test_the_sandbox_knows_the_channels_that_the_client_knows() -> None:
+    assert {channel.value: facts.body for channel, facts in CHANNELS.items()} == CONTENT_FIELDS
+    assert set(CHANNELS) == set(Channel)
 
 
 def test_an_accepted_id_is_a_duplicate_for_ever_even_within_one_request(bench: Any) -> None:
