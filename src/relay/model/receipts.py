@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from omni.models import OmniResponse, Status
 from omni.statuses import Policy, classify
@@ -26,6 +26,16 @@ class Receipt(BaseModel):
     statuses: dict[str, Status] = {}
     parked: str | None = None
     requeued: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_form_of_0_1_0(cls, value: Any) -> Any:
+        """Version 0.1.0 kept the messages in a list under `receipt`. Copies are answered from its records, too."""
+        if not isinstance(value, dict) or "receipt" not in value:
+            return value
+        former = value["receipt"] or {}  # None where the whole request was parked
+        statuses = {item["message"]["message_id"]: item["status"] for item in former.get("messages", ())}
+        return value | {"bulk_id": former.get("bulk_id"), "statuses": statuses}
 
     def ids(self, *policies: Policy) -> Collection[str]:
         """Returns the ids of the messages whose statuses ask for one of these policies."""
