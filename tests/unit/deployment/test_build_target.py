@@ -57,7 +57,27 @@ def test_functions_of_two_processors_cannot_share_a_build(tmp_path: Path) -> Non
 
 def test_without_sam_s_plan_nothing_is_built(tmp_path: Path) -> None:
     with pytest.raises(CannotBuildError, match="sam build"):
-        build.recorded_target(tmp_path / "build.toml")
+        build.target_of(tmp_path / "build.toml")
+
+
+@pytest.mark.parametrize(("machine", "architecture"), [("aarch64", "arm64"), ("x86_64", "x86_64")])
+def test_in_lambda_s_build_image_the_target_is_what_the_image_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, architecture: str
+) -> None:
+    # `sam build --use-container` mounts no plan, and starts the image of the function's runtime and processor.
+    monkeypatch.setattr("sys.executable", "/var/lang/bin/python3")
+    monkeypatch.setattr("platform.machine", lambda: machine)
+
+    target = build.target_of(tmp_path / "build.toml")
+
+    assert target == Target(architecture, f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def test_sam_s_plan_counts_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/var/lang/bin/python3")
+    plan = record(tmp_path, {"one": ("python3.13", "arm64")})
+
+    assert build.target_of(plan) == Target("arm64", "3.13")
 
 
 def test_every_architecture_of_the_template_has_wheels() -> None:
