@@ -94,12 +94,39 @@ def test_only_delivery_takes_from_the_queue_and_nobody_from_the_dead_letters(doc
 
 
 def test_both_queues_refuse_whoever_comes_without_tls(document: dict[str, Json]) -> None:
-    [policy] = of_type(document, "AWS::SQS::QueuePolicy").values()
-    [statement] = statements(policy)
+    policies = of_type(document, "AWS::SQS::QueuePolicy").values()
 
-    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert {queue["Ref"] for queue in policy["Queues"]} == of_type(document, "AWS::SQS::Queue").keys()
+    for statement in statements(list(policies)):
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert {queue["Ref"] for policy in policies for queue in policy["Queues"]} == of_type(
+        document, "AWS::SQS::Queue"
+    ).keys()
+
+
+def test_a_queue_s_policy_speaks_of_that_queue_only(document: dict[str, Json]) -> None:
+    # SQS refuses any other resource, and the stack would roll back.
+    for policy in of_type(document, "AWS::SQS::QueuePolicy").values():
+        [queue] = policy["Queues"]
+        assert [statement["Resource"] for statement in statements(policy)] == [{"Fn::GetAtt": [queue["Ref"], "Arn"]}]
+
+
+def test_a_warning_about_the_generated_openapi_does_not_roll_the_stack_back(document: dict[str, Json]) -> None:
+    # SAM writes the path parameter {source} without a schema, which API Gateway may warn of.
+    [api] = of_type(document, "AWS::Serverless::HttpApi").values()
+
+    assert not api.get("FailOnWarnings", False)
+
+
+def test_lambda_lets_a_function_send_to_the_queue_that_invokes_it(document: dict[str, Json]) -> None:
+    # Lambda's default stops such chains after about 16 rounds, and the dispatch would end without a reason.
+    consumers = [
+        function
+        for function in of_type(document, "AWS::Serverless::Function").values()
+        if any(event["Type"] == "SQS" for event in function["Events"].values())
+    ]
+
+    assert [function["RecursiveLoop"] for function in consumers] == ["Allow"]
 
 
 def test_the_dead_letter_queue_takes_from_our_queue_only(template: SamTemplate) -> None:
