@@ -23,8 +23,9 @@ def watched(alarm: Json) -> list[Json]:
 
 def subject(metric: Json) -> str | None:
     """The resource that the first dimension of a metric names, or None if it names a service."""
-    value = metric["Dimensions"][0]["Value"]
-    return value["Fn::GetAtt"][0] if "Fn::GetAtt" in value else value.get("Ref")
+    value: dict[str, Any] = metric["Dimensions"][0]["Value"]
+    named: str | None = value["Fn::GetAtt"][0] if "Fn::GetAtt" in value else value.get("Ref")
+    return named
 
 
 @pytest.mark.parametrize(

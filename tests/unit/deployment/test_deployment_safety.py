@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.push import _OWNED as OWNED
+from sandbox.stack.sam_template import read_template
 from sandbox.stack.specs import SamTemplate
 from tests.support.template import Json, listed, of_type, statements
 
@@ -149,6 +151,58 @@ def test_what_a_person_may_still_need_outlives_the_stack(document: dict[str, Jso
 
     assert resource["DeletionPolicy"].startswith("Retain")
     assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_waiting_items_outlive_a_change_of_the_queue_s_name(document: dict[str, Json]) -> None:
+    assert document["Resources"]["Queue"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_nobody_deletes_the_table_by_mistake(document: dict[str, Json]) -> None:
+    for name, table in of_type(document, "AWS::DynamoDB::Table").items():
+        assert table["DeletionProtectionEnabled"] is True
+        # A protected table can't be deleted when the stack's creation fails: the roll-back would fail as well.
+        assert document["Resources"][name]["DeletionPolicy"] == "Retain"
+
+
+# ---- Several stacks
+
+
+def test_a_second_stack_of_a_stage_fails_and_leaves_nothing(document: dict[str, Json]) -> None:
+    # CloudFormation refuses the second parameter of this name, and says which stack has the first.
+    claim = document["Resources"]["StageClaim"]
+    kept = [name for name, one in document["Resources"].items() if one.get("DeletionPolicy", "Delete") != "Delete"]
+
+    assert (claim["Type"], claim["Properties"]["Name"]) == (
+        "AWS::SSM::Parameter",
+        {"Fn::Sub": "/omni-relay/${Stage}/stack"},
+    )
+    assert claim["Properties"]["Value"] == {"Ref": "AWS::StackName"}
+    assert {document["Resources"][name].get("DependsOn") for name in kept} == {"StageClaim"}
+
+
+def test_a_push_leaves_the_claim_alone() -> None:
+    assert not [prefix for prefix in OWNED if "stack".startswith(prefix)]
+
+
+def test_no_name_grows_with_the_stack_s_name_beyond_what_the_service_takes(document: dict[str, Json]) -> None:
+    # A stack's name may have 128 characters. A log group's may have 512; a queue's 80, and a function's 64.
+    named = {"QueueName", "FunctionName", "RoleName", "TableName", "TopicName", "AlarmName", "Name"}
+
+    for name, resource in document["Resources"].items():
+        physical = [value for key, value in resource.get("Properties", {}).items() if key in named]
+        assert "AWS::StackName" not in json.dumps(physical), name
+
+
+def test_the_webhook_s_concurrency_is_reserved_if_asked_for(project: Path) -> None:
+    def reserved(**parameters: str) -> int | None:
+        read = read_template(project / "template.yaml", cloud_url="http://cloud.test", parameters=parameters)
+        return read.functions["WebhookFunction"].reserved
+
+    assert reserved() is None
+    assert reserved(WebhookConcurrency="50") == 50
+
+
+# ---- What is kept and logged
 
 
 def test_the_table_forgets_by_itself_and_can_be_restored(document: dict[str, Json], template: SamTemplate) -> None:
