@@ -214,7 +214,9 @@ def test_the_table_forgets_by_itself_and_can_be_restored(document: dict[str, Jso
 
 def test_every_function_logs_to_a_group_that_is_emptied_in_time(document: dict[str, Json]) -> None:
     groups = of_type(document, "AWS::Logs::LogGroup")
-    used = [one["LoggingConfig"]["LogGroup"]["Ref"] for one in of_type(document, "AWS::Serverless::Function").values()]
+    kinds = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+    functions = [function for kind in kinds for function in of_type(document, kind).values()]
+    used = [one["LoggingConfig"]["LogGroup"]["Ref"] for one in functions]
 
     assert len(set(used)) == len(used)
     assert {*used, "ApiLogs"} == groups.keys()
