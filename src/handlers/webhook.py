@@ -10,6 +10,8 @@ from relay.receive.webhooks import receive
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from relay.ports import Configuration
+
 _telemetry = composition.telemetry()
 _BEFORE_LOOKUP = (UnknownSource, PayloadTooLarge, TooManyHeaders)
 
@@ -25,7 +27,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
         received = receive(
             source,
             http.inbound_request(event),
-            configuration=composition.configuration(),
+            configuration=_configuration(event),
             relayer=composition.relayer(context),
             sns=composition.sns(),
             max_body_bytes=composition.environment().max_body_bytes,
@@ -40,3 +42,16 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
         response = http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
     _telemetry.count(f"Answered{response['statusCode']}")
     return response
+
+
+def _configuration(event: dict[str, Any]) -> "Configuration":
+    """Returns a dry run's configuration if the event asks for one, else the real one.
+
+    API Gateway never sets this key of an event, so only a caller that may invoke the function can ask for a dry run.
+    """
+    configuration = composition.configuration()
+    if "dryRun" not in event:
+        return configuration
+    from handlers.dry_run import DryRun
+
+    return DryRun(configuration, event["dryRun"]["secret"])
