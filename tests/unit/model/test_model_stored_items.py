@@ -92,7 +92,7 @@ def test_what_a_former_version_parked_is_replayed_and_delivered(world: World, it
 def test_a_copy_is_answered_from_the_receipt_of_a_former_version(world: World, stored_receipt: Json):
     record = stored_receipt["record"]
     world.ledger.results["send", stored_receipt["id"]] = record
-    receipt, duplicate = world.sender.send(_attempt_of(stored_receipt["id"]))
+    receipt, duplicate = world.dispatcher.send(_attempt_of(stored_receipt["id"]))
     assert duplicate
     assert not world.omni.requests
     assert (receipt.parked, receipt.requeued) == (record["parked"], record["requeued"])
