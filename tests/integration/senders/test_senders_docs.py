@@ -28,6 +28,11 @@ def test_every_preset_has_a_page() -> None:
     assert {page.stem for page in PAGES} == set(PRESETS)
 
 
+def test_the_table_of_senders_links_every_page() -> None:
+    table = (PROJECT / "docs" / "senders" / "README.md").read_text()
+    assert [page.name for page in PAGES if f"]({page.name})" not in table] == []
+
+
 @each_page
 def test_what_a_page_says_can_be_pasted(page: Path) -> None:
     ((name, settings),) = documented(page).items()

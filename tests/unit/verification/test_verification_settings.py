@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from relay.verification import PRESETS, parse
+from tests.unit.verification.senders import SENDERS
 
 SNS_TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -21,6 +22,11 @@ SENDERS_OF_THE_LIST = {
 
 def test_every_sender_of_the_list_has_its_row() -> None:
     assert set(PRESETS) == SENDERS_OF_THE_LIST
+
+
+def test_the_tests_sign_for_every_preset() -> None:
+    """SNS signs within the body, so test_verification_sns.py is about it."""
+    assert {parse(sender.verify).name for sender in SENDERS} == set(PRESETS) - {"sns"}
 
 
 @pytest.mark.parametrize("name", sorted(set(PRESETS) - set(REQUIRED)))
