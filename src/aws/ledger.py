@@ -1,7 +1,7 @@
 """The ledger in DynamoDB, built on the idempotency of Powertools and its conditional write."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig, idempotent_function
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 from botocore.exceptions import BotoCoreError, ClientError
 
+from relay import limits
 from relay.ports import InFlight, Kind, LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -32,15 +33,20 @@ class DynamoDbLedger:
         *,
         on_unsaved: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._config = IdempotencyConfig(expires_after_seconds=ttl_seconds, hash_function="sha256")
-        self._store = DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
+        # Each kind has a store of its own: a store keeps the first configuration that it gets, and actions may nest.
+        seconds = dict.fromkeys(get_args(Kind), ttl_seconds) | {"body": limits.REPEAT_SECONDS}
+        self._configs = {
+            kind: IdempotencyConfig(expires_after_seconds=ttl, hash_function="sha256") for kind, ttl in seconds.items()
+        }
+        self._stores = {kind: DynamoDBPersistenceLayer(table_name=table, boto3_client=client) for kind in self._configs}
         self._on_unsaved = on_unsaved
         self._down = False  # asking again would take the time in which the rest can still be queued
 
     def register(self, context: "LambdaContext") -> None:
         """Starts an invocation: its claims expire when its time is over, and a table that failed is asked again."""
         self._down = False
-        self._config.register_lambda_context(context)
+        for config in self._configs.values():
+            config.register_lambda_context(context)
 
     def once(self, kind: Kind, key: str, action: Callable[[], Any]) -> tuple[Any, bool]:
         """Runs the action unless it ran before. See `relay.ports.Ledger`."""
@@ -51,8 +57,8 @@ class DynamoDbLedger:
         guarded = idempotent_function(
             _kept(action, results, failures),
             data_keyword_argument="key",
-            persistence_store=self._store,
-            config=self._config,
+            persistence_store=self._stores[kind],
+            config=self._configs[kind],
             key_prefix=kind,
         )
         try:
@@ -70,9 +76,9 @@ class DynamoDbLedger:
 
     def forget(self, kind: Kind, key: str) -> None:
         """Frees a key. See `relay.ports.Ledger`."""
-        self._store.configure(config=self._config, key_prefix=kind)
+        self._stores[kind].configure(config=self._configs[kind], key_prefix=kind)
         try:
-            self._store.delete_record(data=key, exception=KeyError())  # type: ignore[arg-type]  # any JSON value is a key
+            self._stores[kind].delete_record(data=key, exception=KeyError())  # type: ignore[arg-type]  # any JSON value is a key
         except (ClientError, BotoCoreError) as problem:
             raise LedgerUnavailable from problem
 

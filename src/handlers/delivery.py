@@ -6,7 +6,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from handlers import composition
 from handlers.tracing import traced
-from relay.deliver.sending import Deferred
 from relay.ports import QueueUnavailable
 
 if TYPE_CHECKING:
@@ -16,6 +15,10 @@ if TYPE_CHECKING:
 
 _telemetry = composition.telemetry()
 _processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+class _StaysQueued(Exception):
+    """Tells Powertools to leave the message on the queue."""
 
 
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
@@ -34,7 +37,7 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> "PartialItemFail
             raise
         if delay is not None:
             _hide(record.receipt_handle, delay)
-            raise Deferred(f"again in {delay} s")  # leaves the message on the queue
+            raise _StaysQueued(f"again in {delay} s")
 
     return process_partial_response(event=event, record_handler=deliver, processor=_processor, context=context)
 

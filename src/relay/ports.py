@@ -8,7 +8,8 @@ from relay.configure.sources import Source
 from relay.model.items import Parked, QueueItem
 
 Json = Any
-Kind = Literal["send", "enqueue", "park", "body"]  # the ledger keeps each kind's keys apart
+# The ledger keeps each kind's keys apart. Those of `body` expire after limits.REPEAT_SECONDS.
+Kind = Literal["send", "enqueue", "park", "id", "body"]
 
 
 class InFlight(Exception):

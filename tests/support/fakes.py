@@ -8,6 +8,7 @@ from typing import Any
 
 from omni.models import MessageResult, OmniResponse, Status
 from omni.statuses import Policy
+from relay import limits
 from relay.configure.sources import Source, parse_source
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
@@ -36,7 +37,11 @@ class Clock:
 
 
 class FakeLedger:
-    def __init__(self) -> None:
+    """Keeps results until they expire: those of `body` after limits.REPEAT_SECONDS, all others never."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.made_at: dict[tuple[str, str], datetime] = {}
         self.results: dict[tuple[str, str], Any] = {}
         self.held: set[tuple[str, str]] = set()
         self.down = False
@@ -46,11 +51,14 @@ class FakeLedger:
             raise LedgerUnavailable
         if (kind, key) in self.held:
             raise InFlight
-        if (kind, key) in self.results:
+        if (kind, key) in self.results and not self._expired(kind, key):
             return self.results[kind, key], True
         result = action()
-        self.results[kind, key] = result
+        self.results[kind, key], self.made_at[kind, key] = result, self.clock.now()
         return result, False
+
+    def _expired(self, kind: str, key: str) -> bool:
+        return kind == "body" and self.clock.now() - self.made_at[kind, key] > timedelta(seconds=limits.REPEAT_SECONDS)
 
     def forget(self, kind: str, key: str) -> None:
         if self.down:
@@ -178,7 +186,7 @@ class World:
 
     def __init__(self, limit: int = 100) -> None:
         self.clock = Clock()
-        self.ledger = FakeLedger()
+        self.ledger = FakeLedger(self.clock)
         self.outbox = FakeOutbox()
         self.omni = FakeOmni()
         self.configuration = FakeConfiguration()

@@ -6,7 +6,6 @@ drop every event.
 
 import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,10 +16,9 @@ from relay.problems import Mistake
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression. `names` are the fields that it reads, at any depth."""
+    """A compiled expression."""
 
     source: str
-    names: frozenset[str]
     _compiled: Any = field(repr=False, compare=False)
 
     def search(self, data: Any) -> Any:
@@ -59,7 +57,7 @@ def compile_expression(source: str, variables: frozenset[str] | None = None) -> 
             _Names(variables).read(compiled.parsed, _ROOT)
     except _FAULTS as fault:
         raise _mistake(source, _detail(fault, source)) from None
-    return Expression(source, frozenset(_fields(compiled.parsed)), compiled)
+    return Expression(source, compiled)
 
 
 def _compiled(source: str) -> Any:
@@ -75,14 +73,6 @@ def _compiled(source: str) -> Any:
 
 def _mistake(source: str, detail: str) -> Mistake:
     return Mistake(f"{detail}, in the expression {source!r}")
-
-
-def _fields(tree: dict[str, Any]) -> Iterator[str]:
-    if tree["type"] == "field":
-        yield tree["value"]
-    for child in tree["children"]:
-        if isinstance(child, dict):
-            yield from _fields(child)
 
 
 class _Misused(ValueError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from relay.configure.expressions import Expression, compile_expression
 from relay.configure.settings import at, read
@@ -26,12 +26,16 @@ _STAND_INS = {
 }
 
 
+def _text_of_integer(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class _Recipient(BaseModel):
     """Addresses before their templates are rendered; YAML reads an unquoted phone number as an integer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    phone: str | None = None
+    phone: Annotated[str | None, BeforeValidator(_text_of_integer)] = None
     email: str | None = None
 
 

@@ -50,7 +50,7 @@ class BodySchema:
             compiled(self.definition, fast_fail=False)(few)
         except JsonSchemaValuesException as problem:
             for refusal in problem.errors:
-                if refusal.rule not in _OF_WHOLE_LISTS:
+                if few == body or refusal.rule not in _OF_WHOLE_LISTS:
                     yield from _field_errors(refusal)
 
 
@@ -70,7 +70,7 @@ def _size(value: Any) -> int:
 
 def _field_errors(refusal: "JsonSchemaValueException") -> Iterator[FieldError]:
     """Gives an error for each field that is missing or unknown, and for any other rule one for the value as a whole."""
-    place = [int(part) if part.isdigit() else part for part in refusal.path[1:]]  # the first is the whole, `data`
+    place = _place(refusal)
     schema, value = refusal.definition, refusal.value
     if refusal.rule == "required":
         for name in refusal.rule_definition:
@@ -83,6 +83,13 @@ def _field_errors(refusal: "JsonSchemaValueException") -> Iterator[FieldError]:
     else:
         told = "" if refusal.rule in {"items", "properties"} else refusal.rule_definition
         yield FieldError(field_path(place), f"does not satisfy {refusal.rule} {told}".strip())
+
+
+def _place(refusal: "JsonSchemaValueException") -> list[int | str]:
+    """Gives the way to the value, whose name is like `data.items[0].price`. Only brackets hold an index."""
+    _, *parts = refusal.path
+    indexes = set(re.findall(r"\[(\d+)\]", refusal.name or ""))
+    return [int(part) if part in indexes else part for part in parts]
 
 
 def compile_schema(definition: dict[str, Any]) -> BodySchema:

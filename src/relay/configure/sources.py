@@ -62,15 +62,9 @@ class Source:
     schema: BodySchema | None = None
 
     @property
-    def id_in_header(self) -> bool:
-        """Whether the id of an event is read from a header."""
-        return "headers" in self.id.names if self.id else self.verification.id_in_header
-
-    @property
     def id_forgeable(self) -> bool:
-        """Whether someone who captured a signed request could send it again under another id."""
-        signed = self.verification.signs_id and not self.id
-        return self.id_in_header and self.verification.signs_body and not signed
+        """Whether someone who captured a signed request could send it again with another id in a header."""
+        return self.verification.signs_body and not (self.verification.signs_id and not self.id)
 
     @property
     def scenarios(self) -> frozenset[str]:

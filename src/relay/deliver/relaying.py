@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from relay import limits
 from relay.configure.sources import Source
 from relay.deliver.parking import park
 from relay.deliver.retries import Attempt
@@ -101,7 +100,7 @@ class Relayer:
             PayloadTooLarge: some part is larger than what the queue can hold.
             Unavailable: some part could not be made durable. All others were; a repetition recognises them.
         """
-        step = self._send if (delivery or source.delivery) == "direct" else self._queue
+        step = self._send_or_queue if (delivery or source.delivery) == "direct" else self._queue_or_send
         dispatches, misrouted = self._route(event, source)
         if source.id_forgeable and event.body_hash and (dispatches or misrouted):
             first_id = self._first_id(event)
@@ -114,7 +113,7 @@ class Relayer:
     def resume(self, item: QueueItem, event: Event, source: Source) -> Outcome:
         """Does as `relay` for an event from the queue: what is not durable yet is queued."""
         dispatches, misrouted = self._route(event, source)
-        return self._make_durable(item, event, _after(item.after, dispatches), misrouted, self._queue)
+        return self._make_durable(item, event, _after(item.after, dispatches), misrouted, self._queue_or_send)
 
     def _route(self, event: Event, source: Source) -> tuple[Sequence[Dispatch], Sequence[Misrouted]]:
         return route(
@@ -129,21 +128,21 @@ class Relayer:
         """Returns the id under which the same body came first within REPEAT_SECONDS, which may be this event's own.
 
         Without it, whoever captured a request could send it again under another id, where the sender signs the body
-        but not the id. Later than that the same body is news: nothing tells a sender's honest repetition from a
-        captured one. Without the ledger the id is taken as it is, because an event must rather be sent twice than lost.
+        but not the id. Later than that the same body is news, because nothing tells a sender's honest repetition from a
+        captured one. The answer is kept for each id, because a repetition under that id may come after the window.
+        Without the ledger the id is taken as it is, because an event must rather be sent twice than lost.
         """
-        claim = {"id": event.id, "at": self.now().timestamp()}
-        key = derive_id(event.source, event.body_hash)
+        own, body = derive_id(event.source, event.key), derive_id(event.source, event.body_hash)
         try:
-            first, known = self.ledger.once("body", key, lambda: claim)
-            if known and claim["at"] - first["at"] > limits.REPEAT_SECONDS:
-                self.ledger.forget("body", key)
-                first, _ = self.ledger.once("body", key, lambda: claim)
+            first, _ = self.ledger.once("id", own, lambda: self.ledger.once("body", body, lambda: event.id)[0])
         except LedgerUnavailable:
             return event.id
         except InFlight:
             raise _in_flight() from None
-        return str(first["id"])
+        if first != event.id:
+            facts = {"source": event.source, "event_id": event.id, "first_id": first}
+            self.telemetry.log("warning", "body_repeated", **facts)
+        return str(first)
 
     def _make_durable(
         self,
@@ -171,10 +170,10 @@ class Relayer:
             with _collected(problems):
                 self._park(event, misrouted, outcome)
         if problems:
-            raise min(problems, key=lambda problem: _WORST_FIRST.index(type(problem)))
+            raise next(problem for kind in _WORST_FIRST for problem in problems if isinstance(problem, kind))
         return outcome
 
-    def _send(self, dispatch: Dispatch, outcome: Outcome) -> None:
+    def _send_or_queue(self, dispatch: Dispatch, outcome: Outcome) -> None:
         """Sends a dispatch now. What can't be sent now goes to the queue."""
         attempt = self._first_attempt(dispatch)
         try:
@@ -185,7 +184,7 @@ class Relayer:
         else:
             _add(receipt, outcome, duplicate=duplicate)
 
-    def _queue(self, dispatch: Dispatch, outcome: Outcome) -> None:
+    def _queue_or_send(self, dispatch: Dispatch, outcome: Outcome) -> None:
         """Queues a dispatch. While the queue is down, sending now is as good."""
         attempt = self._first_attempt(dispatch)
         try:
@@ -217,15 +216,8 @@ class Relayer:
 
     def _park(self, event: Event, misrouted: Sequence[Misrouted], outcome: Outcome) -> None:
         reason, detail = misrouted[0][0], "; ".join(detail for _, detail in misrouted)
-        parked = Parked(
-            reason=reason,
-            detail=detail,
-            source=event.source,
-            event=event,
-            attempts=1,
-            first_attempt_at=event.received_at,
-            last_attempt_at=self.now(),
-        )
+        times = {"first_attempt_at": event.received_at, "last_attempt_at": self.now()}
+        parked = Parked(reason=reason, detail=detail, source=event.source, event=event, attempts=1, **times)
         # The key holds the detail, because another route that fails for this event later is another matter.
         key = derive_id(event.source, event.key, event.nonce, detail)
         duplicate = self._once("park", key, lambda: park(parked, self.outbox, self.telemetry))

@@ -40,7 +40,7 @@ _EXHAUSTED: Mapping[Policy, Reason] = {
     Policy.RETRY: Reason.ATTEMPTS_EXHAUSTED,
     Policy.RETRY_ACCOUNT: Reason.ACCOUNT_BLOCKED,
 }
-_NOT_CALLED: Mapping[type[Exception], str] = {
+_CAUSES: Mapping[type[Exception], str] = {
     BreakerOpen: "breaker_open",
     NoTimeLeft: "no_time_left",
     ConfigurationUnavailable: "configuration_unavailable",
@@ -94,6 +94,7 @@ class Dispatcher:
             InFlight: another copy is sending it now.
             Deferred: it must be tried again; the ledger holds nothing of it.
         """
+        attempt = replace(attempt, started=self.now())
         try:
             self._call_time()
             attempt = replace(attempt, dispatch=self._unsent(attempt.dispatch))
@@ -135,7 +136,7 @@ class Dispatcher:
         """Parks a dispatch whose attempts are used up. Raises QueueUnavailable."""
         reason = _EXHAUSTED[deferred.policy]
         self._park(attempt, attempt.dispatch, reason, f"{attempt.number} attempts; the last: {deferred.cause}")
-        self._log(attempt, policy=Policy.PARK, cause=reason)
+        self._log(replace(attempt, started=self.now()), policy=Policy.PARK, cause=reason)
 
     def _call_time(self) -> float:
         """Returns the seconds that a call may take now."""
@@ -165,7 +166,7 @@ class Dispatcher:
             detail = f"scenario: no key is configured for {dispatch.content.scenario}"
             return self._refused(attempt, Reason.UNKNOWN_SCENARIO, detail)
         except (BreakerOpen, NoTimeLeft, ConfigurationUnavailable, AnswerMismatch) as failure:
-            raise Deferred(_NOT_CALLED[type(failure)]) from None
+            raise Deferred(next(cause for kind, cause in _CAUSES.items() if isinstance(failure, kind))) from None
         except OmniError as error:
             if not (error.retryable or error.account):
                 return self._refused(attempt, Reason.REQUEST_REFUSED, _describe(error), explanation=_explanation(error))
@@ -220,16 +221,9 @@ class Dispatcher:
         return delay is not None
 
     def _park(self, attempt: Attempt, dispatch: Dispatch, reason: Reason, detail: str) -> None:
-        parked = Parked(
-            reason=reason,
-            detail=detail,
-            source=dispatch.source,
-            dispatch=dispatch,
-            attempts=attempt.number,
-            first_attempt_at=attempt.first_at,
-            last_attempt_at=self.now(),
-        )
-        park(parked, self.outbox, self.telemetry)
+        times = {"first_attempt_at": attempt.first_at, "last_attempt_at": self.now()}
+        what = {"source": dispatch.source, "dispatch": dispatch, "attempts": attempt.number}
+        park(Parked(reason=reason, detail=detail, **what, **times), self.outbox, self.telemetry)
 
     def _log_deferred(self, attempt: Attempt, deferred: Deferred) -> None:
         if deferred.logged:

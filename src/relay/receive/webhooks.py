@@ -76,14 +76,14 @@ def _source(name: str, configuration: Configuration) -> Source:
 def _event(source: Source, request: InboundRequest, body: Any) -> Event:
     headers = _kept_headers(source, request.headers)
     body_hash = f"sha256-{hashlib.sha256(request.body).hexdigest()}"
-    own_id = _own_id(source, request, headers, body)
+    own_id, in_header = _own_id(source, request, headers, body)
     return Event(
         source=source.name,
         id=own_id or body_hash,
         headers=headers,
         body=body,
         received_at=request.received_at,
-        body_hash=body_hash if own_id and source.id_in_header else "",
+        body_hash=body_hash if in_header else "",
     )
 
 
@@ -97,19 +97,35 @@ def _kept_headers(source: Source, headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _own_id(source: Source, request: InboundRequest, headers: Mapping[str, str], body: Any) -> str | None:
-    """Returns the configured expression's value, else the preset's, else a message's own id; None where none is
-    usable.
+class _EveryHeader(dict[str, str]):
+    """Holds each header that is asked for."""
+
+    def get(self, name: str, _default: Any = None) -> str:  # JMESPath asks by this
+        return name
+
+
+def _own_id(source: Source, request: InboundRequest, headers: Mapping[str, str], body: Any) -> tuple[str | None, bool]:
+    """Returns the configured expression's value, else the preset's, else a message's own id; None if none is usable.
+
+    The flag says that a header names the event, or would if the request had that header.
     """
-    if source.id is not None:
-        try:
-            found = source.id.search({"headers": headers, "body": body, "source": source.name})
-        except Mistake:
-            return None
-    else:
+    if source.id is None:
         found = source.verification.event_id(request, body)
         if found is None and source.format == "message" and isinstance(body, dict):
-            found = body.get("id")
+            return _usable(body.get("id")), False
+        return _usable(found), source.verification.id_in_header
+
+    def found_in(some: Mapping[str, str]) -> Any:
+        try:
+            return source.id and source.id.search({"headers": some, "body": body, "source": source.name})
+        except Mistake:
+            return None
+
+    own_id = _usable(found_in(headers))
+    return own_id, found_in(headers if own_id else _EveryHeader()) != found_in({})
+
+
+def _usable(found: Any) -> str | None:
     if not isinstance(found, str | int) or isinstance(found, bool) or not str(found) or LOST in str(found):
         return None
     text = str(found)

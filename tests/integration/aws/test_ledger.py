@@ -136,7 +136,7 @@ def test_a_table_that_fails_after_the_send_does_not_turn_it_into_a_failure(new_l
     ledger = new_ledger(on_unsaved=unsaved.append)
 
     def send_and_lose_the_table():
-        ledger._store.client.meta.events.register("before-call.dynamodb", _unreachable)
+        ledger._stores["send"].client.meta.events.register("before-call.dynamodb", _unreachable)
         return "sent"
 
     once = ledger.once("send", "k", send_and_lose_the_table)
@@ -148,7 +148,7 @@ def test_a_failure_is_raised_even_if_its_claim_can_not_be_withdrawn(new_ledger):
     ledger = new_ledger()
 
     def fail_and_lose_the_table():
-        ledger._store.client.meta.events.register("before-call.dynamodb", _unreachable)
+        ledger._stores["send"].client.meta.events.register("before-call.dynamodb", _unreachable)
         raise KeyError("omni")
 
     with pytest.raises(KeyError, match="omni"):

@@ -28,7 +28,8 @@ def post(world, body, event_id, verify=UNSIGNED_ID, route=ROUTE, **settings):
     source = world.add_source("ci", {"all": route}, verify=verify, **settings)
     signed = (event_id.encode() if source.verification.signs_id else b"") + body
     signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
-    request = InboundRequest("POST", "", "", {"x-signature": signature, "x-id": event_id}, body, datetime.now(UTC))
+    headers = {"x-signature": signature} | ({"x-id": event_id} if event_id else {})
+    request = InboundRequest("POST", "", "", headers, body, datetime.now(UTC))
     parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": FakeSns()}
     return receive("ci", request, **parts, max_body_bytes=1_000)
 
@@ -71,6 +72,48 @@ def test_the_same_body_under_the_same_id_is_a_duplicate_even_after_the_window(wo
     world.clock.advance(limits.REPEAT_SECONDS + 1)
     assert post(world, ONE, "a").duplicate
     assert world.sent_texts == ["one"]
+
+
+@pytest.mark.parametrize("unusable", ["", "\ufffd"])
+def test_a_captured_request_without_a_usable_id_is_a_duplicate(world, unusable):
+    settings = {"verify": {"preset": "hmac", "header": "x-signature"}, "id": 'headers."x-id"'}
+    post(world, ONE, "a", **settings)
+    assert post(world, ONE, unusable, **settings).duplicate
+    assert world.sent_texts == ["one"]
+
+
+def test_a_request_of_github_s_that_was_captured_and_lost_its_id_is_a_duplicate(world):
+    source = world.add_source("hub", {"all": ROUTE}, verify="github", delivery="direct")
+    signature = f"sha256={hmac.new(SECRET.encode(), ONE, hashlib.sha256).hexdigest()}"
+    parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": FakeSns()}
+    outcomes = []
+    for headers in ({"x-github-delivery": "a"}, {}):
+        signed = headers | {"x-hub-signature-256": signature}
+        request = InboundRequest("POST", "", "", signed, ONE, datetime.now(UTC))
+        outcomes.append(receive(source.name, request, **parts, max_body_bytes=1_000))
+    assert [getattr(outcome, "duplicate", None) for outcome in outcomes] == [False, True]
+    assert world.sent_texts == ["one"]
+
+
+def test_an_id_that_counted_for_another_does_so_after_the_window_too(world):
+    post(world, ONE, "a")
+    world.clock.advance(limits.REPEAT_SECONDS - 10)
+    assert post(world, ONE, "b").duplicate
+    world.clock.advance(20)
+    assert post(world, ONE, "b").duplicate
+    assert world.sent_texts == ["one"]
+
+
+def test_a_body_repeated_under_another_id_is_logged(world):
+    for event_id in ("a", "b"):
+        post(world, ONE, event_id)
+    assert ("warning", "body_repeated", {"source": "ci", "event_id": "b", "first_id": "a"}) in world.telemetry.lines
+
+
+def test_a_field_of_the_body_called_headers_is_no_header(world):
+    one, two = b'{"headers": {"id": 7}, "text": "one"}', b'{"headers": {"id": 7}, "text": "two"}'
+    post(world, one, "a", id="body.headers.id")
+    assert post(world, two, "b", id="body.headers.id").duplicate
 
 
 def test_the_same_body_under_another_signed_id_is_sent(world):
