@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,22 @@ def test_only_the_stage_s_own_parameters_can_be_read(document: dict[str, Json]) 
 
 
 def test_secrets_are_decrypted_through_ssm_only_and_of_this_stage_only(document: dict[str, Json]) -> None:
-    [statement] = [one for one in granted(document) if "kms:Decrypt" in listed(one["Action"])]
+    [statement] = [one for one in granted(document) if listed(one["Action"]) == ["kms:Decrypt"]]
     through = statement["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"]
     of = statement["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]["Fn::Sub"]
 
     assert through.startswith("ssm.")
     assert of.endswith(":parameter/omni-relay/${Stage}/*")
+
+
+def test_the_customer_s_key_is_used_through_the_table_and_the_queues_only(document: dict[str, Json]) -> None:
+    with_key = [one for one in granted(document) if one["Resource"] == {"Ref": "KmsKeyArn"}]
+    services = [listed(one["Condition"]["StringEquals"]["kms:ViaService"]) for one in with_key]
+
+    assert [[service["Fn::Sub"].partition(".")[0] for service in one] for one in services] == [
+        ["dynamodb", "sqs"],
+        ["sqs"],
+    ]
 
 
 def test_only_delivery_takes_from_the_queue_and_nobody_from_the_dead_letters(document: dict[str, Json]) -> None:
@@ -140,9 +151,32 @@ def test_the_dead_letter_queue_takes_from_our_queue_only(template: SamTemplate) 
 
 def test_all_that_rests_is_encrypted(document: dict[str, Json]) -> None:
     for queue in of_type(document, "AWS::SQS::Queue").values():
-        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKey", {"Ref": "AWS::NoValue"}, True]}
     for table in of_type(document, "AWS::DynamoDB::Table").values():
-        assert table["SSESpecification"]["SSEEnabled"] is True
+        assert (table["SSESpecification"]["SSEEnabled"], table["SSESpecification"]["SSEType"]) == (True, "KMS")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("AWS::SQS::Queue", "KmsMasterKeyId"),
+        ("AWS::SNS::Topic", "KmsMasterKeyId"),
+        ("AWS::Logs::LogGroup", "KmsKeyId"),
+        ("AWS::DynamoDB::Table", "KMSMasterKeyId"),
+    ],
+)
+def test_a_key_of_the_customer_s_own_encrypts_all_that_rests(document: dict[str, Json], kind: str, key: str) -> None:
+    own = {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+
+    for name, resource in of_type(document, kind).items():
+        assert resource.get("SSESpecification", resource).get(key) == own, name
+
+
+def test_the_key_s_policy_is_documented_for_each_service_that_uses_it_by_itself(project: Path) -> None:
+    [policy] = re.findall(r"```json\n(.*?)```", (project / "docs" / "security.md").read_text(), re.DOTALL)
+    services = {one["Principal"]["Service"] for one in statements(json.loads(policy)) if "Service" in one["Principal"]}
+
+    assert services == {"logs.REGION.amazonaws.com", "cloudwatch.amazonaws.com"}
 
 
 @pytest.mark.parametrize("name", ["Table", "DeadLetterQueue"])
@@ -231,6 +265,38 @@ def test_the_access_log_holds_nothing_that_a_sender_wrote_but_the_path(document:
     assert not {
         name for name in logged if re.search("header|query|body|authorizer|identity.(?!sourceIp)", name, re.IGNORECASE)
     }
+
+
+# ---- A domain of one's own
+
+
+def test_a_domain_and_its_certificate_come_together_or_not_at_all(document: dict[str, Json]) -> None:
+    assert document["Rules"].keys() == {"DomainNeedsCertificate", "CertificateNeedsDomain"}
+    assert {document["Resources"][name]["Condition"] for name in ("Domain", "DomainMapping")} == {"HasDomain"}
+    assert {document["Parameters"][name]["Default"] for name in ("DomainName", "CertificateArn", "BasePath")} == {""}
+
+
+def test_every_resource_that_costs_by_use_bears_the_stage(document: dict[str, Json]) -> None:
+    # `Globals` tag the functions and the API.
+    tag = [{"Key": "stage", "Value": {"Ref": "Stage"}}]
+
+    for kind in ("AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup"):
+        assert all(resource["Tags"] == tag for resource in of_type(document, kind).values())
+    assert (
+        document["Globals"]["Function"]["Tags"] == document["Globals"]["HttpApi"]["Tags"] == {"stage": {"Ref": "Stage"}}
+    )
+
+
+def test_the_application_repository_is_told_what_the_project_says(document: dict[str, Json], project: Path) -> None:
+    told = document["Metadata"]["AWS::ServerlessRepo::Application"]
+    said = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+
+    assert (told["Name"], told["Description"], told["SpdxLicenseId"]) == (
+        said["name"],
+        said["description"],
+        said["license"],
+    )
+    assert all((project / told[url]).is_file() for url in ("LicenseUrl", "ReadmeUrl"))
 
 
 # ---- What is seen
