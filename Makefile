@@ -17,6 +17,8 @@ export SAM_CLI_TELEMETRY := 0
 # complete.
 .venv-sam/done: requirements/sam.txt
 	$(PYTHON) -m venv .venv-sam && .venv-sam/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
+.venv-checkov/done: requirements/checkov.txt
+	$(PYTHON) -m venv .venv-checkov && .venv-checkov/bin/pip install -q --no-deps --require-hashes -r $< && touch $@
 .venv-lock/done:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv==0.13.9 && touch $@
 
@@ -41,9 +43,10 @@ test: .venv/dev
 # Runs the tests that take long: 20,000 hostile requests, 1,000 events while everything fails, lapses in real time.
 soak: .venv/dev
 	EVENTS=$(or $(EVENTS),1000) $(BIN)/pytest tests -n 2 --dist worksteal -m "slow or chaos"
-check: .venv/dev .venv-sam/done
+check: .venv/dev .venv-sam/done .venv-checkov/done
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
-	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
+	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml && .venv-sam/bin/python deploy/partitions.py
+	.venv-checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 # Lets everything fail at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]. A failing run prints both.
 chaos: .venv/dev
 	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
@@ -67,6 +70,7 @@ LOCK = .venv-lock/bin/uv pip compile -q --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-header --no-annotate
 lock: .venv-lock/done
 	$(LOCK) requirements/dev.in -o requirements/dev.txt && $(LOCK) requirements/sam.in -o requirements/sam.txt
+	$(LOCK) requirements/checkov.in -o requirements/checkov.txt
 	$(LOCK) -c requirements/dev.txt requirements/run.in -o requirements/run.txt
 	$(LOCK) -c requirements/dev.txt src/requirements.in -o src/requirements.txt
 clean:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.push import _OWNED as OWNED
-from sandbox.stack.sam_template import read_template
 from sandbox.stack.specs import SamTemplate
 from tests.support.template import Json, listed, of_type, statements
 
@@ -55,12 +53,22 @@ def test_only_the_stage_s_own_parameters_can_be_read(document: dict[str, Json]) 
 
 
 def test_secrets_are_decrypted_through_ssm_only_and_of_this_stage_only(document: dict[str, Json]) -> None:
-    [statement] = [one for one in granted(document) if "kms:Decrypt" in listed(one["Action"])]
+    [statement] = [one for one in granted(document) if listed(one["Action"]) == ["kms:Decrypt"]]
     through = statement["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"]
     of = statement["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]["Fn::Sub"]
 
     assert through.startswith("ssm.")
     assert of.endswith(":parameter/omni-relay/${Stage}/*")
+
+
+def test_the_customer_s_key_is_used_through_the_table_and_the_queues_only(document: dict[str, Json]) -> None:
+    with_key = [one for one in granted(document) if one["Resource"] == {"Ref": "KmsKeyArn"}]
+    services = [listed(one["Condition"]["StringEquals"]["kms:ViaService"]) for one in with_key]
+
+    assert [[service["Fn::Sub"].partition(".")[0] for service in one] for one in services] == [
+        ["dynamodb", "sqs"],
+        ["sqs"],
+    ]
 
 
 def test_only_delivery_takes_from_the_queue_and_nobody_from_the_dead_letters(document: dict[str, Json]) -> None:
@@ -90,24 +98,6 @@ def test_a_queue_s_policy_speaks_of_that_queue_only(document: dict[str, Json]) -
     for policy in of_type(document, "AWS::SQS::QueuePolicy").values():
         [queue] = policy["Queues"]
         assert [statement["Resource"] for statement in statements(policy)] == [{"Fn::GetAtt": [queue["Ref"], "Arn"]}]
-
-
-def test_a_warning_about_the_generated_openapi_does_not_roll_the_stack_back(document: dict[str, Json]) -> None:
-    # SAM writes the path parameter {source} without a schema, which API Gateway may warn of.
-    [api] = of_type(document, "AWS::Serverless::HttpApi").values()
-
-    assert not api.get("FailOnWarnings", False)
-
-
-def test_lambda_lets_a_function_send_to_the_queue_that_invokes_it(document: dict[str, Json]) -> None:
-    # Lambda's default stops such chains after about 16 rounds, and the dispatch would end without a reason.
-    consumers = [
-        function
-        for function in of_type(document, "AWS::Serverless::Function").values()
-        if any(event["Type"] == "SQS" for event in function["Events"].values())
-    ]
-
-    assert [function["RecursiveLoop"] for function in consumers] == ["Allow"]
 
 
 def test_each_service_acts_for_this_account_only(document: dict[str, Json]) -> None:
@@ -140,9 +130,32 @@ def test_the_dead_letter_queue_takes_from_our_queue_only(template: SamTemplate) 
 
 def test_all_that_rests_is_encrypted(document: dict[str, Json]) -> None:
     for queue in of_type(document, "AWS::SQS::Queue").values():
-        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["SqsManagedSseEnabled"] == {"Fn::If": ["HasKey", {"Ref": "AWS::NoValue"}, True]}
     for table in of_type(document, "AWS::DynamoDB::Table").values():
-        assert table["SSESpecification"]["SSEEnabled"] is True
+        assert (table["SSESpecification"]["SSEEnabled"], table["SSESpecification"]["SSEType"]) == (True, "KMS")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("AWS::SQS::Queue", "KmsMasterKeyId"),
+        ("AWS::SNS::Topic", "KmsMasterKeyId"),
+        ("AWS::Logs::LogGroup", "KmsKeyId"),
+        ("AWS::DynamoDB::Table", "KMSMasterKeyId"),
+    ],
+)
+def test_a_key_of_the_customer_s_own_encrypts_all_that_rests(document: dict[str, Json], kind: str, key: str) -> None:
+    own = {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+
+    for name, resource in of_type(document, kind).items():
+        assert resource.get("SSESpecification", resource).get(key) == own, name
+
+
+def test_the_key_s_policy_is_documented_for_each_service_that_uses_it_by_itself(project: Path) -> None:
+    [policy] = re.findall(r"```json\n(.*?)```", (project / "docs" / "security.md").read_text(), re.DOTALL)
+    services = {one["Principal"]["Service"] for one in statements(json.loads(policy)) if "Service" in one["Principal"]}
+
+    assert services == {"logs.REGION.amazonaws.com", "cloudwatch.amazonaws.com"}
 
 
 @pytest.mark.parametrize("name", ["Table", "DeadLetterQueue"])
@@ -162,47 +175,6 @@ def test_nobody_deletes_the_table_by_mistake(document: dict[str, Json]) -> None:
         assert table["DeletionProtectionEnabled"] is True
         # A protected table can't be deleted when the stack's creation fails: the roll-back would fail as well.
         assert document["Resources"][name]["DeletionPolicy"] == "Retain"
-
-
-# ---- Several stacks
-
-
-def test_a_second_stack_of_a_stage_fails_and_leaves_nothing(document: dict[str, Json]) -> None:
-    # CloudFormation refuses the second parameter of this name, and says which stack has the first.
-    claim = document["Resources"]["StageClaim"]
-    kept = [name for name, one in document["Resources"].items() if one.get("DeletionPolicy", "Delete") != "Delete"]
-
-    assert (claim["Type"], claim["Properties"]["Name"]) == (
-        "AWS::SSM::Parameter",
-        {"Fn::Sub": "/omni-relay/${Stage}/stack"},
-    )
-    assert claim["Properties"]["Value"] == {"Ref": "AWS::StackName"}
-    assert {document["Resources"][name].get("DependsOn") for name in kept} == {"StageClaim"}
-
-
-def test_a_push_leaves_the_claim_alone() -> None:
-    assert not [prefix for prefix in OWNED if "stack".startswith(prefix)]
-
-
-def test_no_name_grows_with_the_stack_s_name_beyond_what_the_service_takes(document: dict[str, Json]) -> None:
-    # A stack's name may have 128 characters. A log group's may have 512; a queue's 80, and a function's 64.
-    named = {"QueueName", "FunctionName", "RoleName", "TableName", "TopicName", "AlarmName", "Name"}
-
-    for name, resource in document["Resources"].items():
-        physical = [value for key, value in resource.get("Properties", {}).items() if key in named]
-        assert "AWS::StackName" not in json.dumps(physical), name
-
-
-def test_the_webhook_s_concurrency_is_reserved_if_asked_for(project: Path) -> None:
-    def reserved(**parameters: str) -> int | None:
-        read = read_template(project / "template.yaml", cloud_url="http://cloud.test", parameters=parameters)
-        return read.functions["WebhookFunction"].reserved
-
-    assert reserved() is None
-    assert reserved(WebhookConcurrency="50") == 50
-
-
-# ---- What is kept and logged
 
 
 def test_the_table_forgets_by_itself_and_can_be_restored(document: dict[str, Json], template: SamTemplate) -> None:
