@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy lock clean
+.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -52,11 +52,16 @@ chaos: .venv/dev
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests -m e2e
 
-# Build for AWS. `make deploy` asks for the rest. SAM_ARGS="--config-env prod" chooses another installation.
+# Builds for AWS and deploys, without a question. CONFIG_ENV=prod chooses an installation of samconfig.toml. STACK,
+# PARAMETERS="Stage=dev AlarmEmail=…" and TAGS="team=…" add to it. CONFIRM=1 asks before anything changes.
 build: .venv-sam/done
-	$(SAM) build $(SAM_ARGS)
+	@.venv-sam/bin/python -m deploy build $(SAM_ARGS)
 deploy: build
-	$(SAM) deploy --guided $(SAM_ARGS)
+	@.venv-sam/bin/python -m deploy deploy
+# protect keeps the stack from being deleted, and its data from an update. uninstall lists all that it would remove, and
+# removes it with REMOVE=<the stack's name>.
+protect unprotect uninstall: .venv-sam/done
+	@.venv-sam/bin/python -m deploy $@
 # Builds for Docker on this machine.
 build-local: .venv-sam/done
 	$(SAM) build --config-env local --parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
