@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall lock clean
+.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall publish check-workflows lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -44,6 +44,10 @@ soak: .venv/dev
 check: .venv/dev .venv-sam/done
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
 	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
+check: check-workflows
+check-workflows: .venv/dev
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
 # Lets everything fail at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]. A failing run prints both.
 chaos: .venv/dev
 	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
@@ -62,6 +66,10 @@ deploy: build
 # removes it with REMOVE=<the stack's name>.
 protect unprotect uninstall: .venv-sam/done
 	@.venv-sam/bin/python -m deploy $@
+# Publishes in the AWS Serverless Application Repository: make publish SAR_BUCKET=… VERSION=v1.2.0
+publish: build
+	$(SAM) package --s3-bucket "$(SAR_BUCKET)" --output-template-file .aws-sam/packaged.yaml
+	$(SAM) publish --template .aws-sam/packaged.yaml --semantic-version "$(VERSION:v%=%)"
 # Builds for Docker on this machine.
 build-local: .venv-sam/done
 	$(SAM) build --config-env local --parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
