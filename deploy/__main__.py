@@ -35,24 +35,24 @@ def _build(chosen: Installation, _: Mapping[str, str], arguments: Sequence[str])
 
 
 def _deploy(chosen: Installation, environment: Mapping[str, str], arguments: Sequence[str]) -> None:
-    there = account(environment)
+    there = account()
     print(f"Deploying {chosen.stack} to account {there.id} in {there.region}")
     sam.deploy(chosen, there, environment, arguments)
 
 
-def _protect(chosen: Installation, environment: Mapping[str, str], _: Sequence[str]) -> None:
-    protect(account(environment).session.client("cloudformation"), chosen.stack, on=True)
+def _protect(chosen: Installation, _: Mapping[str, str], __: Sequence[str]) -> None:
+    protect(account().session.client("cloudformation"), chosen.stack, on=True)
     print(f"{chosen.stack} can't be deleted, and no update can replace or delete a table or queue")
 
 
-def _unprotect(chosen: Installation, environment: Mapping[str, str], _: Sequence[str]) -> None:
-    protect(account(environment).session.client("cloudformation"), chosen.stack, on=False)
+def _unprotect(chosen: Installation, _: Mapping[str, str], __: Sequence[str]) -> None:
+    protect(account().session.client("cloudformation"), chosen.stack, on=False)
     print(f"{chosen.stack} can be deleted again")
 
 
 def _uninstall(chosen: Installation, environment: Mapping[str, str], _: Sequence[str]) -> None:
     """Lists what would go, and removes it only if REMOVE is the stack's name. KEEP_DATA=1 keeps table and queues."""
-    there = account(environment)
+    there = account()
     removal = Removal(there.session, chosen.stack)
     keeps_data = bool(environment.get("KEEP_DATA"))
     print(f"stack     {chosen.stack} in account {there.id}, {there.region}, with its functions, logs and alarms")

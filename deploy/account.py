@@ -1,6 +1,5 @@
 """The account and the region that a verb works in, checked before anything else is done."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import boto3
@@ -16,13 +15,13 @@ class Account:
     id: str
 
 
-def account(environment: Mapping[str, str]) -> Account:
+def account() -> Account:
     """Returns the account of the credentials that are in force. Raises CannotDeployError if one is missing or wrong."""
     try:
-        session = boto3.Session(region_name=environment.get("AWS_REGION"))
+        session = boto3.Session()
         region = session.region_name
         if not region:
-            raise CannotDeployError("No region is set. Set one: AWS_REGION=eu-central-1 make …")
+            raise CannotDeployError("No region is set. Set one: AWS_DEFAULT_REGION=eu-central-1 make …")
         if not session.get_credentials():
             raise CannotDeployError(
                 "No AWS credentials were found. Sign in (aws sso login) and name the profile: AWS_PROFILE=… make …"

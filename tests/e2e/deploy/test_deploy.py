@@ -33,7 +33,7 @@ def aws() -> Iterator[dict[str, str]]:
         "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="local", aws_secret_access_key="local"
     )
     s3.create_bucket(Bucket=BUCKET)
-    yield keys | {"AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    yield keys | {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}
     server.shutdown()
     thread.join()
     server.server_close()

@@ -120,7 +120,7 @@ def session(moto_endpoint: str) -> Session:
 
 @pytest.fixture
 def uninstall(session: Session, monkeypatch: pytest.MonkeyPatch) -> Uninstall:
-    monkeypatch.setattr("deploy.__main__.account", lambda _: Account(session, "us-east-1", "123456789012"))  # type: ignore[arg-type]  # a session with the clients that are asked for
+    monkeypatch.setattr("deploy.__main__.account", lambda: Account(session, "us-east-1", "123456789012"))  # type: ignore[arg-type]  # a session with the clients that are asked for
 
     def run(**environment: str) -> int:
         for name in ("REMOVE", "KEEP_DATA", "STACK", "CONFIG_ENV"):

@@ -20,7 +20,7 @@ DEV = Installation("default", "omni-relay", {"Stage": "dev"}, {"application": "o
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives a machine without a region and without credentials."""
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
@@ -112,14 +112,16 @@ def test_values_reach_sam_in_quotes() -> None:
 
 @pytest.mark.usefixtures("nowhere")
 def test_a_missing_region_is_one_clear_line() -> None:
-    with pytest.raises(CannotDeployError, match=r"^No region is set.*AWS_REGION=eu-central-1.*$"):
-        account({})
+    with pytest.raises(CannotDeployError, match=r"^No region is set.*AWS_DEFAULT_REGION=eu-central-1.*$"):
+        account()
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_missing_credentials_are_one_clear_line() -> None:
+def test_missing_credentials_are_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
     with pytest.raises(CannotDeployError, match=r"^No AWS credentials were found.*AWS_PROFILE.*$"):
-        account({"AWS_REGION": "eu-central-1"})
+        account()
 
 
 class Recorded:
