@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall publish check-workflows lock clean
+.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall publish check-deployment lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -44,10 +44,12 @@ soak: .venv/dev
 check: .venv/dev .venv-sam/done
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
 	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
-check: check-workflows
-check-workflows: .venv/dev
+# Checks the workflows, and the templates beside the stack's.
+check: check-deployment
+check-deployment: .venv/dev .venv-sam/done
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
+	.venv-sam/bin/cfn-lint deploy/github.yaml && .venv-sam/bin/cfn-lint --regions us-east-1 -- deploy/waf.yaml
 # Lets everything fail at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]. A failing run prints both.
 chaos: .venv/dev
 	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
