@@ -44,12 +44,6 @@ soak: .venv/dev
 check: .venv/dev .venv-sam/done
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy tests && $(BIN)/lint-imports
 	$(SAM) validate && .venv-sam/bin/cfn-lint template.yaml
-# Checks the workflows, and the templates beside the stack's.
-check: check-deployment
-check-deployment: .venv/dev .venv-sam/done
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
-	.venv-sam/bin/cfn-lint deploy/github.yaml && .venv-sam/bin/cfn-lint --regions us-east-1 -- deploy/waf.yaml
 # Lets everything fail at once, for longer: make chaos [EVENTS=3000] [CHAOS_SEED=…]. A failing run prints both.
 chaos: .venv/dev
 	EVENTS=$(or $(EVENTS),3000) $(BIN)/pytest tests/integration/reliability -m chaos -s
@@ -57,6 +51,13 @@ chaos: .venv/dev
 # skipped, unless REQUIRE_DOCKER=1 or REQUIRE_ALERTMANAGER=1.
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests -m e2e
+
+# Checks the workflows, and the templates beside the stack's.
+check: check-deployment
+check-deployment: .venv/dev .venv-sam/done
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
+	.venv-sam/bin/cfn-lint deploy/github.yaml && .venv-sam/bin/cfn-lint --regions us-east-1 -- deploy/waf.yaml
 
 # Builds for AWS and deploys, without a question. CONFIG_ENV=prod chooses an installation of samconfig.toml. STACK,
 # PARAMETERS="Stage=dev AlarmEmail=…" and TAGS="team=…" add to it. CONFIRM=1 asks before anything changes.
