@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy lock clean
+.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall publish check-deployment lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -55,11 +55,27 @@ chaos: .venv/dev
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests -m e2e
 
-# Build for AWS. `make deploy` asks for the rest. SAM_ARGS="--config-env prod" chooses another installation.
+# Checks the workflows, and the templates beside the stack's.
+check: check-deployment
+check-deployment: .venv/dev .venv-sam/done
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
+	.venv-sam/bin/cfn-lint deploy/github.yaml && .venv-sam/bin/cfn-lint --regions us-east-1 -- deploy/waf.yaml
+
+# Builds for AWS and deploys, without a question. CONFIG_ENV=prod chooses an installation of samconfig.toml. STACK,
+# PARAMETERS="Stage=dev AlarmEmail=…" and TAGS="team=…" add to it. CONFIRM=1 asks before anything changes.
 build: .venv-sam/done
-	$(SAM) build $(SAM_ARGS)
+	@.venv-sam/bin/python -m deploy build $(SAM_ARGS)
 deploy: build
-	$(SAM) deploy --guided $(SAM_ARGS)
+	@.venv-sam/bin/python -m deploy deploy
+# protect keeps the stack from being deleted, and its data from an update. uninstall lists all that it would remove, and
+# removes it with REMOVE=<the stack's name>.
+protect unprotect uninstall: .venv-sam/done
+	@.venv-sam/bin/python -m deploy $@
+# Publishes in the AWS Serverless Application Repository: make publish SAR_BUCKET=… VERSION=v1.2.0
+publish: build
+	$(SAM) package --s3-bucket "$(SAR_BUCKET)" --output-template-file .aws-sam/packaged.yaml
+	$(SAM) publish --template .aws-sam/packaged.yaml --semantic-version "$(VERSION:v%=%)"
 # Builds for Docker on this machine.
 build-local: .venv-sam/done
 	$(SAM) build --config-env local --parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)

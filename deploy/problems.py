@@ -1,0 +1,5 @@
+"""What ends a verb."""
+
+
+class CannotDeployError(Exception):
+    """Something is missing or doesn't fit. The message is one line that says what to do."""
