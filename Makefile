@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy lock clean
+.PHONY: run event invoke push replay test soak check chaos e2e rehearse build build-local deploy lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -51,6 +51,10 @@ chaos: .venv/dev
 # skipped, unless REQUIRE_DOCKER=1 or REQUIRE_ALERTMANAGER=1.
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests -m e2e
+# Creates the stack in moto's CloudFormation, pushes a configuration, invokes each function, updates and deletes the stack.
+# The report says what moto can't make. It is part of `make e2e`.
+rehearse: .venv/dev .venv-sam/done
+	@$(BIN)/python -W ignore -m sandbox.rehearsal
 
 # Build for AWS. `make deploy` asks for the rest. SAM_ARGS="--config-env prod" chooses another installation.
 build: .venv-sam/done
