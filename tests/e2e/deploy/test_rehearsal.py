@@ -9,9 +9,8 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from moto.cloudformation.parsing import get_model_map
 
-from sandbox.rehearsal.rehearsal import CREATED
+from sandbox.rehearsal.rehearsal import CREATED, made_by_moto
 from sandbox.rehearsal.templates import CannotTranslate, Translated, copy_for_moto, schema_mistakes, translate
 from sandbox.stack.settings import PROJECT
 
@@ -51,7 +50,7 @@ def test_the_deployment_lives_its_whole_life():
 def test_each_type_that_moto_does_not_make_is_checked_by_its_schema(
     translated: Translated, mistaken_everywhere: Mapping[str, list[str]]
 ):
-    left_out = {name for name, kind in translated.types().items() if kind not in get_model_map()}
+    left_out = {name for name, kind in translated.types().items() if kind not in made_by_moto()}
     assert left_out
     unnoticed = [name for name in left_out if not any("NoSuchProperty" in m for m in mistaken_everywhere.get(name, []))]
     assert unnoticed == []
@@ -70,7 +69,7 @@ def test_a_template_that_sam_refuses_fails_with_its_reason(tmp_path: Path):
 
 
 def test_the_copy_for_moto_refers_to_nothing_that_is_left_out(translated: Translated):
-    copy = copy_for_moto(translated.template, CREATED, get_model_map().keys())
+    copy = copy_for_moto(translated.template, CREATED, made_by_moto())
     text = json.dumps(copy.template)
     assert [name for name in copy.left_out if f'"Ref": "{name}"' in text or f"${{{name}" in text] == []
     assert "AWS::NoValue" not in text
