@@ -28,7 +28,7 @@ def mistaken_everywhere(translated: Translated) -> Mapping[str, list[str]]:
     """What the schemas say where each resource has a property that doesn't exist."""
     template = deepcopy(translated.template)
     for resource in template["Resources"].values():
-        resource["Properties"]["NoSuchProperty"] = 1
+        resource.setdefault("Properties", {})["NoSuchProperty"] = 1
     return schema_mistakes(template)
 
 

@@ -1,6 +1,6 @@
 """docs/cost.md says what bench/costs.py computes."""
 
-from bench.costs import MONTHS, lines, tables
+from bench.costs import MONTHS, billed_ms, lines, tables
 from sandbox.stack.settings import PROJECT
 
 
@@ -19,3 +19,10 @@ def test_what_is_queued_costs_more_than_what_is_direct():
 def test_the_api_gets_cheaper_beyond_its_first_tier():
     [api, *_] = lines("direct")
     assert api.cost(400_000_000) == 300 + 90
+
+
+def test_the_page_about_scale_counts_with_the_same_times():
+    page = (PROJECT / "docs" / "scale.md").read_text("utf-8").replace("\n", " ")
+    direct, delivery = billed_ms("direct", sends=True), billed_ms("delivery", sends=True)
+    assert f"a direct event takes {direct:.0f} ms, and a delivery {delivery:.0f} ms" in page
+    assert f"`DeliveryConcurrency` 5: about {5000 / delivery:.0f} deliveries a second" in page
