@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e build build-local deploy protect unprotect uninstall publish check-deployment lock clean
+.PHONY: run event invoke push replay test soak check chaos e2e rehearse build build-local deploy protect unprotect uninstall publish check-deployment lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -54,6 +54,10 @@ chaos: .venv/dev
 # skipped, unless REQUIRE_DOCKER=1 or REQUIRE_ALERTMANAGER=1.
 e2e: .venv/dev .venv-sam/done
 	$(BIN)/pytest tests -m e2e
+# Creates the stack in moto's CloudFormation, pushes a configuration, invokes each function, updates and deletes the stack.
+# The report says what moto can't make. It is part of `make e2e`.
+rehearse: .venv/dev .venv-sam/done
+	@$(BIN)/python -W ignore -m sandbox.rehearsal
 
 # Checks the workflows, and the templates beside the stack's.
 check: check-deployment

@@ -1,0 +1,1 @@
+"""`make rehearse`: the whole life of a deployment, without AWS."""
