@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from samtranslator.parser.parser import Parser  # type: ignore[import-not-found]  # mypy's environment has no SAM
-from samtranslator.translator.translator import Translator  # type: ignore[import-not-found]
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-not-found]
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REGIONS = {"aws": "eu-central-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
