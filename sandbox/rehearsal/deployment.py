@@ -36,7 +36,10 @@ _LISTED: Mapping[str, tuple[str, Callable[[Any], list[str]]]] = {
     "AWS::Logs::LogGroup": ("logs", lambda c: [g["logGroupName"] for g in c.describe_log_groups()["logGroups"]]),
     "AWS::SNS::Topic": ("sns", lambda c: [t["TopicArn"] for t in c.list_topics()["Topics"]]),
     "AWS::SQS::Queue": ("sqs", lambda c: [u.rpartition("/")[2] for u in c.list_queues().get("QueueUrls", [])]),
-    "AWS::SSM::Parameter": ("ssm", lambda c: [p["Name"] for p in c.describe_parameters()["Parameters"]]),
+    "AWS::SSM::Parameter": (
+        "ssm",
+        lambda c: [p["Name"] for page in c.get_paginator("describe_parameters").paginate() for p in page["Parameters"]],
+    ),
 }
 LISTED_TYPES = frozenset(_LISTED)
 
