@@ -1,1 +1,1 @@
-"""What is measured and computed about the relay."""
+"""Measures what the relay uses, and computes what it costs."""

@@ -1,4 +1,4 @@
-"""What the relay costs: `python -m bench.costs` prints the tables of docs/cost.md, from prices and measured usage."""
+"""Computes costs: `python -m bench.costs` prints the tables of docs/cost.md from prices and measured usage."""
 
 import json
 import sys
@@ -58,7 +58,7 @@ def billed_ms(kind: str, *, sends: bool) -> float:
 
 
 def lines(way: str) -> list[Line]:
-    """What one event with one message costs, `direct` or `queued`."""
+    """Lists the items that one event with one message costs, `direct` or `queued`."""
     usage, queued = USAGE[way], way == "queued"
     milliseconds = billed_ms(way, sends=not queued) + (billed_ms("delivery", sends=True) if queued else 0)
     invocations = 2 if queued else 1

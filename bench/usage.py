@@ -102,7 +102,7 @@ def processor_time(pids: Sequence[int]) -> float:
 
 
 def measured() -> Mapping[str, Any]:
-    """What one event uses. What is queued is delivered meanwhile, so the calls of `queued` include the delivery's."""
+    """Measures what one event uses. The calls of `queued` include the delivery's, which goes on meanwhile."""
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), _Counting)
     Thread(target=proxy.serve_forever, daemon=True).start()
     with TemporaryDirectory() as folder:

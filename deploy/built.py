@@ -1,4 +1,4 @@
-"""What `sam build` made, and for which processor.
+"""Reads what `sam build` made, and for which processor.
 
 The functions hold libraries for one processor. With another `Architecture` they would deploy and fail at their first
 import, so the built template admits no other.

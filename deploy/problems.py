@@ -1,4 +1,4 @@
-"""What ends a verb."""
+"""The error that ends a command."""
 
 
 class CannotDeployError(Exception):

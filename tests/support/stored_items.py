@@ -1,4 +1,4 @@
-"""What this version stores: an item of each kind that it queues or parks, and a receipt of each end of a dispatch.
+"""Makes what this version stores: an item of each kind that it queues or parks, and a receipt of each end of a dispatch.
 
 At a release, `python -m tests.support.stored_items > tests/unit/model/items/VERSION.json` keeps them as a file. The
 tests of later versions read it. Add the commit as `commit`.
@@ -28,7 +28,7 @@ _GIVEN_UP = {Reason.ATTEMPTS_EXHAUSTED, Reason.ACCOUNT_BLOCKED}  # these leave n
 
 
 def written(item: QueueItem | Parked) -> Json:
-    """As aws/outbox.py writes it."""
+    """Writes the item as aws/outbox.py does."""
     return item.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

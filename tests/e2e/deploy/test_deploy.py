@@ -68,7 +68,7 @@ def make(aws: dict[str, str], stub: CloudFormation, tmp_path: Path) -> Make:
 
 
 def parameters(stub: CloudFormation) -> dict[str, str]:
-    """What the last change set sets. A parameter without a value keeps its former one."""
+    """Returns the parameters of the last change set. A parameter without a value keeps its former one."""
     request, given = stub.change_sets[-1], {}
     for number in range(1, 100):
         key = request.get(f"Parameters.member.{number}.ParameterKey")

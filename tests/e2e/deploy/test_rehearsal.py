@@ -25,7 +25,7 @@ def translated() -> Translated:
 
 @pytest.fixture(scope="module")
 def mistaken_everywhere(translated: Translated) -> Mapping[str, list[str]]:
-    """What the schemas say where each resource has a property that doesn't exist."""
+    """Returns the schemas' findings for resources that each have a property that doesn't exist."""
     template = deepcopy(translated.template)
     for resource in template["Resources"].values():
         resource.setdefault("Properties", {})["NoSuchProperty"] = 1

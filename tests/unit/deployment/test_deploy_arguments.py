@@ -1,4 +1,4 @@
-"""What `make build`, `make deploy` and `make protect` do: nothing is asked, and the processor is the one built for."""
+"""`make build`, `make deploy` and `make protect` ask nothing, and the processor is the one built for."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What goes wrong raises an alarm that says so, and that hides no other."""
+"""Each failure raises an alarm that says so, and no alarm hides another."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `make check` doesn't look at is named, with its reason."""
+"""Each thing that `make check` doesn't look at is named, with its reason."""
 
 from typing import Any
 

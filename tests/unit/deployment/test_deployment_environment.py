@@ -1,4 +1,4 @@
-"""What the functions are given: all that their code reads, and in AWS nothing that belongs to this machine."""
+"""The functions are given all that their code reads, and in AWS nothing that belongs to this machine."""
 
 import json
 import re
