@@ -33,7 +33,7 @@ POLLING = 3  # requests of SQS per queued event that is delivered alone: receive
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CostItem:
     """`usage` is the amount per event, in the unit of `price` (dollars)."""
 
     item: str
@@ -57,7 +57,7 @@ def billed_ms(kind: str, *, sends: bool) -> float:
     return float(usage["processor_ms"] / SHARE_OF_PROCESSOR + waits + (OMNI_MS if sends else 0))
 
 
-def lines(way: str) -> list[Line]:
+def lines(way: str) -> list[CostItem]:
     """Lists the items that one event with one message costs, `direct` or `queued`."""
     usage, queued = USAGE[way], way == "queued"
     milliseconds = billed_ms(way, sends=not queued) + (billed_ms("delivery", sends=True) if queued else 0)
@@ -66,14 +66,14 @@ def lines(way: str) -> list[Line]:
     logged += invocations * LAMBDA_LOG_BYTES + ACCESS_LOG_BYTES
     writes = usage["calls"]["PutItem"] + usage["calls"]["UpdateItem"]
     return [
-        Line("API Gateway, HTTP API", 1, HTTP_API),
-        Line(f"Lambda, {milliseconds:.0f} ms of 1 GB, arm64", milliseconds / 1000 * MEMORY_GB, LAMBDA_GB_SECOND),
-        Line(f"Lambda, {invocations} requests" if queued else "Lambda, 1 request", invocations, LAMBDA_REQUEST),
-        Line(f"DynamoDB, {writes} writes", writes, DYNAMODB_WRITE),
-        *([Line(f"SQS, {POLLING} requests", POLLING, SQS_REQUEST)] if queued else []),
-        Line("SSM, standard parameters", 0, 0),
-        Line(f"CloudWatch, {logged:,} bytes of logs", logged / 1e9, LOGS_GB),
-        Line(f"data to OMNI, {SENT_BYTES:,} bytes", SENT_BYTES / 1e9, TRANSFER_GB),
+        CostItem("API Gateway, HTTP API", 1, HTTP_API),
+        CostItem(f"Lambda, {milliseconds:.0f} ms of 1 GB, arm64", milliseconds / 1000 * MEMORY_GB, LAMBDA_GB_SECOND),
+        CostItem(f"Lambda, {invocations} requests" if queued else "Lambda, 1 request", invocations, LAMBDA_REQUEST),
+        CostItem(f"DynamoDB, {writes} writes", writes, DYNAMODB_WRITE),
+        *([CostItem(f"SQS, {POLLING} requests", POLLING, SQS_REQUEST)] if queued else []),
+        CostItem("SSM, standard parameters", 0, 0),
+        CostItem(f"CloudWatch, {logged:,} bytes of logs", logged / 1e9, LOGS_GB),
+        CostItem(f"data to OMNI, {SENT_BYTES:,} bytes", SENT_BYTES / 1e9, TRANSFER_GB),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.problems import CannotDeployError
 
-CONFIG = Path("samconfig.toml")
+SAM_CONFIG = Path("samconfig.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Installation:
     tags: Mapping[str, str]
 
 
-def installation(environment: Mapping[str, str], config: Path = CONFIG) -> Installation:
+def installation(environment: Mapping[str, str], config: Path = SAM_CONFIG) -> Installation:
     """Reads CONFIG_ENV (`default`), STACK, PARAMETERS and TAGS. Raises CannotDeployError."""
     config_env = environment.get("CONFIG_ENV") or "default"
     sections: dict[str, Any] = tomllib.loads(config.read_text()).get(config_env, {})

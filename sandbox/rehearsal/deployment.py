@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.rehearsal.templates import Template
+from sandbox.rehearsal.templates import StackTemplate
 from sandbox.stack.cloud import client
 from sandbox.stack.settings import PROJECT
 from sandbox.stack.specs import FunctionSpec
@@ -60,11 +60,11 @@ class Deployment:
         s3.create_bucket(Bucket=bucket)
         s3.put_object(Bucket=bucket, Key=key, Body=content.getvalue())
 
-    def create(self, template: Template, parameters: Mapping[str, str]) -> str:
+    def create(self, template: StackTemplate, parameters: Mapping[str, str]) -> str:
         """Returns the stack's status. Raises ClientError where moto refuses a resource."""
         return self._change("create_stack", template, parameters)
 
-    def update(self, template: Template, parameters: Mapping[str, str]) -> str:
+    def update(self, template: StackTemplate, parameters: Mapping[str, str]) -> str:
         """Returns the stack's status. Raises ClientError where moto refuses a resource."""
         return self._change("update_stack", template, parameters)
 
@@ -104,7 +104,7 @@ class Deployment:
             traced=False,
         )
 
-    def _change(self, call: str, template: Template, parameters: Mapping[str, str]) -> str:
+    def _change(self, call: str, template: StackTemplate, parameters: Mapping[str, str]) -> str:
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
         cloudformation = client("cloudformation", self.aws_url)
         getattr(cloudformation, call)(

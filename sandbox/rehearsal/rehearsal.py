@@ -18,7 +18,15 @@ from configuration.files import read_yaml
 from sandbox import event_files
 from sandbox.rehearsal.deployed_functions import DeployedFunctions, running
 from sandbox.rehearsal.deployment import LISTED_TYPES, Deployment
-from sandbox.rehearsal.templates import CODE, MotoCopy, Template, Translated, copy_for_moto, schema_mistakes, translate
+from sandbox.rehearsal.templates import (
+    CODE,
+    MotoCopy,
+    StackTemplate,
+    Translated,
+    copy_for_moto,
+    schema_mistakes,
+    translate,
+)
 from sandbox.renewal import Sources
 from sandbox.stack.cloud import CREDENTIALS, client
 from sandbox.stack.settings import OMNI_AUTHORIZATION, PROJECT
@@ -152,7 +160,7 @@ class Rehearsal:
 
     def update(self, translated: Translated) -> None:
         """Another value of a parameter, one more alarm and one more log group."""
-        changed: Template = deepcopy(translated.template)
+        changed: StackTemplate = deepcopy(translated.template)
         resources = changed["Resources"]
         alarm = next(name for name, kind in translated.types().items() if kind == "AWS::CloudWatch::Alarm")
         resources["AddedAlarm"] = deepcopy(resources[alarm])

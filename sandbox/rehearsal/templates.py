@@ -15,7 +15,7 @@ from sandbox.stack.settings import PROJECT
 from sandbox.stack.specs import ACCOUNT, REGION
 
 Json = Any
-Template = dict[str, Json]
+StackTemplate = dict[str, Json]
 _SAM_PYTHON = PROJECT / ".venv-sam" / "bin" / "python"
 _CFN_LINT = PROJECT / ".venv-sam" / "bin" / "cfn-lint"
 _TRANSLATE = Path(__file__).with_name("translate.py")
@@ -33,7 +33,7 @@ class Translated:
     """`translator` is the version of aws-sam-translator."""
 
     translator: str
-    template: Template
+    template: StackTemplate
 
     def types(self) -> Mapping[str, str]:
         """The type of each resource by its logical id."""
@@ -50,7 +50,7 @@ def translate(path: Path, parameters: Mapping[str, str]) -> Translated:
     return Translated(**json.loads(done.stdout))
 
 
-def schema_mistakes(template: Template) -> Mapping[str, list[str]]:
+def schema_mistakes(template: StackTemplate) -> Mapping[str, list[str]]:
     """Returns what is wrong by AWS's published schemas, by logical id. "" stands for the template itself."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "template.json"
@@ -76,12 +76,12 @@ class MotoCopy:
         retained: the logical ids of resources that outlive their stack.
     """
 
-    template: Template
+    template: StackTemplate
     left_out: Collection[str]
     retained: Collection[str]
 
 
-def copy_for_moto(template: Template, parameters: Mapping[str, str], made_by_moto: Collection[str]) -> MotoCopy:
+def copy_for_moto(template: StackTemplate, parameters: Mapping[str, str], made_by_moto: Collection[str]) -> MotoCopy:
     """`made_by_moto` are resource types. Of the conditions, only what holds by these parameters is left."""
     copy = deepcopy(template)
     holds = _conditions(copy, parameters)
@@ -102,7 +102,7 @@ def copy_for_moto(template: Template, parameters: Mapping[str, str], made_by_mot
     return MotoCopy(copy, left_out, retained)
 
 
-def _conditions(template: Template, parameters: Mapping[str, str]) -> Callable[[str], bool]:
+def _conditions(template: StackTemplate, parameters: Mapping[str, str]) -> Callable[[str], bool]:
     """Takes the conditions out of the template, and returns what tells whether one holds."""
     given = {name: parameters.get(name, p.get("Default")) for name, p in template.get("Parameters", {}).items()}
     given |= {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}

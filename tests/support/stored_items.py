@@ -1,4 +1,4 @@
-"""Makes what this version stores: an item of each kind that it queues or parks, and a receipt of each end of a dispatch.
+"""Makes the items that this version stores: one of each kind that it queues or parks, and a receipt of each end.
 
 At a release, `python -m tests.support.stored_items > tests/unit/model/items/VERSION.json` keeps them as a file. The
 tests of later versions read it. Add the commit as `commit`.
