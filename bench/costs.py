@@ -96,7 +96,7 @@ def tables() -> str:
     plain = sum(line.cost(1) for line in lines("direct"))
     traced = plain + X_RAY_TRACE
     ratios = f"""A queued event costs {ratio:.2f} times as much as a direct one.
-X-Ray makes a direct event {traced / plain:.2f} times as dear where it traces all."""
+If X-Ray traces every event, a direct event costs {traced / plain:.2f} times as much."""
     return "\n\n".join([ratios, table("direct"), table("queued")])
 
 

@@ -1,7 +1,7 @@
 """Measures what one event uses, in the local stack: `python -m bench.usage` writes bench/usage.json.
 
-A proxy between the functions and AWS counts the calls. Only processor time is measured, because waiting for the local
-stand-ins tells nothing of AWS. It is this machine's, which the file names.
+A proxy between the functions and AWS counts the calls. Waits for the local stand-ins say nothing about AWS,
+so only processor time is measured. It depends on the machine, so the file names the machine.
 """
 
 import http.client
@@ -91,7 +91,8 @@ def measure(stack: Stack, function: str, make: Callable[[str], Any], way: str) -
     used = processor_time(stack.pids(function)) - used
     grown = stack.log_path(function).stat().st_size - logged
     calls = {name.rpartition(".")[2]: round(count / RUNS) for name, count in sorted(_Counting.calls.items())}
-    calls = {name: count for name, count in calls.items() if count}  # less than one of two is a look at the breaker
+    # A call made in fewer than half of the runs is the circuit breaker's read of its state, so it is left out.
+    calls = {name: count for name, count in calls.items() if count}
     return {"calls": calls, "log_bytes": round(grown / RUNS), "processor_ms": round(used * 1000 / RUNS, 1)}
 
 

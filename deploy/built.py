@@ -25,7 +25,7 @@ def built_for(folder: Path = FOLDER) -> str:
 
 
 def admit_only(architecture: str, folder: Path = FOLDER) -> None:
-    """Makes the built template refuse each other processor, so that a wrong answer to `sam deploy` changes nothing."""
+    """Makes the built template refuse every other processor, so that a wrong one fails before anything changes."""
     path = folder / "build" / "template.yaml"
     template: dict[str, Any] = yaml.safe_load(path.read_text())
     template["Parameters"]["Architecture"] |= {"Default": architecture, "AllowedValues": [architecture]}

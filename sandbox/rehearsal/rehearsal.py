@@ -136,7 +136,7 @@ class Rehearsal:
         return f"sent{'' if first else ' before the update, and remembered'}; queued"
 
     async def _delivery(self, functions: DeployedFunctions, name: str, *, first: bool) -> str:
-        """Delivers what the deployed queue holds. The first time, one message stays for after the update."""
+        """Delivers the queue's messages. The first time, one is left in the queue, to be delivered after the update."""
         sqs, url = client("sqs", self.deployment.aws_url), self.deployment.outputs()["QueueUrl"]
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0).get("Messages", [])
         _must(bool(messages), "the queue holds nothing")
@@ -159,7 +159,7 @@ class Rehearsal:
         return "sent"
 
     def update(self, translated: Translated) -> None:
-        """Another value of a parameter, one more alarm and one more log group."""
+        """Updates the stack with a changed parameter, a new alarm and a new log group."""
         changed: StackTemplate = deepcopy(translated.template)
         resources = changed["Resources"]
         alarm = next(name for name, kind in translated.types().items() if kind == "AWS::CloudWatch::Alarm")

@@ -82,7 +82,7 @@ class MotoCopy:
 
 
 def copy_for_moto(template: StackTemplate, parameters: Mapping[str, str], made_by_moto: Collection[str]) -> MotoCopy:
-    """`made_by_moto` are resource types. Of the conditions, only what holds by these parameters is left."""
+    """Keeps what moto can make, if its condition is true for these parameters. `made_by_moto` holds resource types."""
     copy = deepcopy(template)
     holds = _conditions(copy, parameters)
     resources = _existing(copy["Resources"], holds)
@@ -97,7 +97,7 @@ def copy_for_moto(template: StackTemplate, parameters: Mapping[str, str], made_b
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
             resource["Properties"]["Enabled"] = False  # moto would run the function, in an image that it downloads
-    for name in retained:  # moto knows only this word. The other ones differ only where the creation fails
+    for name in retained:  # moto knows only `Retain`. The others differ from it only if the creation fails
         copy["Resources"][name]["DeletionPolicy"] = "Retain"
     return MotoCopy(copy, left_out, retained)
 

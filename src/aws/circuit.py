@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _Answer = TypeVar("_Answer")
-# One failure may be chance, but five in a row are not. A probe every 15 s is enough, because retries wait for minutes.
+# One failure may be chance, but five in a row are not. A probe every 15 s is enough, because most retries wait longer.
 _FAILURES, _RECOVERY_SECONDS, _CACHE_SECONDS = 5, 15, 2
 
 

@@ -27,7 +27,7 @@ def ssm() -> "SSMClient":
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    """Makes one attempt. If the answer to a claim came too late, the first attempt would refuse the second."""
+    """Makes one attempt. If the answer to a claim is lost, a second attempt would be refused as a copy."""
     return boto3.client("dynamodb", config=_config(1))
 
 

@@ -19,8 +19,8 @@ from relay.ports import ConfigurationUnavailable, UnknownScenario
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-FAILED_SECONDS = 1  # to reuse a failure, so that requests for unknown sources don't call SSM during an outage
-STALE_SECONDS = 10  # to use a last good value, or a mistake, before SSM is asked again
+FAILED_SECONDS = 1  # a failure is reused for so long: requests for unknown sources don't call SSM during an outage
+STALE_SECONDS = 10  # a last good value, or a mistake, serves for so long before SSM is asked again
 MAX_MISSES = 1_000  # unknown scenarios that are remembered
 
 _NAMES_A_CALL = 10  # the limit of GetParameters

@@ -86,7 +86,7 @@ class DynamoDbLedger:
 def _kept(action: Callable[[], Any], results: list[Any], failures: list[Exception]) -> Callable[..., Any]:
     """Returns the action as Powertools calls it. It keeps the result or the failure.
 
-    Powertools raises an error of its own instead of either if the table fails afterwards.
+    If the table fails after the action ran, Powertools raises its own error, and result or failure would be lost.
     """
 
     def run(*, key: str) -> Any:  # noqa: ARG001  # Powertools reads it by its name

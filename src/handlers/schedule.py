@@ -25,7 +25,7 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
     """Returns the outcome of each notification.
 
     If it raises, Lambda tries again, and then puts the firing into the dead-letter queue. That holds for a wrong
-    payload too; its fields are in the log.
+    payload too; the log names its wrong fields.
     """
     _telemetry.count("Firings")
     try:

@@ -20,7 +20,7 @@ _BEFORE_LOOKUP = (UnknownSource, PayloadTooLarge, TooManyHeaders)
 @_telemetry.logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
-    """Answers every request with a row of the contract. No input gets a 500."""
+    """Gives one of the answers that docs/openapi.yaml lists. No input gets a 500."""
     request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
     source = (event.get("pathParameters") or {}).get("source", "")
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from omni.models import Status
 from omni.statuses import Policy, classify
 from relay.deliver.retries import Attempt
 from relay.model.dispatches import Dispatch, Message
@@ -48,7 +49,7 @@ def message_lines(
             "attempt": attempt.number,
             "outcome": outcome,
             "cause": why,
-            "status": {field: status.wire().get(field) for field in _STATUS_FIELDS} if status else None,
+            "status": _shown(status) if status else None,
             "latency_ms": round(latency_ms, 1),
         }
 
@@ -63,6 +64,11 @@ def _names(dispatch: Dispatch) -> dict[str, Any]:
         "dispatch_id": dispatch.id,
         "bulk_id": dispatch.id,
     }
+
+
+def _shown(status: Status) -> dict[str, Any]:
+    wire = status.wire()
+    return {field: wire.get(field) for field in _STATUS_FIELDS}
 
 
 def _masked(message: Message) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Stores what is parked, counts it and, where no message's line tells of it, logs it.
 
-sending.py decides it for dispatches, routing.py for events, and delivering.py for items of the queue.
+sending.py decides for dispatches, routing.py for new events, and delivering.py for what comes from the queue.
 """
 
 from relay.model.items import Parked

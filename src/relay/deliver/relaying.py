@@ -30,6 +30,7 @@ from relay.ports import (
 from relay.problems import DuplicateInFlight, PayloadTooLarge, Problem, Unavailable
 from relay.verification import Delivery
 
+# Each problem that a step can raise must stand here.
 _WORST_FIRST = (Unavailable, DuplicateInFlight, PayloadTooLarge)
 
 
@@ -102,6 +103,8 @@ class Relayer:
         """
         step = self._send_or_queue if (delivery or source.delivery) == "direct" else self._queue_or_send
         dispatches, misrouted = self._route(event, source)
+        # An event that no route wants claims nothing. If the body came first under another id, all ids derive from that
+        # one, so the event is routed again.
         if source.id_forgeable and event.body_hash and (dispatches or misrouted):
             first_id = self._first_id(event)
             if first_id != event.id:
@@ -179,6 +182,7 @@ class Relayer:
         try:
             receipt, duplicate = self.dispatcher.send(attempt)
         except Deferred as deferred:
+            # The first attempt is never the last one, even if the table has no waits.
             delay = self.dispatcher.next_delay(attempt.first_at, deferred.policy, deferred.retry_after) or 1
             self._enqueue(self.dispatcher.next_item(attempt, delay), dispatch.id, delay, outcome)
         else:

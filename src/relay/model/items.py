@@ -70,7 +70,7 @@ class Parked(BaseModel):
     def replayed(self, now: datetime) -> QueueItem | None:
         """Returns what a replay puts back: the dispatch, or the event for today's routes. None if nothing can go back.
 
-        Messages that OMNI has refused get new ids, because it may remember the old ones. All other messages keep
+        Messages that OMNI has rejected get new ids, because it may remember the old ones. All other messages keep
         their ids: OMNI may already have the message, and then says so. New ids derive from the old ones, so that an
         item that is put back twice is recognised, and one that is parked again can be replayed again.
         """

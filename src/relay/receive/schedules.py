@@ -76,6 +76,7 @@ def fire(firing: Firing, now: datetime, *, configuration: Configuration, relayer
 
     Raises:
         InvalidBody: as `events_of`, or the payload names no configured source.
+        PayloadTooLarge: some part is larger than what the queue can hold.
         DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again. All others of the firing were relayed.
     """
     outcomes, failures = [], []

@@ -1,4 +1,4 @@
-"""Takes a webhook in: size → source → signature over the raw bytes → decode → event id → schema → relay.
+"""Takes a webhook in: size → source → signature over the raw bytes → decode → handshake or event id → schema → relay.
 
 Nothing is parsed before it is verified.
 """
@@ -50,7 +50,7 @@ def receive(
         if answer:
             return answer
         event = _event(source, request, body)
-        if answer is not None:
+        if answer is not None:  # a handshake that expects no text is answered as an event that no route wanted
             return Outcome(event.id)
         if source.schema:
             source.schema.check(body)
@@ -122,6 +122,9 @@ def _own_id(source: Source, request: InboundRequest, headers: Mapping[str, str],
             return None
 
     own_id = _usable(found_in(headers))
+    if not any(mark in source.id.source for mark in ("headers", "@", "*")):
+        return own_id, False
+    # The value comes from a header if it is another one without headers.
     return own_id, found_in(headers if own_id else _EveryHeader()) != found_in({})
 
 

@@ -27,7 +27,7 @@ class Budget:
     deadline: float  # of time.thread_time()
 
     def spend(self, size: int = 0) -> None:
-        """Looks at the clock, and pays for `size` characters or list entries: beforehand, if they could be many."""
+        """Checks the time, and takes `size` characters or list entries from the budget before they are built."""
         if time.thread_time() > self.deadline:
             raise Refused("it takes too long to render")
         self.built -= size

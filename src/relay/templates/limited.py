@@ -21,7 +21,8 @@ from relay.templates.budget import Refused, begin, budget, checked_number, json_
 
 Function = Callable[..., Any]
 
-# A statement alone on its line leaves no empty line: its line's end moves into the statement, so line numbers stay.
+# A statement that is alone on its line must not leave an empty line in the text. So its newline is moved inside the
+# statement, which keeps the line numbers.
 _LONELY_STATEMENT = re.compile(r"(?m)^[ \t]*(\{%(?:[^%\n]|%(?!\}))*)(?<![-+])%\}[ \t]*\n")
 # Jinja2, the generated program and its functions raise these on what a template or an event can hold.
 _FAULTS = (
@@ -127,7 +128,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         found = self._field(obj, argument)
-        # `sort` and others copy the attribute that they look up in each entry, though all may share one long text.
+        # `sort` and others copy the attribute of each entry. Entries may share one long text, so each copy is paid for.
         budget().spend(_size(found))
         return found
 
@@ -169,7 +170,8 @@ _TAKEN_AS: dict[str, Function] = {
     **dict.fromkeys(("truncate", "upper", "urlencode", "wordcount"), text_of),
     **dict.fromkeys(("divisibleby", "even", "odd"), checked_number),
 }
-# These may build or compare far more than their value, because an argument may be data. Parameters are Jinja2's.
+# An event can choose the arguments of these, so they may do far more work than the size of their value suggests. Each
+# function takes the same parameters as the Jinja2 function of that name.
 _COSTS: dict[str, Function] = {
     **dict.fromkeys(("lstrip", "rstrip", "strip", "trim"), lambda text, chars="": len(text) * len(chars) // 100),
     "groupby": lambda value, attribute, default="", **_more: len(value) * len(str(default or attribute)),
