@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
@@ -185,6 +185,7 @@ def test_hostile_requests_to_every_source_are_answered_and_leave_no_exception(
     def run(examples: list[Any]) -> None:
         with ThreadPoolExecutor(4) as senders:
             shots = [shot(*draft) for draft in examples]
+            shots[0] = replace(shots[0], path="/webhooks/nobody")  # so that a 404 is no matter of luck
             for sent, hit in zip(shots, senders.map(partial(shoot, quiet), shots), strict=True):
                 tally[hit.status] += 1
                 assert contract.faults(hit.status, hit.headers, hit.text) == []
