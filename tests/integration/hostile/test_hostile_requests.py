@@ -25,6 +25,7 @@ pytestmark = pytest.mark.no_cover  # tracing would stretch the processor time th
 EXAMPLES = {"unsigned": 265, "signed": 190, "altered": 60, "names": 250}
 
 Check = Callable[[Answer], None]
+SECONDS_A_MESSAGE = 0.004
 
 
 def hostile(examples: float) -> Callable[[Any], Any]:
@@ -45,7 +46,8 @@ def checked(inprocess: Relay, contract: Any, tally: Counter[int]) -> Check:
         tally[answer.status] += 1
         assert contract.faults(answer.status, answer.headers, answer.text) == []
         assert answer.status < 500
-        assert answer.seconds < 1
+        # Each message has a log line that is cleaned. A busy machine makes 500 of them take more than a second.
+        assert answer.seconds < 1 + SECONDS_A_MESSAGE * answer.text.count('"messageId"')
 
     return check
 
