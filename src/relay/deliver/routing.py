@@ -9,7 +9,6 @@ from typing import Any
 from relay import limits
 from relay.configure.expressions import Expression
 from relay.configure.routes import Route, checked_notification, each_leaf
-from relay.configure.settings import at
 from relay.configure.sources import Source
 from relay.message.notifications import Notification, parse_notification
 from relay.model.dispatches import Dispatch, dispatches_of
@@ -153,10 +152,10 @@ def _item_key(rule: Route, variables: Mapping[str, Any], item: Any, named_by: st
 
 def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
     def rendered(leaf: Any, field: str) -> Any:
-        if not isinstance(leaf, Template):
-            return leaf
-        with at(field):
-            return leaf.render(variables)
+        try:
+            return leaf.render(variables) if isinstance(leaf, Template) else leaf
+        except Mistake as mistake:
+            raise Mistake(str(mistake), field) from None
 
     to = _search("to", rule.to, variables) if isinstance(rule.to, Expression) else each_leaf(rule.to, "to", rendered)
     fields = {name: each_leaf(value, name, rendered) for name, value in rule.fields.items()}
@@ -164,5 +163,7 @@ def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
 
 
 def _search(field: str, expression: Expression, variables: Mapping[str, Any]) -> Any:
-    with at(field):
+    try:
         return expression.search(variables)
+    except Mistake as mistake:
+        raise Mistake(str(mistake), field) from None

@@ -75,8 +75,8 @@ def _source(name: str, configuration: Configuration) -> Source:
 
 def _event(source: Source, request: InboundRequest, body: Any) -> Event:
     headers = _kept_headers(source, request.headers)
-    body_hash = f"sha256-{hashlib.sha256(request.body).hexdigest()}"
     own_id, in_header = _own_id(source, request, headers, body)
+    body_hash = _hash(request.body) if in_header or not own_id else ""
     return Event(
         source=source.name,
         id=own_id or body_hash,
@@ -134,4 +134,8 @@ def _usable(found: Any) -> str | None:
     text = str(found)
     if len(text) <= limits.EVENT_ID_CHARS and text.isprintable():
         return text
-    return f"sha256-{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
+    return _hash(text.encode(errors="replace"))
+
+
+def _hash(data: bytes) -> str:
+    return f"sha256-{hashlib.sha256(data).hexdigest()}"
