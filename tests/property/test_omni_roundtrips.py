@@ -52,6 +52,8 @@ ANSWERS = objects(
     },
     required=("messages",),
 )
+
+pytestmark = pytest.mark.no_cover  # unit tests cover this code, and tracing thousands of examples takes long
 ADVANCED = objects(
     AdvancedRequest,
     {

@@ -47,6 +47,8 @@ json_value = st.recursive(
     max_leaves=10,
 )
 
+pytestmark = pytest.mark.no_cover  # unit tests cover this code, and tracing thousands of examples takes long
+
 
 def taken(verification: Verification, request: InboundRequest, secrets: tuple[str, ...]) -> bool:
     try:
