@@ -1,15 +1,18 @@
 """The protocols of what the domain needs from the world. aws/ and handlers/ implement them, and tests fake them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from omni.models import AdvancedRequest, OmniResponse, TextRequest
+from omni.models import AdvancedRequest, Log, OmniResponse, TextRequest
+from omni.models import Report as OmniReport
 from relay.configure.sources import Source
 from relay.model.items import Parked, QueueItem
+from relay.model.records import Record, Report, State
 
 Json = Any
 # The ledger keeps each kind's keys apart. Those of `body` expire after limits.REPEAT_SECONDS.
-Kind = Literal["send", "enqueue", "park", "id", "body"]
+Kind = Literal["send", "enqueue", "park", "id", "body", "watch", "escalate"]
 
 
 class InFlight(Exception):
@@ -86,11 +89,61 @@ class Sns(Protocol):
         ...
 
 
+class RecordsUnavailable(Exception):
+    """The table of records can't be read or written."""
+
+
+class BusUnavailable(Exception):
+    """EventBridge did not take every event."""
+
+
+class Records(Protocol):
+    """What is known of each message. A final state is never undone."""
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Writes records unless they are final already. Raises RecordsUnavailable if one was not confirmed."""
+        ...
+
+    def get(self, message_ids: Collection[str]) -> Mapping[str, Record]:
+        """Returns those that exist, by message id. Raises RecordsUnavailable."""
+        ...
+
+    def end(self, message_id: str, state: State, report: Report | None, at: datetime) -> Record | None:
+        """Makes a state final. Returns the record as it is then, whose state may be an earlier final one, or None if
+        there is no record. Raises RecordsUnavailable.
+        """
+        ...
+
+    def mark_told(self, message_id: str) -> None:
+        """Notes that the end was logged, counted and published. Raises RecordsUnavailable."""
+        ...
+
+    def open(self, since: datetime, until: datetime) -> Iterator[Record]:
+        """Yields records of that time whose end was not told yet, the oldest first. Raises RecordsUnavailable."""
+        ...
+
+
+class EventBus(Protocol):
+    """EventBridge, if a bus is configured."""
+
+    def publish(self, events: Sequence[tuple[str, Mapping[str, Json]]]) -> None:
+        """Publishes details by their type, such as `message.delivered`. Raises BusUnavailable."""
+        ...
+
+
 class OmniGateway(Protocol):
     """OMNI behind its circuit breaker."""
 
     def send(self, request: TextRequest | AdvancedRequest, deadline: float) -> OmniResponse:
         """Sends within `deadline` seconds. Raises OmniError, BreakerOpen, NoTimeLeft, ConfigurationUnavailable."""
+        ...
+
+    def logs(self, *, bulk_ids: Sequence[str] = (), message_ids: Sequence[str] = (), deadline: float) -> Sequence[Log]:
+        """Returns the logs of these messages within `deadline` seconds. Raises as `send`."""
+        ...
+
+    def reports(self, bulk_id: str, deadline: float) -> Sequence[OmniReport]:
+        """Takes the unread reports of a bulk. OMNI gives each once. Raises as `send`."""
         ...
 
 

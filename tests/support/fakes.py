@@ -1,20 +1,29 @@
 """Fakes in memory for the ports of relay.ports, with switches that make them fail."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from omni.models import MessageResult, OmniResponse, Status
+from omni.models import Log, MessageResult, OmniResponse, Report, Status
 from omni.statuses import Policy
 from relay import limits
 from relay.configure.sources import Source, parse_source
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
 from relay.deliver.sending import Dispatcher
+from relay.model import records as model
 from relay.model.items import Parked, QueueItem
-from relay.ports import InFlight, LedgerUnavailable, QueueUnavailable, UnknownScenario
+from relay.model.records import Record, State
+from relay.ports import (
+    BusUnavailable,
+    InFlight,
+    LedgerUnavailable,
+    QueueUnavailable,
+    RecordsUnavailable,
+    UnknownScenario,
+)
 from relay.problems import NotAuthenticated
 
 PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE", "description": "sent"}
@@ -100,7 +109,8 @@ class FakeOmni:
     """Answers each recipient with its status of `statuses`, or else with PENDING.
 
     The exceptions of `failures` are raised first, one per call. A message id that was accepted before is refused as a
-    duplicate. With `remembers_refused`, an id that was refused before is refused as a duplicate, too.
+    duplicate. With `remembers_refused`, an id that was refused before is refused as a duplicate, too. `logged` and
+    `reported` are what the logs and the reports of messages say.
     """
 
     def __init__(self) -> None:
@@ -111,6 +121,22 @@ class FakeOmni:
         self.failures: list[Exception] = []
         self.statuses: dict[str, Mapping[str, Any]] = {}
         self.accepted: dict[str, str] = {}
+        self.logged: list[Log] = []
+        self.reported: list[Report] = []
+
+    def logs(self, *, bulk_ids: Sequence[str] = (), message_ids: Sequence[str] = (), deadline: float) -> Sequence[Log]:
+        self.deadlines.append(deadline)
+        if self.failures:
+            raise self.failures.pop(0)
+        return [log for log in self.logged if log.bulk_id in bulk_ids or log.message_id in message_ids]
+
+    def reports(self, bulk_id: str, deadline: float) -> Sequence[Report]:
+        self.deadlines.append(deadline)
+        if self.failures:
+            raise self.failures.pop(0)
+        taken = [report for report in self.reported if report.bulk_id == bulk_id]
+        self.reported = [report for report in self.reported if report.bulk_id != bulk_id]
+        return taken
 
     def send(self, request: Any, deadline: float) -> OmniResponse:
         self.requests.append(request)
@@ -131,6 +157,56 @@ class FakeOmni:
         else:
             self.refused.add(destination.message_id)
         return MessageResult(to=destination.to, status=Status.model_validate(status), message_id=destination.message_id)
+
+
+class FakeRecords:
+    """Keeps records by message id."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.down = False
+
+    def put(self, records: Sequence[Record]) -> None:
+        self._check()
+        for record in records:
+            known = self.records.get(record.message_id)
+            if not (known and known.state.final):
+                self.records[record.message_id] = record
+
+    def get(self, message_ids: Collection[str]) -> Mapping[str, Record]:
+        self._check()
+        return {message_id: self.records[message_id] for message_id in message_ids if message_id in self.records}
+
+    def end(self, message_id: str, state: State, report: model.Report | None, at: datetime) -> Record | None:
+        self._check()
+        record = self.records.get(message_id)
+        if record and not record.state.final:
+            self.records[message_id] = record.model_copy(update={"state": state, "report": report, "ended_at": at})
+        return self.records.get(message_id)
+
+    def mark_told(self, message_id: str) -> None:
+        self._check()
+        self.records[message_id] = self.records[message_id].model_copy(update={"told": True})
+
+    def open(self, since: datetime, until: datetime) -> Iterator[Record]:
+        self._check()
+        some = [record for record in self.records.values() if since <= record.at < until and not record.told]
+        yield from sorted((r for r in some if r.state is not State.PARKED), key=lambda record: record.at)
+
+    def _check(self) -> None:
+        if self.down:
+            raise RecordsUnavailable
+
+
+class FakeBus:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.down = False
+
+    def publish(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        if self.down:
+            raise BusUnavailable
+        self.events += events
 
 
 @dataclass

@@ -45,12 +45,29 @@ class Content(BaseModel):
         return any((self.channels, self.send_at, self.callback_data, self.notify_url))
 
 
+class Step(BaseModel):
+    """What is sent for a message that is not delivered in time. A route's `unless_delivered` makes it.
+
+    Attributes:
+        within: how long to wait for the delivered report, in seconds.
+        to: who is told then.
+        content: what is said then.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    within: int
+    to: tuple[Recipient, ...]
+    content: Content
+
+
 class Dispatch(BaseModel):
     """One OMNI request ready to send.
 
     Attributes:
         id: also OMNI's bulk id.
         former: the ids of the dispatches that this one continues.
+        unless_delivered: what follows, in order, for each message that is not delivered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +79,7 @@ class Dispatch(BaseModel):
     route: str
     content: Content
     messages: tuple[Message, ...]
+    unless_delivered: tuple[Step, ...] = ()
 
     def narrowed(self, ids: Collection[str]) -> Self:
         """Returns the part that holds the messages with these ids, as a dispatch with an id of its own."""

@@ -8,15 +8,38 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from relay.model.dispatches import Dispatch
+from relay.model.dispatches import Dispatch, Step
 from relay.model.events import Event
 from relay.model.ids import derive_id
+from relay.model.records import Record
+
+
+class Watch(BaseModel):
+    """Messages whose delivery is awaited, because their route has `unless_delivered`.
+
+    Attributes:
+        event_id, source, route: the names for logs and for the dispatches that follow.
+        message_ids: the messages of one dispatch.
+        steps: the first is due when the item is; it brings the others with it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    event_id: str
+    source: str
+    route: str
+    message_ids: tuple[str, ...]
+    steps: tuple[Step, ...]
 
 
 class QueueItem(BaseModel):
-    """An item of the delivery queue, which holds a dispatch or an event.
+    """An item of the delivery queue, which holds one of four things.
 
     Attributes:
+        dispatch: to be sent.
+        event: to be routed again.
+        watch: messages to look after.
+        records: those that could not be written at once.
         attempts: together with the number of times that the queue's message was received, it numbers the attempt.
         first_attempt_at: when the first attempt began (aware).
         not_before: when the next attempt is due (aware), because the queue can't delay a message for hours.
@@ -27,6 +50,8 @@ class QueueItem(BaseModel):
 
     dispatch: Dispatch | None = None
     event: Event | None = None
+    watch: Watch | None = None
+    records: tuple[Record, ...] | None = None
     attempts: int = Field(default=0, ge=0)
     first_attempt_at: datetime
     not_before: datetime | None = None
@@ -34,8 +59,9 @@ class QueueItem(BaseModel):
 
     @model_validator(mode="after")
     def _holds_one(self) -> "QueueItem":
-        if (self.dispatch is None) == (self.event is None):
-            raise ValueError("expected a dispatch or an event")
+        held = [thing for thing in (self.dispatch, self.event, self.watch, self.records) if thing is not None]
+        if len(held) != 1:
+            raise ValueError("expected one of dispatch, event, watch, records")
         return self
 
 

@@ -54,9 +54,9 @@ class ScriptedOmni(GuardedOmni):
     def _moved(self, move):
         self.moves.append(str(move.to_state))
 
-    def _call(self, client, request, deadline):
+    def _call(self, call, client, until):
         client.send_text = self._answer
-        return super()._call(client, request, deadline)
+        return super()._call(call, client, until)
 
     def _answer(self, request, *, deadline):
         self.deadlines.append(deadline)

@@ -1,0 +1,97 @@
+"""A record: what is known of one message, from OMNI's answer to its end."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from omni import statuses
+from relay.model.dispatches import Step
+
+
+class State(StrEnum):
+    """Where a message stands. All but the first two are final; a final state never changes."""
+
+    SENT = "sent"
+    PARKED = "parked"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNREPORTED = "unreported"
+
+    @property
+    def final(self) -> bool:
+        return self not in (State.SENT, State.PARKED)
+
+
+# A status of any other group says that the message is still on its way.
+FINAL_STATES: Mapping[int, State] = {
+    statuses.DELIVERED: State.DELIVERED,
+    statuses.UNDELIVERABLE: State.UNDELIVERED,
+    statuses.EXPIRED: State.EXPIRED,
+    statuses.REJECTED: State.REJECTED,
+}
+
+
+class Report(BaseModel):
+    """What OMNI said of a message after it took it.
+
+    Attributes:
+        channel: the one that carried the message, in OMNI's words, such as `VIBER`.
+        status: groupId, groupName, id and name.
+        error: the same of the error, and `permanent`. Logs have none.
+        done_at: when the message reached this status (aware).
+        price: pricePerMessage and currency.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: str | None = None
+    status: dict[str, Any]
+    error: dict[str, Any] | None = None
+    done_at: datetime | None = None
+    price: dict[str, Any] | None = None
+
+
+class Record(BaseModel):
+    """What is known of one message.
+
+    Attributes:
+        dispatch_id: also OMNI's bulk id.
+        to: the recipient's addresses, masked.
+        phone_hash, email_hash: keyed hashes of the addresses. They find the messages of a recipient.
+        attempt: the number of the attempt that OMNI answered.
+        at: when OMNI took it, or when it was parked (aware).
+        status: OMNI's answer to the send.
+        detail: why it is parked.
+        ended_at: when the final state was recorded (aware).
+        report: the one that brought the final state.
+        told: the final state was logged, counted and published.
+        unless_delivered: what follows if the message is not delivered.
+        content: what was sent, if KeepContent is set.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    message_id: str
+    event_id: str
+    source: str
+    route: str
+    scenario: str
+    dispatch_id: str
+    to: dict[str, str]
+    phone_hash: str | None = None
+    email_hash: str | None = None
+    attempt: int
+    at: datetime
+    state: State
+    status: dict[str, Any] | None = None
+    detail: str | None = None
+    ended_at: datetime | None = None
+    report: Report | None = None
+    told: bool = False
+    unless_delivered: tuple[Step, ...] = ()
+    content: dict[str, Any] | None = None
