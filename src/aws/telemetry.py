@@ -63,6 +63,9 @@ class PowertoolsTelemetry:
     def hide(self, secret: str) -> None:
         self.redactor.add(secret)
 
+    def event_received(self, fields: Mapping[str, Any]) -> None:
+        self.logger.info("event_received", extra=dict(fields))
+
     def message_status(self, fields: Mapping[str, Any]) -> None:
         self.logger.info("message_status", extra=dict(fields))
         self.count(_OUTCOME_METRICS[str(fields["outcome"])])

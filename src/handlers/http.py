@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.deliver.relaying import Outcome
+from relay.deliver.outcomes import Outcome
 from relay.problems import MalformedRequest, Problem
 from relay.verification.inbound import InboundRequest
 

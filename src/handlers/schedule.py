@@ -37,14 +37,10 @@ def handler(event: Any, context: "LambdaContext") -> list[dict[str, Any]]:
         )
     except InvalidBody as failure:
         errors = [f"{error.field}: {error.problem}" for error in failure.errors]
-        _telemetry.log("error", "schedule_invalid", errors=errors)
         raise FiringFailed(f"{failure.title}: {'; '.join(errors)}") from None
     except (Problem, ConfigurationUnavailable):
         raise
     except Exception:  # the boundary
         _telemetry.logger.exception("schedule_failed")
         raise FiringFailed("its log line says where") from None
-    for outcome in outcomes:
-        if outcome.duplicate:  # by Lambda's own retry, or because the schedule's payload has a constant id
-            _telemetry.log("warning", "firing_repeated", event_id=outcome.event_id)
     return [http.content(outcome) for outcome in outcomes]

@@ -1,10 +1,14 @@
 """Handles POST /webhooks/{source}: verifies a webhook, routes it, and answers what became of it."""
 
+import re
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from handlers import composition, http
 from handlers.tracing import traced
-from relay.problems import PayloadTooLarge, Problem, TooManyHeaders, Unavailable, UnknownSource
+from relay.configure.sources import SOURCE_NAME
+from relay.deliver.outcomes import Outcome, event_line
+from relay.problems import Problem, Unavailable
 from relay.receive.webhooks import receive
 
 if TYPE_CHECKING:
@@ -13,35 +17,51 @@ if TYPE_CHECKING:
     from relay.ports import Configuration
 
 _telemetry = composition.telemetry()
-_BEFORE_LOOKUP = (UnknownSource, PayloadTooLarge, TooManyHeaders)
+_TOLD_OF_A_NAME = 40  # characters
 
 
 @_telemetry.metrics.log_metrics(capture_cold_start_metric=True)
 @_telemetry.logger.inject_lambda_context(clear_state=True)
 @traced
 def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
-    """Gives one of the answers that docs/openapi.yaml lists. No input gets a 500."""
+    """Gives one of the answers that docs/openapi.yaml lists, and logs one line. No input gets a 500."""
+    began = perf_counter()
     request_id = event.get("requestContext", {}).get("requestId") or context.aws_request_id
-    source = (event.get("pathParameters") or {}).get("source", "")
+    name = (event.get("pathParameters") or {}).get("source", "")
+    outcome = Outcome()
+    result = _result(name, event, context, outcome)
+    refusal = result if isinstance(result, Problem) else None
+    response = http.problem(result, request_id) if isinstance(result, Problem) else http.answer(result)
+    _telemetry.count(f"Answered{response['statusCode']}")
+    about = {"http_status": response["statusCode"], "request_id": request_id}
+    if not outcome.source:
+        about["name_in_url"] = _told(name)
+    _telemetry.event_received(event_line(outcome, (perf_counter() - began) * 1000, refusal) | about)
+    return response
+
+
+def _result(name: str, event: dict[str, Any], context: "LambdaContext", outcome: Outcome) -> Outcome | str | Problem:
+    """Returns what became of the webhook, the text that answers a handshake, or why it isn't taken."""
     try:
-        received = receive(
-            source,
+        return receive(
+            name,
             http.inbound_request(event),
+            outcome,
             configuration=_configuration(event),
             relayer=composition.relayer(context),
             sns=composition.sns(),
             max_body_bytes=composition.environment().max_body_bytes,
         )
-        response = http.answer(received)
     except Problem as failure:
-        known = None if isinstance(failure, _BEFORE_LOOKUP) else source  # the log holds no stranger's words
-        _telemetry.log("info", "webhook_refused", source=known, status=failure.status, detail=failure.detail)
-        response = http.problem(failure, request_id)
+        return failure
     except Exception:  # the boundary; nothing was acknowledged, so the sender may send it again
         _telemetry.logger.exception("webhook_failed")
-        response = http.problem(Unavailable("Something unexpected happened; send it again."), request_id)
-    _telemetry.count(f"Answered{response['statusCode']}")
-    return response
+        return Unavailable("Something unexpected happened; send it again.")
+
+
+def _told(name: str) -> str | None:
+    """Returns what the log may show of a name that is no source's, so that a slip in a URL is found."""
+    return name[:_TOLD_OF_A_NAME] if re.fullmatch(SOURCE_NAME, name) else None
 
 
 def _configuration(event: dict[str, Any]) -> "Configuration":

@@ -33,7 +33,7 @@ EXPRESSION_CHARS = 4_000  # of a JMESPath expression
 ITEMS = 500  # of one event in a route's `for_each`; more are a mistake, or an attack
 ROUTES_SECONDS = 3.0  # of processor time for all routes of an event; a template has its own limit for each item
 SLOW_ITEM_SECONDS = 0.1  # of processor time; an item that fails more slowly ends its route: each may cost as much
-ITEMS_TOLD = 3  # failed items that a parked route's reason names
+ITEMS_TOLD = 3  # failed items that a parked route's reason names, and parked parts that a log line names
 
 # One rendering of a template.
 TEMPLATE_CHARS = 8_000  # of the template itself
@@ -45,5 +45,6 @@ TEMPLATE_EXPONENT = 256  # of `**`
 
 # What is written down.
 EXPLANATION_CHARS = 300  # of OMNI's own words about a refusal, in a parked item
+DISPATCHES_TOLD = 20  # dispatches that an event's log line names; it counts all of them
 LOG_LEVELS = 32  # of a log record; what is deeper is hidden
 LOG_NUMBER_BITS = 256  # of an integer in a log record; larger ones are hidden, because encoders refuse them

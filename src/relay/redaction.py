@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +17,7 @@ _SHOWABLE_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _SHOWN_HEAD, _SHOWN_TAIL, _LEAST_HIDDEN = 4, 2, 4
 _SHORTEST_SECRET = 4  # masking shorter ones would shred every text
 _SHORTEST_ENCODED = 8
+_REMEMBERED, _REMEMBERED_CHARS = 512, 64  # how many short texts are remembered with what became of them
 _TELLTALE_LENGTH = 16  # longer than the words that follow "basic" or "token:" in plain prose
 _SMALLEST_PHONE, _LARGEST_PHONE = 10**10, 10**15 - 1  # smaller integers are counts and sizes
 
@@ -74,6 +76,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._forms: tuple[str, ...] = ()
+        # Names and many values are the same on each line, and cleaning them is most of what a line costs.
+        self._remembered = lru_cache(_REMEMBERED)(self._cleaned)
         for secret in secrets:
             self.add(secret)
 
@@ -82,12 +86,16 @@ class Redactor:
         forms = {form for credential in _credentials(secret) for form in _encodings(credential)}
         if not forms.issubset(self._forms):
             self._forms = tuple(sorted(forms.union(self._forms), key=len, reverse=True))
+            self._remembered.cache_clear()
 
     def clean(self, text: str) -> str:
         """Gives the text with "[redacted]" for secrets, and addresses shown as "4179*****27" and "o***@example.com".
 
         Digits that are part of a word or of a hexadecimal id stay.
         """
+        return self._remembered(text) if len(text) <= _REMEMBERED_CHARS else self._cleaned(text)
+
+    def _cleaned(self, text: str) -> str:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, HIDDEN)

@@ -243,9 +243,13 @@ class FakeSns:
 
 class FakeTelemetry:
     def __init__(self) -> None:
+        self.received: list[Mapping[str, Any]] = []
         self.statuses: list[Mapping[str, Any]] = []
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.counts: dict[str, int] = {}
+
+    def event_received(self, fields: Mapping[str, Any]) -> None:
+        self.received.append(fields)
 
     def message_status(self, fields: Mapping[str, Any]) -> None:
         self.statuses.append(fields)

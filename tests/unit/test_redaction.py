@@ -97,6 +97,13 @@ def test_a_secret_can_be_added_later_and_a_short_one_shreds_nothing() -> None:
     assert redactor.clean("abc later-secret later-secret-longer") == "abc [redacted] [redacted]"
 
 
+def test_a_text_that_was_cleaned_before_shows_no_secret_that_was_added_since() -> None:
+    redactor = Redactor(())
+    assert redactor.clean("it was hunter22") == "it was hunter22"
+    redactor.add("hunter22")
+    assert redactor.clean("it was hunter22") == "it was [redacted]"
+
+
 def test_a_log_record_is_cleaned_at_every_depth() -> None:
     record: dict[str, Any] = {
         "level": "INFO",

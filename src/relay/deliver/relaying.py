@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
 from relay.configure.sources import Source
+from relay.deliver.outcomes import Outcome
 from relay.deliver.parking import park
 from relay.deliver.retries import Attempt
-from relay.deliver.routing import Misrouted, route
+from relay.deliver.routing import Misrouted, Verdict, dispatches_in, route
 from relay.deliver.sending import Deferred, Dispatcher
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
@@ -34,45 +34,6 @@ from relay.verification import Delivery
 _WORST_FIRST = (Unavailable, DuplicateInFlight, PayloadTooLarge)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """The fate of an event, which becomes the answer's content.
-
-    Attributes:
-        messages: each message that OMNI answered for, as the HTTP answer shows it.
-        queued: how many dispatches went to the queue.
-        parked: a reason with its detail for each part that was parked.
-        done_now: how many parts this copy of the event made durable.
-        done_before: how many parts a former copy had made durable.
-    """
-
-    event_id: str
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    queued: int = 0
-    parked: list[str] = field(default_factory=list)
-    done_now: int = 0
-    done_before: int = 0
-
-    @property
-    def duplicate(self) -> bool:
-        return self.done_before > 0 and self.done_now == 0
-
-    @property
-    def name(self) -> Literal["sent", "queued", "parked", "ignored"]:
-        """The most serious of what happened to the event's parts, as the HTTP answer names it."""
-        if self.parked:
-            return "parked"
-        if self.queued:
-            return "queued"
-        return "sent" if self.messages else "ignored"
-
-    def count(self, *, duplicate: bool, parts: int = 1) -> None:
-        if duplicate:
-            self.done_before += parts
-        else:
-            self.done_now += parts
-
-
 @dataclass(frozen=True, slots=True)
 class Relayer:
     """Makes events' dispatches durable.
@@ -91,8 +52,12 @@ class Relayer:
     destinations_per_request: int
     installation: str
 
-    def relay(self, event: Event, source: Source, delivery: Delivery | None = None) -> Outcome:
+    def relay(
+        self, event: Event, source: Source, delivery: Delivery | None = None, outcome: Outcome | None = None
+    ) -> Outcome:
         """Routes an event and makes each dispatch durable, by the source's way of delivery or by `delivery`.
+
+        Fills in `outcome` and returns it. The caller gives one if it needs to know how far a refused event came.
 
         Raises:
             InvalidBody: the body of a `format: message` source isn't a notification.
@@ -102,23 +67,28 @@ class Relayer:
             Unavailable: some part could not be made durable. All others were; a repetition recognises them.
         """
         step = self._send_or_queue if (delivery or source.delivery) == "direct" else self._queue_or_send
-        dispatches, misrouted = self._route(event, source)
+        outcome = outcome or Outcome()
+        outcome.event_id = event.id
+        outcome.verdicts = self._route(event, source)
         # An event that no route wants claims nothing. If the body came first under another id, all ids derive from that
         # one, so the event is routed again.
-        if source.id_forgeable and event.body_hash and (dispatches or misrouted):
+        if source.id_forgeable and event.body_hash and any(verdict.name != "unmatched" for verdict in outcome.verdicts):
             first_id = self._first_id(event)
             if first_id != event.id:
                 event = event.model_copy(update={"first_id": first_id})
-                dispatches, misrouted = self._route(event, source)
+                outcome.verdicts = self._route(event, source)
         item = QueueItem(event=event, first_attempt_at=self.now())
-        return self._make_durable(item, event, dispatches, misrouted, step)
+        self._make_durable(item, event, dispatches_in(outcome.verdicts), step, outcome)
+        return outcome
 
     def resume(self, item: QueueItem, event: Event, source: Source) -> Outcome:
         """Does as `relay` for an event from the queue: what is not durable yet is queued."""
-        dispatches, misrouted = self._route(event, source)
-        return self._make_durable(item, event, _after(item.after, dispatches), misrouted, self._queue_or_send)
+        outcome = Outcome(event.id, verdicts=self._route(event, source))
+        dispatches = _after(item.after, dispatches_in(outcome.verdicts))
+        self._make_durable(item, event, dispatches, self._queue_or_send, outcome)
+        return outcome
 
-    def _route(self, event: Event, source: Source) -> tuple[Sequence[Dispatch], Sequence[Misrouted]]:
+    def _route(self, event: Event, source: Source) -> Sequence[Verdict]:
         return route(
             event,
             source,
@@ -152,14 +122,13 @@ class Relayer:
         item: QueueItem,
         event: Event,
         dispatches: Sequence[Dispatch],
-        misrouted: Sequence[Misrouted],
         step: Callable[[Dispatch, Outcome], None],
-    ) -> Outcome:
+        outcome: Outcome,
+    ) -> None:
         """Takes the step for each dispatch, and parks the event for its misroutings.
 
         When time runs out, `item` goes to the queue for the other dispatches.
         """
-        outcome = Outcome(event.id)
         problems: list[Problem] = []
         for done, dispatch in enumerate(dispatches):
             if done and self.dispatcher.short_of_time:
@@ -169,12 +138,12 @@ class Relayer:
                 break
             with _collected(problems):
                 step(dispatch, outcome)
+        misrouted = [verdict.misrouted for verdict in outcome.verdicts if verdict.misrouted]
         if misrouted:
             with _collected(problems):
                 self._park(event, misrouted, outcome)
         if problems:
             raise next(problem for kind in _WORST_FIRST for problem in problems if isinstance(problem, kind))
-        return outcome
 
     def _send_or_queue(self, dispatch: Dispatch, outcome: Outcome) -> None:
         """Sends a dispatch now. What can't be sent now goes to the queue."""

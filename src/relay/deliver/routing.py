@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import thread_time
-from typing import Any
+from typing import Any, Literal
 
 from relay import limits
 from relay.configure.expressions import Expression
@@ -26,12 +27,37 @@ MESSAGE_ROUTE = "message"  # the route's name in ids and logs where the body is 
 Misrouted = tuple[Reason, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one route says of an event.
+
+    Attributes:
+        notifications: one for each item that the route can serve; none if it doesn't want the event.
+        dispatches: what becomes of the notifications.
+        misrouted: set if the route failed, for the event or for some of its items.
+    """
+
+    route: str
+    notifications: Sequence[Notification] = ()
+    dispatches: Sequence[Dispatch] = ()
+    misrouted: Misrouted | None = None
+
+    @property
+    def name(self) -> Literal["matched", "unmatched", "failed"]:
+        if self.misrouted:
+            return "failed"
+        return "matched" if self.notifications else "unmatched"
+
+
+def dispatches_in(verdicts: Iterable[Verdict]) -> list[Dispatch]:
+    """Returns the dispatches of all routes. Equal items of an event make one dispatch."""
+    return list({dispatch.id: dispatch for verdict in verdicts for dispatch in verdict.dispatches}.values())
+
+
 def route(
     event: Event, source: Source, *, limit: int, installation: str, scenario_key: Callable[[str], str]
-) -> tuple[list[Dispatch], list[Misrouted]]:
-    """Runs all routes of the source. If a route or an item fails, the dispatches of the others stand.
-
-    Neither dispatches nor misroutings means that no route wanted the event.
+) -> list[Verdict]:
+    """Runs all routes of the source, in order. If a route or an item fails, the dispatches of the others stand.
 
     Args:
         event: the verified event.
@@ -45,8 +71,7 @@ def route(
         ConfigurationUnavailable: a scenario can't be looked up now.
     """
     until, left = thread_time() + limits.ROUTES_SECONDS, limits.RECIPIENTS
-    dispatches: dict[str, Dispatch] = {}
-    misrouted: list[Misrouted] = []
+    verdicts: list[Verdict] = []
     for rule in (None,) if source.format == "message" else source.routes:
         name = rule.name if rule else MESSAGE_ROUTE
         try:
@@ -54,18 +79,24 @@ def route(
             for scenario in {notification.scenario for _, notification in made}:
                 scenario_key(scenario)
         except UnknownScenario:
-            misrouted.append((Reason.UNKNOWN_SCENARIO, f"route {name}: scenario: no key is configured for {scenario}"))
+            verdicts.append(_failed(name, f"scenario: no key is configured for {scenario}", Reason.UNKNOWN_SCENARIO))
             continue
         except Mistake as mistake:
             made, failures = [], [str(mistake)]
-        if failures:
-            misrouted.append((Reason.ROUTE_INVALID, f"route {name}: {_told(failures)}"))
+        dispatches: list[Dispatch] = []
         for item, notification in made:
             left -= len(notification.to)
-            some = dispatches_of(notification, event, route=name, item=item, limit=limit, installation=installation)
-            dispatches |= {dispatch.id: dispatch for dispatch in some}
-    misrouted += [(Reason.ROUTE_INVALID, f"route {m.route}: {m}") for m in source.mistakes]
-    return list(dispatches.values()), misrouted
+            dispatches += dispatches_of(
+                notification, event, route=name, item=item, limit=limit, installation=installation
+            )
+        notifications = [notification for _, notification in made]
+        misrouted = _failed(name, _told(failures)).misrouted if failures else None
+        verdicts.append(Verdict(name, notifications, dispatches, misrouted))
+    return verdicts + [_failed(str(mistake.route), str(mistake)) for mistake in source.mistakes]
+
+
+def _failed(name: str, detail: str, reason: Reason = Reason.ROUTE_INVALID) -> Verdict:
+    return Verdict(name, misrouted=(reason, f"route {name}: {detail}"))
 
 
 def _notifications(

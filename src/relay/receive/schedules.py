@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from relay.configure.sources import SCHEDULE, Source
-from relay.deliver.relaying import Outcome, Relayer
+from relay.deliver.outcomes import Outcome, event_line
+from relay.deliver.relaying import Relayer
 from relay.message.notifications import parse_notification
 from relay.model.events import Event
 from relay.model.ids import derive_id
 from relay.ports import Configuration, ConfigurationUnavailable
-from relay.problems import FieldError, InvalidBody, Problem
+from relay.problems import FieldError, InvalidBody, Problem, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +75,50 @@ def _headers(payload: Mapping[str, Any]) -> dict[str, str]:
 def fire(firing: Firing, now: datetime, *, configuration: Configuration, relayer: Relayer) -> list[Outcome]:
     """Relays each of the firing's events, and returns their outcomes.
 
+    Each event has its log line `event_received`. A payload that is no event has one, too.
+
     Raises:
         InvalidBody: as `events_of`, or the payload names no configured source.
         PayloadTooLarge: some part is larger than what the queue can hold.
         DuplicateInFlight, Unavailable, ConfigurationUnavailable: try again. All others of the firing were relayed.
     """
     outcomes, failures = [], []
-    for event in events_of(firing, now):
+    for event in _events(firing, now, relayer):
         try:
-            outcomes.append(relayer.relay(event, _source(event, configuration), delivery="direct"))
+            outcomes.append(_relayed(event, configuration, relayer))
         except (Problem, ConfigurationUnavailable) as failure:
             failures.append(failure)
     if failures:
         raise failures[0]
     return outcomes
+
+
+def _events(firing: Firing, now: datetime, relayer: Relayer) -> list[Event]:
+    try:
+        return events_of(firing, now)
+    except InvalidBody as refusal:
+        relayer.telemetry.event_received(event_line(Outcome(firing.id, SCHEDULE.name), 0.0, refusal))
+        raise
+
+
+def _relayed(event: Event, configuration: Configuration, relayer: Relayer) -> Outcome:
+    began, outcome = relayer.now(), Outcome(event.id)
+    refusal: Problem | None = Unavailable("Something unexpected happened.")
+    try:
+        source = _source(event, configuration)
+        outcome.source = source.name
+        relayer.relay(event, source, delivery="direct", outcome=outcome)
+        refusal = None
+    except ConfigurationUnavailable:
+        refusal = Unavailable("The configuration can't be read now.")
+        raise
+    except Problem as problem:
+        refusal = problem
+        raise
+    finally:
+        ms = (relayer.now() - began).total_seconds() * 1000
+        relayer.telemetry.event_received(event_line(outcome, ms, refusal))
+    return outcome
 
 
 def _source(event: Event, configuration: Configuration) -> Source:

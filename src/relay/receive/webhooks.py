@@ -10,7 +10,8 @@ from typing import Any
 
 from relay import limits
 from relay.configure.sources import SOURCE_NAME, Source
-from relay.deliver.relaying import Outcome, Relayer
+from relay.deliver.outcomes import Outcome
+from relay.deliver.relaying import Relayer
 from relay.model.events import Event
 from relay.ports import Configuration, ConfigurationUnavailable, Sns
 from relay.problems import Mistake, PayloadTooLarge, TooManyHeaders, Unavailable, UnknownSource
@@ -25,7 +26,14 @@ _SOURCE_NAME = re.compile(SOURCE_NAME)
 
 
 def receive(
-    name: str, request: InboundRequest, *, configuration: Configuration, relayer: Relayer, sns: Sns, max_body_bytes: int
+    name: str,
+    request: InboundRequest,
+    outcome: Outcome,
+    *,
+    configuration: Configuration,
+    relayer: Relayer,
+    sns: Sns,
+    max_body_bytes: int,
 ) -> Outcome | str:
     """Takes a webhook in for the source of that name. Returns what became of its event, or the text of an answer that
     sets the webhook up.
@@ -33,6 +41,7 @@ def receive(
     Args:
         name: the last part of the URL.
         request: as it came, with nothing of it trusted.
+        outcome: an empty one, which is filled in and returned. After a refusal it tells how far the request came.
         configuration: holds the sources.
         relayer: takes the verified event.
         sns: fetches certificates and confirms subscriptions.
@@ -44,17 +53,20 @@ def receive(
     _check_size(request, max_body_bytes)
     try:
         source = _source(name, configuration)
+        outcome.source, outcome.verification = source.name, source.verification.name
         source.verification.check(request, source.secrets, sns.fetch)
         body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
         answer = handshake(source.verification, body, sns)
+        outcome.handshake = answer is not None
         if answer:
             return answer
         event = _event(source, request, body)
-        if answer is not None:  # a handshake that expects no text is answered as an event that no route wanted
-            return Outcome(event.id)
+        outcome.event_id = event.id
+        if outcome.handshake:  # one that expects no text is answered as an event that no route wanted
+            return outcome
         if source.schema:
             source.schema.check(body)
-        return relayer.relay(event, source)
+        return relayer.relay(event, source, outcome=outcome)
     except ConfigurationUnavailable:
         raise Unavailable("The configuration can't be read now; send it again.") from None
 

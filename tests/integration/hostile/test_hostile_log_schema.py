@@ -1,4 +1,4 @@
-"""The line that each function logs for a message fits docs/message-status.schema.json and holds nothing else."""
+"""The lines that each function logs for messages and events fit their schemas in docs/ and hold nothing else."""
 
 import json
 from collections.abc import Callable
@@ -15,10 +15,17 @@ from sandbox.stack.settings import PROJECT
 from sandbox.stack.stack import Stack
 
 SCHEMA = json.loads((PROJECT / "docs" / "message-status.schema.json").read_text(encoding="utf-8"))
+EVENT_SCHEMA = json.loads((PROJECT / "docs" / "event-received.schema.json").read_text(encoding="utf-8"))
 # The fields that the logger adds to each line.
 OF_LAMBDA = {"cold_start", "function_name", "function_memory_size", "function_arn"}
 REFUSED = {"kind": "status", "status": 400, "count": 1}
 DOWN = {"kind": "status", "status": 503, "count": 1}
+
+
+def faults(line: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    validator = Draft7Validator(schema, format_checker=Draft7Validator.FORMAT_CHECKER)
+    unknown = sorted(set(line) - set(schema["properties"]) - OF_LAMBDA)
+    return [error.message for error in validator.iter_errors(line)] + unknown
 
 
 @pytest.fixture
@@ -48,13 +55,19 @@ def outcomes(lines: dict[str, list[dict[str, Any]]]) -> set[str]:
 
 def test_each_message_s_line_fits_the_schema(lines: dict[str, list[dict[str, Any]]]) -> None:
     Draft7Validator.check_schema(SCHEMA)
-    validator = Draft7Validator(SCHEMA, format_checker=Draft7Validator.FORMAT_CHECKER)
     assert {"WebhookFunction", "DeliveryFunction", "ScheduleFunction"} <= set(lines)
     for found in lines.values():
         for line in found:
-            assert [error.message for error in validator.iter_errors(line)] == []
-            assert set(line) <= set(SCHEMA["properties"]) | OF_LAMBDA
+            assert faults(line, SCHEMA) == []
 
 
 def test_the_lines_name_each_outcome(lines: dict[str, list[dict[str, Any]]]) -> None:
     assert outcomes(lines) == {"sent", "retry", "parked"}
+
+
+def test_each_event_s_line_fits_the_schema(lines: dict[str, list[dict[str, Any]]], stack: Stack) -> None:
+    for name in ("WebhookFunction", "ScheduleFunction"):
+        found = [line for line in stack.log_records(name) if line.get("message") == "event_received"]
+        assert {line["event_id"] for line in lines[name]} <= {line.get("event_id") for line in found}
+        for line in found:
+            assert faults(line, EVENT_SCHEMA) == []

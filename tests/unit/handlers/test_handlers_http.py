@@ -9,7 +9,7 @@ import yaml
 
 from handlers import http
 from relay.configure.sources import parse_source
-from relay.deliver.relaying import Outcome
+from relay.deliver.outcomes import Outcome
 from relay.problems import DuplicateInFlight, FieldError, InvalidBody, MalformedRequest, NotAuthenticated
 from tests.support.certificates import local_certificate
 

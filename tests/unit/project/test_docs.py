@@ -44,6 +44,7 @@ QUOTED = {
 UNQUOTED = {
     "SLOW_ITEM_SECONDS": "it only ends a route sooner, for the reason that ROUTES_SECONDS gives",
     "ITEMS_TOLD": "it shortens a reason and refuses nothing",
+    "DISPATCHES_TOLD": "it shortens a log line and refuses nothing",
     "EXPLANATION_CHARS": "it shortens a reason and refuses nothing",
 }
 

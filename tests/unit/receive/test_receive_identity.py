@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relay import limits
+from relay.deliver.outcomes import Outcome
 from relay.problems import DuplicateInFlight
 from relay.receive.webhooks import receive
 from relay.verification import parse
@@ -31,7 +32,7 @@ def post(world, body, event_id, verify=UNSIGNED_ID, route=ROUTE, **settings):
     headers = {"x-signature": signature} | ({"x-id": event_id} if event_id else {})
     request = InboundRequest("POST", "", "", headers, body, datetime.now(UTC))
     parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": FakeSns()}
-    return receive("ci", request, **parts, max_body_bytes=1_000)
+    return receive("ci", request, Outcome(), **parts, max_body_bytes=1_000)
 
 
 ONE, TWO = b'{"text": "one"}', b'{"text": "two"}'
@@ -90,7 +91,7 @@ def test_a_request_of_github_s_that_was_captured_and_lost_its_id_is_a_duplicate(
     for headers in ({"x-github-delivery": "a"}, {}):
         signed = headers | {"x-hub-signature-256": signature}
         request = InboundRequest("POST", "", "", signed, ONE, datetime.now(UTC))
-        outcomes.append(receive(source.name, request, **parts, max_body_bytes=1_000))
+        outcomes.append(receive(source.name, request, Outcome(), **parts, max_body_bytes=1_000))
     assert [getattr(outcome, "duplicate", None) for outcome in outcomes] == [False, True]
     assert world.sent_texts == ["one"]
 

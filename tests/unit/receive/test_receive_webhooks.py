@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from relay.deliver.outcomes import Outcome
 from relay.ports import ConfigurationUnavailable
 from relay.problems import (
     InvalidBody,
@@ -27,7 +28,7 @@ def world():
     return World()
 
 
-def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, **headers):
+def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, outcome=None, **headers):
     headers = {"content-type": "application/json", "authorization": "Bearer local-secret", **headers}
     request = InboundRequest(
         method="POST",
@@ -40,6 +41,7 @@ def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, **headers):
     return receive(
         source,
         request,
+        Outcome() if outcome is None else outcome,
         configuration=world.configuration,
         relayer=world.relayer,
         sns=FakeSns(),
