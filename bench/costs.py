@@ -1,24 +1,25 @@
-"""Computes costs: `python -m bench.costs` prints the tables of docs/cost.md from prices and measured usage."""
+"""Computes costs from prices and measured usage.
+
+`python -m bench.costs` prints the tables of docs/cost.md. With `--prices FILE`, it prints those for the prices of that
+file, which has the form of those in `bench/prices/`.
+"""
 
 import json
 import sys
-from collections.abc import Mapping
+import tomllib
+from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-USAGE: Mapping[str, Any] = json.loads(Path(__file__).with_name("usage.json").read_text("utf-8"))
-MONTHS = (10_000, 1_000_000, 100_000_000)  # events
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat
 
-# us-east-1, in dollars. docs/cost.md names the page and the date of each.
-HTTP_API, HTTP_API_FROM, HTTP_API_LATER = 1.00e-6, 300_000_000, 0.90e-6
-LAMBDA_REQUEST = 0.20e-6
-LAMBDA_GB_SECOND = 0.0000133334  # arm64, first tier
-DYNAMODB_WRITE = 0.625e-6  # a unit is 1 KB
-SQS_REQUEST = 0.40e-6
-LOGS_GB = 0.50
-X_RAY_TRACE = 5.00e-6
-TRANSFER_GB = 0.09
+HERE = Path(__file__).parent
+USAGE: Mapping[str, Any] = json.loads((HERE / "usage.json").read_text("utf-8"))
+MONTHS = (10_000, 1_000_000, 100_000_000)  # events
+REGIONS = ("us-east-1", "eu-central-1")
+MILLION = 1_000_000
 
 # These are assumptions. They aren't measured, because nothing was deployed.
 OMNI_MS = 150.0  # OMNI's answer
@@ -32,6 +33,22 @@ SENT_BYTES = 1_500  # the request to OMNI, with its headers
 POLLING = 3  # requests of SQS per queued event that is delivered alone: receive, delete, and the send
 
 
+class Prices(BaseModel):
+    """The dollars that a region asks: for a million of each plural, for one GB-second, or for one GB."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    region: str
+    http_api_requests: NonNegativeFloat
+    lambda_requests: NonNegativeFloat
+    lambda_gb_second: NonNegativeFloat
+    dynamodb_writes: NonNegativeFloat
+    sqs_requests: NonNegativeFloat
+    logs_gb: NonNegativeFloat
+    x_ray_traces: NonNegativeFloat
+    transfer_gb: NonNegativeFloat
+
+
 @dataclass(frozen=True, slots=True)
 class CostItem:
     """`usage` is the amount per event, in the unit of `price` (dollars)."""
@@ -41,10 +58,18 @@ class CostItem:
     price: float
 
     def cost(self, events: int) -> float:
-        """Dollars a month, without free tiers."""
-        if self.price == HTTP_API and events > HTTP_API_FROM:
-            return HTTP_API_FROM * HTTP_API + (events - HTTP_API_FROM) * HTTP_API_LATER
+        """Dollars a month, without free tiers and without what AWS takes off large amounts."""
         return events * self.usage * self.price
+
+
+def read_prices(file: Path) -> Prices:
+    """Raises `OSError`, or `ValueError` if the file isn't TOML, lacks a price or has an unknown one."""
+    return Prices.model_validate(tomllib.loads(file.read_text("utf-8")))
+
+
+def prices_of(region: str) -> Prices:
+    """Reads the prices of one of `REGIONS`."""
+    return read_prices(HERE / "prices" / f"{region}.toml")
 
 
 def billed_ms(kind: str, *, sends: bool) -> float:
@@ -57,47 +82,60 @@ def billed_ms(kind: str, *, sends: bool) -> float:
     return float(usage["processor_ms"] / SHARE_OF_PROCESSOR + waits + (OMNI_MS if sends else 0))
 
 
-def lines(way: str) -> list[CostItem]:
+def lines(way: str, prices: Prices) -> list[CostItem]:
     """Lists the items that one event with one message costs, `direct` or `queued`."""
     usage, queued = USAGE[way], way == "queued"
     milliseconds = billed_ms(way, sends=not queued) + (billed_ms("delivery", sends=True) if queued else 0)
-    invocations = 2 if queued else 1
+    requests = 2 if queued else 1
     logged = usage["log_bytes"] + (USAGE["delivery"]["log_bytes"] if queued else 0)
-    logged += invocations * LAMBDA_LOG_BYTES + ACCESS_LOG_BYTES
+    logged += requests * LAMBDA_LOG_BYTES + ACCESS_LOG_BYTES
     writes = usage["calls"]["PutItem"] + usage["calls"]["UpdateItem"]
+    gb_seconds = milliseconds / 1000 * MEMORY_GB
     return [
-        CostItem("API Gateway, HTTP API", 1, HTTP_API),
-        CostItem(f"Lambda, {milliseconds:.0f} ms of 1 GB, arm64", milliseconds / 1000 * MEMORY_GB, LAMBDA_GB_SECOND),
-        CostItem(f"Lambda, {invocations} requests" if queued else "Lambda, 1 request", invocations, LAMBDA_REQUEST),
-        CostItem(f"DynamoDB, {writes} writes", writes, DYNAMODB_WRITE),
-        *([CostItem(f"SQS, {POLLING} requests", POLLING, SQS_REQUEST)] if queued else []),
+        CostItem("API Gateway, HTTP API", 1 / MILLION, prices.http_api_requests),
+        CostItem(f"Lambda, {milliseconds:.0f} ms of 1 GB, arm64", gb_seconds, prices.lambda_gb_second),
+        CostItem(f"Lambda, {requests} request{'s' if queued else ''}", requests / MILLION, prices.lambda_requests),
+        CostItem(f"DynamoDB, {writes} writes", writes / MILLION, prices.dynamodb_writes),
+        *([CostItem(f"SQS, {POLLING} requests", POLLING / MILLION, prices.sqs_requests)] if queued else []),
         CostItem("SSM, standard parameters", 0, 0),
-        CostItem(f"CloudWatch, {logged:,} bytes of logs", logged / 1e9, LOGS_GB),
-        CostItem(f"data to OMNI, {SENT_BYTES:,} bytes", SENT_BYTES / 1e9, TRANSFER_GB),
+        CostItem(f"CloudWatch, {logged:,} bytes of logs", logged / 1e9, prices.logs_gb),
+        CostItem(f"data to OMNI, {SENT_BYTES:,} bytes", SENT_BYTES / 1e9, prices.transfer_gb),
     ]
 
 
-def table(way: str) -> str:
+def table(way: str, prices: Prices) -> str:
     """A Markdown table: each item's share, then dollars a month."""
-    found = lines(way)
-    total = sum(line.cost(1_000_000) for line in found)
+    found = lines(way, prices)
     head = ["item", "share", *(f"{events:,} events" for events in MONTHS)]
-    rows = [
-        [line.item, f"{line.cost(1_000_000) / total:.0%}", *map(_dollars, map(line.cost, MONTHS))] for line in found
-    ]
-    sums = [_dollars(sum(line.cost(events) for line in found)) for events in MONTHS]
-    rows.append([f"**{way}**", "100%", *sums])
+    rows = [[line.item, f"{line.cost(1) / total(found):.0%}", *map(_dollars, map(line.cost, MONTHS))] for line in found]
+    rows.append([f"**{way}**", "100%", *(_dollars(events * total(found)) for events in MONTHS)])
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
-def tables() -> str:
-    """The part of docs/cost.md that this script makes."""
-    ratio = sum(line.cost(1) for line in lines("queued")) / sum(line.cost(1) for line in lines("direct"))
-    plain = sum(line.cost(1) for line in lines("direct"))
-    traced = plain + X_RAY_TRACE
-    ratios = f"""A queued event costs {ratio:.2f} times as much as a direct one.
-If X-Ray traces every event, a direct event costs {traced / plain:.2f} times as much."""
-    return "\n\n".join([ratios, table("direct"), table("queued")])
+def total(items: Iterable[CostItem]) -> float:
+    """The dollars that one event costs."""
+    return sum(item.cost(1) for item in items)
+
+
+def tables(prices: Prices) -> str:
+    """What docs/cost.md says of a region."""
+    direct, queued = (total(lines(way, prices)) for way in ("direct", "queued"))
+    traced = direct + prices.x_ray_traces / MILLION
+    ratios = f"""A queued event costs {queued / direct:.2f} times as much as a direct one.
+If X-Ray traces every event, a direct event costs {traced / direct:.2f} times as much."""
+    return "\n\n".join([f"### {prices.region}", ratios, table("direct", prices), table("queued", prices)])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints the tables of one file, or of all `REGIONS`."""
+    parser = ArgumentParser(prog="python -m bench.costs", description="Prints what an event costs, as Markdown.")
+    parser.add_argument("--prices", type=Path, metavar="FILE", help="a file like those in bench/prices/")
+    file = parser.parse_args(arguments).prices
+    try:
+        printed = [read_prices(file)] if file else [prices_of(region) for region in REGIONS]
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    sys.stdout.write("\n\n".join(map(tables, printed)) + "\n")
 
 
 def _dollars(amount: float) -> str:
@@ -105,4 +143,4 @@ def _dollars(amount: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{tables()}\n")
+    main()
