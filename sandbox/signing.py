@@ -9,9 +9,10 @@ from typing import Any
 
 from relay.verification import parse
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
-from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.inbound import InboundRequest
-from relay.verification.primitives import Scheme
+from relay.verification.places import Places
+from relay.verification.primitives import ENCODERS, Scheme
+from relay.verification.signatures import SignatureScheme
 from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
 from relay.verification.twilio import TwilioScheme
@@ -69,7 +70,7 @@ def sign(
 
 def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:
     match scheme:
-        case HmacScheme():
+        case SignatureScheme():
             return _hmac(scheme, draft)
         case StandardWebhooksScheme():
             return _hmac(scheme.symmetric, draft)
@@ -82,11 +83,12 @@ def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:
     return {}  # SNS
 
 
-def _hmac(scheme: HmacScheme, draft: Draft) -> dict[str, str]:
+def _hmac(scheme: SignatureScheme, draft: Draft) -> dict[str, str]:
     timestamp = str(int(draft.now.timestamp()))
-    content = scheme.content(draft.body, timestamp, draft.event_id)
+    request = InboundRequest("POST", "", "", {}, draft.body, draft.now)
+    content = scheme.content(Places(request), timestamp, draft.event_id)
     mac = hmac.digest(scheme.key(draft.secret) or b"", content, scheme.algorithm)
-    value = scheme.prefix + (mac.hex() if scheme.encoding == "hex" else base64.b64encode(mac).decode())
+    value = scheme.prefix + ENCODERS[scheme.encoding](mac)
     if scheme.timestamp_prefix:
         value = f"{scheme.timestamp_prefix}{timestamp}{scheme.separator}{value}"
     stamp = {scheme.timestamp_header: timestamp} if scheme.timestamp_header else {}

@@ -23,8 +23,13 @@ def read(model: type[_M], raw: Any) -> _M:
     except ValidationError as problem:
         first = field_errors(problem)[0]
         words = first.problem.replace("an object", "a mapping")  # as YAML calls it
-        hint = "; docs/configuration.md lists them" if words == NO_SUCH_FIELD else ""
+        hint = f"; {_page(first.field, raw)} lists them" if words == NO_SUCH_FIELD else ""
         raise Mistake(words + hint, "" if first.field == WHOLE_BODY else first.field) from None
+
+
+def _page(field: str, raw: Any) -> str:
+    """Returns the page about this field. Fields of `verify` are those of a known preset, and each has its page."""
+    return f"docs/senders/{raw['verify']['preset']}.md" if field.startswith("verify.") else "docs/configuration.md"
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""Senders that send a shared secret instead of a signature: a token in some header, or user and password."""
+"""Senders that send a shared secret instead of a signature: a token in some place, or user and password."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from relay.problems import NotAuthenticated
 from relay.verification.inbound import InboundRequest
+from relay.verification.places import Places, place
 from relay.verification.primitives import Keys, any_equal, from_base64, header, raw
 
 AuthScheme = Literal["bearer", "basic"]
@@ -12,21 +13,30 @@ AuthScheme = Literal["bearer", "basic"]
 
 @dataclass(frozen=True, slots=True)
 class TokenScheme:
-    """The header holds `prefix` and then the secret itself."""
+    """The header, the query's parameter or the body's field holds `prefix` and then the secret itself.
+
+    If the field's path names an item of each list, every item must hold the secret.
+    """
 
     header: str = ""
+    query: str = ""
+    field: str = ""
     prefix: str = ""
 
     @property
     def secret_headers(self) -> tuple[str, ...]:
-        return (self.header,)
+        return (self.header,) if self.header else ()
 
     def check(self, request: InboundRequest, keys: Keys) -> None:
         secrets = keys.required_secrets()
-        value = header(request, self.header)
-        if not value.startswith(self.prefix):
-            raise NotAuthenticated(f"malformed header {self.header}")
-        if not any_equal(raw(value.removeprefix(self.prefix)), [raw(secret) for secret in secrets]):
+        where = place(self.header, self.query, self.field)
+        values = Places(request).all(where)
+        if not values or not all(values):
+            raise NotAuthenticated(f"missing {where.replace(':', ' ', 1)}")
+        if not all(value.startswith(self.prefix) for value in values):
+            raise NotAuthenticated(f"malformed {where.replace(':', ' ', 1)}")
+        accepted = [raw(secret) for secret in secrets]
+        if not all(any_equal(raw(value.removeprefix(self.prefix)), accepted) for value in values):
             raise NotAuthenticated("wrong token")
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from relay.verification import event_ids
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
-from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.settings import (
     AlertmanagerSettings,
     GrafanaSettings,
@@ -17,6 +16,7 @@ from relay.verification.settings import (
     TwilioSettings,
     WindowSettings,
 )
+from relay.verification.signatures import SignatureScheme
 from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
 from relay.verification.twilio import TwilioScheme
@@ -43,7 +43,7 @@ _ROWS = (
     # Source: GitHub's pages "Validating webhook deliveries" and "Creating webhooks" (a form's field `payload`).
     Verification(
         name="github",
-        scheme=HmacScheme(header="x-hub-signature-256", prefix="sha256="),
+        scheme=SignatureScheme(header="x-hub-signature-256", prefix="sha256="),
         event_id=event_ids.from_header("x-github-delivery"),
         delivery="queued",
         body_format="json-or-payload",
@@ -61,7 +61,7 @@ _ROWS = (
     # Source: WebhookSignature in Stripe's library for Python.
     Verification(
         name="stripe",
-        scheme=HmacScheme(
+        scheme=SignatureScheme(
             header="stripe-signature",
             separator=",",
             prefix="v1=",
@@ -77,7 +77,7 @@ _ROWS = (
     # Source: Shopify's pages "Verify webhook deliveries", "Ignore duplicate webhooks" and "Verify Events deliveries".
     Verification(
         name="shopify",
-        scheme=HmacScheme(header="x-shopify-hmac-sha256", other_header="shopify-hmac-sha256", encoding="base64"),
+        scheme=SignatureScheme(header="x-shopify-hmac-sha256", other_header="shopify-hmac-sha256", encoding="base64"),
         event_id=event_ids.from_header("shopify-webhook-id", "x-shopify-event-id", "x-shopify-webhook-id"),
         delivery="queued",
     ),
@@ -85,7 +85,7 @@ _ROWS = (
     # Source: Slack's page "Verifying requests from Slack".
     Verification(
         name="slack",
-        scheme=HmacScheme(
+        scheme=SignatureScheme(
             header="x-slack-signature",
             prefix="v0=",
             timestamp_header="x-slack-request-timestamp",
@@ -100,7 +100,7 @@ _ROWS = (
     # Source: PagerDuty's page "Verifying Signatures" for V3 webhooks.
     Verification(
         name="pagerduty",
-        scheme=HmacScheme(header="x-pagerduty-signature", separator=",", prefix="v1="),
+        scheme=SignatureScheme(header="x-pagerduty-signature", separator=",", prefix="v1="),
         event_id=event_ids.from_body("event", "id"),
         delivery="queued",
     ),
@@ -116,7 +116,7 @@ _ROWS = (
     # Source: Grafana's page "Configure webhook notifications", its HMAC signature.
     Verification(
         name="grafana",
-        scheme=HmacScheme(header="x-grafana-alerting-signature"),
+        scheme=SignatureScheme(header="x-grafana-alerting-signature"),
         settings=GrafanaSettings,
         event_id=event_ids.from_alerts,
         item_id="fingerprint",
@@ -146,7 +146,7 @@ _ROWS = (
         settings=TokenSettings,
         body_format="json-or-form",
     ),
-    Verification(name="hmac", scheme=HmacScheme(), settings=HmacSettings, body_format="json-or-form"),
+    Verification(name="hmac", scheme=SignatureScheme(), settings=HmacSettings, body_format="json-or-form"),
 )
 
 PRESETS: Mapping[str, Verification] = MappingProxyType({row.name: row for row in _ROWS})

@@ -2,17 +2,30 @@
 
 import base64
 import binascii
+import hashlib
 import hmac
 import re
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Protocol
 
 from relay.problems import NotAuthenticated
 from relay.verification.inbound import InboundRequest
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+", re.ASCII)
-_UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)  # 12 digits reach the year 33658, and float() holds them exactly
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}", re.ASCII)
+_TIMES = {
+    "seconds": re.compile(r"[0-9]{1,12}", re.ASCII),  # 12 digits reach the year 33658, and float() holds them exactly
+    "milliseconds": re.compile(r"[0-9]{1,15}", re.ASCII),
+    "iso8601": re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+    ),
+}
+
+Encoding = Literal["hex", "base64", "base64url"]
+TimeFormat = Literal["seconds", "milliseconds", "iso8601"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +77,23 @@ def header(request: InboundRequest, name: str) -> str:
     return value
 
 
-def unix_seconds(text: str) -> int:
-    """Takes ASCII digits only, while int() would take underscores, spaces, signs and other scripts' digits too."""
-    if not _UNIX_SECONDS.fullmatch(text):
+def unix_time(text: str, form: TimeFormat) -> float:
+    """Returns Unix seconds.
+
+    A number has ASCII digits only, while int() would take underscores, spaces, signs and other scripts' digits too.
+    ISO 8601 must have a time zone.
+    """
+    if not _TIMES[form].fullmatch(text):
         raise NotAuthenticated("malformed timestamp")
-    return int(text)
+    if form != "iso8601":
+        return int(text) / (1000 if form == "milliseconds" else 1)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:  # such as a thirteenth month
+        raise NotAuthenticated("malformed timestamp") from None
 
 
-def check_window(request: InboundRequest, signed_at: int, *, past: int, future: int) -> None:
+def check_window(request: InboundRequest, signed_at: float, *, past: int, future: int) -> None:
     """Refuses a time more than `past` seconds ago or more than `future` seconds ahead. Both limits are allowed."""
     age = request.received_at.timestamp() - signed_at
     if age > past:
@@ -97,6 +119,33 @@ def from_base64_key(text: str) -> bytes | None:
     """Decodes a key as people paste it: its padding may be missing."""
     bare = text.strip().rstrip("=")
     return from_base64(bare + "=" * (-len(bare) % 4))
+
+
+def _from_base64url(text: str) -> bytes | None:
+    """Takes the URL's alphabet only, padded or not."""
+    if not _BASE64URL.fullmatch(text):
+        return None
+    bare = text.rstrip("=")
+    padded = bare + "=" * (-len(bare) % 4)
+    return from_base64(padded.replace("-", "+").replace("_", "/")) if text in (bare, padded) else None
+
+
+DECODERS: dict[Encoding, Callable[[str], bytes | None]] = {
+    "hex": from_hex,
+    "base64": from_base64,
+    "base64url": _from_base64url,
+}
+ENCODERS: dict[str, Callable[[bytes], str]] = {
+    "hex": bytes.hex,
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "base64url": lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="),
+}
+
+
+def hashed(data: bytes, form: str) -> str:
+    """Returns a hash as text. `form` is such as `sha256-hex`, or `crc32` for the decimal number of that checksum."""
+    algorithm, _, encoding = form.partition("-")
+    return ENCODERS[encoding](hashlib.new(algorithm, data).digest()) if encoding else str(zlib.crc32(data))
 
 
 def any_equal(expected: bytes, given: Iterable[bytes]) -> bool:

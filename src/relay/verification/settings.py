@@ -1,23 +1,36 @@
 """The fields that a source may set under `verify:`. Each preset takes those of its model and no others."""
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from relay import limits
 from relay.verification.credentials import AuthScheme
-from relay.verification.hmac_scheme import Algorithm, Encoding
+from relay.verification.places import FIELD_PATH, PART, PLACE
+from relay.verification.primitives import Encoding, TimeFormat
+from relay.verification.public_keys import PublicAlgorithm
+from relay.verification.signatures import HmacAlgorithm
 
-_PLACEHOLDERS = ("{timestamp}", "{id}", "{body}")
+_PARTS = "{body}, {timestamp}, {id}, {method}, {url}, {path}, {query?}, {body_hash:…}, {header:…}, {query:…}, {field:…}"
+_BODY_HASH = "body_hash:sha(?:256|384|512)-(?:hex|base64|base64url)"
+_SIGNED_PART = re.compile(rf"body|timestamp|id|method|url|path|query\?|{_BODY_HASH}|body_hash:crc32|{PLACE}", re.ASCII)
+_COVERING_PART = re.compile(rf"body|{_BODY_HASH}", re.ASCII)  # a body of the same CRC-32 is easily made
 
 
-def _known_placeholders(template: str) -> str:
-    unknown = [found for found in re.findall(r"\{[^{}]*\}", template) if found not in _PLACEHOLDERS]
+def _known_parts(template: str) -> str:
+    unknown = [part for part in PART.findall(template) if not _SIGNED_PART.fullmatch(part)]
     if unknown:
-        raise ValueError(f"unknown placeholder {unknown[0]}; expected {', '.join(_PLACEHOLDERS)}")
-    if "{body}" not in template:
-        raise ValueError("expected {body} in it: what isn't signed can be forged")
+        raise ValueError(f"unknown placeholder {{{unknown[0]}}}; expected {_PARTS}")
     return template
 
 
@@ -29,7 +42,10 @@ def _without_query(url: str) -> str:
 
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$", to_lower=True)]
 Tolerance = Annotated[int, Field(ge=1, le=86_400, strict=True)]
-SignedTemplate = Annotated[str, StringConstraints(max_length=200), AfterValidator(_known_placeholders)]
+SignedTemplate = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_known_parts)]
+QueryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+FieldPath = Annotated[str, StringConstraints(pattern=FIELD_PATH, max_length=300)]
+Prefix = Annotated[str, StringConstraints(max_length=64)]
 TopicArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$")]
 PublicUrl = Annotated[
     str,
@@ -57,10 +73,21 @@ class WindowSettings(VerifySettings):
 
 
 class TokenSettings(VerifySettings):
-    """`header` holds the token, after `prefix`."""
+    """`header`, the `query`'s parameter or the body's `field` holds the token, after `prefix`."""
 
-    header: HeaderName = "x-api-key"
-    prefix: Annotated[str, StringConstraints(max_length=64)] = ""
+    header: HeaderName | None = None
+    query: QueryName | None = None
+    field: FieldPath | None = None
+    prefix: Prefix = ""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        _refuse_several(header=self.header, query=self.query, field=self.field)
+        return self
+
+    def overrides(self) -> dict[str, Any]:
+        elsewhere = {"header": ""} if self.query or self.field else {}
+        return super().overrides() | elsewhere
 
 
 class AlertmanagerSettings(VerifySettings):
@@ -101,36 +128,108 @@ class SnsSettings(VerifySettings):
     topic_arns: Annotated[tuple[TopicArn, ...], Field(min_length=1)]
 
 
-class HmacSettings(VerifySettings):
-    """Any sender that signs with a shared secret. HmacScheme explains the fields."""
+class SignatureSettings(VerifySettings):
+    """Any sender that signs. SignatureScheme explains the fields."""
 
-    header: HeaderName
-    algorithm: Algorithm = "sha256"
+    query: QueryName | None = None
+    field: FieldPath | None = None
+    header: Annotated[HeaderName | None, Field(validate_default=True)] = None
     encoding: Encoding = "hex"
-    prefix: Annotated[str, StringConstraints(max_length=64)] = ""
+    prefix: Prefix = ""
     separator: Annotated[str, StringConstraints(min_length=1, max_length=8, strip_whitespace=False)] | None = None
     signed: SignedTemplate = "{body}"
     timestamp_header: HeaderName | None = None
+    timestamp_field: FieldPath | None = None
+    timestamp_prefix: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    timestamp_format: TimeFormat = "seconds"
     id_header: HeaderName | None = None
     tolerance: Tolerance = 300
-    base64_key: bool = False
+    public_url: PublicUrl | None = None
+    covers_body: bool = True
+
+    @field_validator("header")
+    @classmethod
+    def _somewhere(cls, header: str | None, info: ValidationInfo) -> str | None:
+        elsewhere = info.data.get("query") or info.data.get("field")
+        _require(bool(header or elsewhere), "expected header, query or field: where the signature is")
+        return header
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        stamped = "{timestamp}" in self.signed
-        if stamped and not self.timestamp_header:
-            raise ValueError("signed uses {timestamp}: expected timestamp_header")
-        if self.timestamp_header and not stamped:
-            raise ValueError("timestamp_header is set: expected {timestamp} in signed, else anybody can renew it")
-        if self.id_header and "{id}" not in self.signed and stamped and 2 * self.tolerance > limits.REPEAT_SECONDS:
+        _refuse_several(header=self.header, query=self.query, field=self.field)
+        _require(
+            bool(self.header or self.query or self.field), "expected header, query or field: where the signature is"
+        )
+        parts = set(PART.findall(self.signed))
+        self._check_coverage(any(_COVERING_PART.fullmatch(part) for part in parts))
+        self._check_timestamp("timestamp" in parts)
+        _require("id" not in parts or bool(self.id_header), "signed uses {id}: expected id_header")
+        addressed = not parts.isdisjoint({"url", "path"})
+        _require(not addressed or bool(self.public_url), "signed uses {url} or {path}: expected public_url")
+        if self.id_header and "id" not in parts and "timestamp" in parts and 2 * self.tolerance > limits.REPEAT_SECONDS:
             raise ValueError(
                 f"id_header is not in signed: expected a tolerance of at most {limits.REPEAT_SECONDS // 2} s, else "
                 "anybody who captured a request can repeat it under another id"
             )
-        if "{id}" in self.signed and not self.id_header:
-            raise ValueError("signed uses {id}: expected id_header")
-        _refuse_same(self.timestamp_header, header=self.header, id_header=self.id_header)
         return self
+
+    def _check_coverage(self, covered: bool) -> None:
+        if self.covers_body and not covered:
+            raise ValueError(
+                "expected {body} or {body_hash:…} in signed: what isn't signed can be forged; if the sender signs no "
+                "more, say so by covers_body: false"
+            )
+        _require(self.covers_body or not covered, "signed covers the body: expected no covers_body: false")
+
+    def _check_timestamp(self, signed: bool) -> None:
+        _refuse_several(
+            timestamp_header=self.timestamp_header,
+            timestamp_field=self.timestamp_field,
+            timestamp_prefix=self.timestamp_prefix,
+        )
+        _refuse_same(self.timestamp_header, header=self.header, id_header=self.id_header)
+        kept = self.timestamp_header or self.timestamp_prefix
+        _require(
+            not signed or bool(kept or self.timestamp_field),
+            "signed uses {timestamp}: expected timestamp_header, timestamp_field or timestamp_prefix",
+        )
+        if not signed and (kept or (self.timestamp_field and not self.covers_body)):
+            name = "timestamp_field" if self.timestamp_field else "timestamp_header"
+            name = "timestamp_prefix" if self.timestamp_prefix else name
+            raise ValueError(f"{name} is set: expected {{timestamp}} in signed, else anybody can renew it")
+        _require(
+            not self.timestamp_prefix or bool(self.separator),
+            "timestamp_prefix is set: expected separator, which stands between the timestamp and the signature",
+        )
+
+
+class HmacSettings(SignatureSettings):
+    """A shared secret. `base64_key: true` means `key_encoding: base64`."""
+
+    algorithm: HmacAlgorithm = "sha256"
+    key_encoding: Literal["text", "base64", "hex"] = "text"
+    base64_key: bool = False
+
+    def overrides(self) -> dict[str, Any]:
+        given = super().overrides()
+        return given | ({"key_encoding": "base64"} if given.pop("base64_key", False) else {})
+
+
+class PublicKeySettings(SignatureSettings):
+    """A public key, in place of the secret."""
+
+    algorithm: PublicAlgorithm
+    key_encoding: Literal["pem", "base64", "hex"] = "pem"
+
+
+def _require(holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError(expected)
+
+
+def _refuse_several(**places: str | None) -> None:
+    named = [name for name, value in places.items() if value]
+    _require(len(named) < 2, f"expected only one of {' and '.join(named)}")  # noqa: PLR2004 -- one place
 
 
 def _refuse_same(timestamp_header: str | None, **others: str | None) -> None:

@@ -6,10 +6,10 @@ from typing import Literal
 
 from relay.verification.decoding import BodyFormat
 from relay.verification.event_ids import EventId, FromHeader, unnamed
-from relay.verification.hmac_scheme import HmacScheme
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Keys, Scheme
 from relay.verification.settings import VerifySettings
+from relay.verification.signatures import SignatureScheme
 from relay.verification.twilio import TwilioScheme
 
 Delivery = Literal["direct", "queued"]
@@ -59,12 +59,14 @@ class Verification:
 
         A token is no signature: whoever captured it can write any request at all.
         """
-        return isinstance(self.scheme, HmacScheme | TwilioScheme)
+        if isinstance(self.scheme, SignatureScheme):
+            return self.scheme.covers_body
+        return isinstance(self.scheme, TwilioScheme)
 
     @property
     def signs_id(self) -> bool:
-        """Whether the HMAC covers the header that names the event, too."""
-        return isinstance(self.scheme, HmacScheme) and "{id}" in self.scheme.signed
+        """Whether the signature covers the header that names the event, too."""
+        return isinstance(self.scheme, SignatureScheme) and "{id}" in self.scheme.signed
 
     def check(
         self, request: InboundRequest, secrets: Sequence[str], certificate: Callable[[str], bytes] | None = None

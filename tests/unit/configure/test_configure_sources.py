@@ -128,3 +128,16 @@ def test_a_message_source_has_no_routes_and_the_schedules_name_is_taken():
 )
 def test_secrets_are_one_or_a_list_while_rotating(value, secrets):
     assert parse_secrets(value) == secrets
+
+
+@pytest.mark.parametrize(
+    ("settings", "page"),
+    [
+        ({"verify": "bearer", "colour": "red"}, "docs/configuration.md"),
+        ({"verify": {"preset": "hmac", "header": "X-S", "colour": "red"}}, "docs/senders/hmac.md"),
+        ({"verify": {"preset": "github", "header": "X-S"}}, "docs/senders/github.md"),
+    ],
+)
+def test_a_field_that_is_not_there_is_answered_with_the_page_that_lists_them(settings, page):
+    with pytest.raises(ConfigurationMistake, match=f"there is no such field; {page} lists them$"):
+        parse_source("ci", settings, {}, ())
