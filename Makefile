@@ -5,12 +5,13 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke push replay test soak check chaos e2e rehearse build build-local deploy protect unprotect uninstall publish check-deployment lock clean
+.PHONY: run event invoke test soak check chaos e2e rehearse build build-local deploy protect unprotect uninstall publish check-deployment lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
 	@test ! -L .venv || { echo ".venv is a link, and what it leads to would be emptied: remove the link (rm .venv), and try again" >&2; exit 1; }
-	$(PYTHON) -m venv --clear .venv && $(BIN)/pip install -q --require-hashes -r $< && touch $@
+	$(PYTHON) -m venv --clear .venv && $(BIN)/pip install -q --require-hashes -r $<
+	$(BIN)/pip install -q --no-deps --no-build-isolation --no-index --editable . && touch $@  # .venv/bin/omni-relay
 .venv/dev: requirements/dev.txt .venv/run
 	$(BIN)/pip install -q --require-hashes -r $< && touch $@
 # SAM CLI requires an extra of a pinned package, which pip refuses together with hashes. --no-deps is safe: the lock is
@@ -32,10 +33,6 @@ event: .venv/run
 # Does the same in Lambda's own container: make invoke EVENT=github-release [FUNCTION=WebhookFunction]
 invoke: .venv/run build-local
 	@$(BIN)/python -m sandbox.sam_local $(EVENT) $(FUNCTION)
-
-# The operator's command: make push ARGS="--stage dev --secrets secrets.yaml", make replay ARGS="--dry-run"
-push replay: .venv/run
-	@$(BIN)/python -m cli $@ $(ARGS)
 
 # Fails below the coverage floor in pyproject.toml.
 test: .venv/dev

@@ -19,7 +19,7 @@ from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
 from sandbox.stack.settings import PROJECT
 from sandbox.validation import first_mistake
-from sandbox.variables import Unusable, lambda_port, relay_port, sources
+from sandbox.variables import Unusable, running_port, sources
 
 EVENTS = PROJECT / "events"
 HOST = "127.0.0.1"
@@ -186,9 +186,10 @@ def _travels(header: str) -> bool:
 def _post(options: argparse.Namespace) -> int:
     event = fresh(options.event, sources())
     if is_webhook(event):
-        answer = post(event, relay_port() if options.port is None else options.port)
+        answer = post(event, options.port or running_port("RELAY_PORT", "relay", 3000))
     else:
-        answer = invoke(function_of(options.event), event, lambda_port() if options.port is None else options.port)
+        port = options.port or running_port("LAMBDA_PORT", "lambda", 3001)
+        answer = invoke(function_of(options.event), event, port)
     print(answer)
     return int(answer.failed)
 
@@ -231,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     posting = commands.add_parser("post", help="sign a fresh copy, send it to the local stack, print the answer")
     posting.add_argument("event", nargs="?", default="")
-    posting.add_argument("--port", type=int, help="RELAY_PORT by default; LAMBDA_PORT for other functions' events")
+    posting.add_argument("--port", type=int, help="the running stack's by default")
     posting.set_defaults(run=_post)
     renewing = commands.add_parser("fresh", help="write a freshly signed copy, for sam local invoke")
     renewing.add_argument("event")

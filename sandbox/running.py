@@ -5,15 +5,18 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 
+from configuration import run_file
 from configuration.parameters import Mistakes
 from sandbox.samples import relayed_samples, sample_names
 from sandbox.sockets import CannotListen
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.settings import StackError, StackSettings
+from sandbox.stack.specs import REGION
 from sandbox.stack.stack import Stack, StackStopped
-from sandbox.variables import Unusable, settings_from_environment
+from sandbox.variables import Unusable, named_files, run_file_path, settings_from_environment
 
 MISTAKE = 2
 _EXAMPLE = "github-release"  # the one that README.md names
@@ -44,12 +47,8 @@ def _events(stack: Stack) -> Iterator[str]:
     names = sample_names(stack.settings.config)
     if names:
         name = _EXAMPLE if _EXAMPLE in names else names[0]
-        yield f"  make event EVENT={name}{_changed('RELAY_PORT', 'CONFIG', 'SECRETS')}"
-    yield f"  make event EVENT=schedule{_changed('LAMBDA_PORT', 'CONFIG', 'SECRETS')}"
-
-
-def _changed(*variables: str) -> str:
-    return "".join(f" {name}={os.environ[name]}" for name in variables if os.environ.get(name))
+        yield f"  make event EVENT={name}"
+    yield "  make event EVENT=schedule"
 
 
 def _curl(stack: Stack) -> Iterator[str]:
@@ -94,12 +93,35 @@ def _relayed(stack: Stack) -> Iterator[str]:
     yield from lines
 
 
+@contextmanager
+def _announced(stack: Stack) -> Iterator[None]:
+    """Tells verbs of the stack in run.json, as long as it runs."""
+    config, secrets = named_files()
+    urls = {"relay": stack.relay_url, "sandbox": stack.sandbox_url, "aws": stack.aws_url, "lambda": stack.lambda_url}
+    run_file.write(
+        run_file_path(),
+        {
+            "pid": os.getpid(),
+            "urls": urls,
+            "region": REGION,
+            "config": str(config),
+            "secrets": str(secrets) if secrets else None,
+            "logs": str(stack.settings.logs.absolute()),
+            "outputs": stack.outputs,
+        },
+    )
+    try:
+        yield
+    finally:
+        run_file.remove(run_file_path())
+
+
 def _serve(settings: StackSettings, ending: _Ending) -> None:
     """Raises what Stack raises, and StackError when a part ends by itself."""
     print("Starting …", flush=True)
     made = Stack(settings)
     ending.stops(made)
-    with made as stack:
+    with made as stack, _announced(stack):
         for line in chain(_relayed(stack), [guide(stack)]):
             if stack.stopping:
                 break

@@ -1,10 +1,14 @@
-"""Reads the environment variables of `make run` and `make event`: ports, files, hosts."""
+"""Reads the environment variables of `make run` and `make event`: ports, files, hosts.
+
+For `make event`, a variable that isn't set is what the running stack has, by its run.json.
+"""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from configuration import run_file
 from configuration.files import Unreadable, read_yaml
 from configuration.parameters import parameters_of
 from sandbox.renewal import Sources
@@ -23,22 +27,43 @@ def port(variable: str, default: int) -> int:
     return int(value)
 
 
-def relay_port() -> int:
-    """Raises Unusable."""
-    return port("RELAY_PORT", 3000)
-
-
-def lambda_port() -> int:
-    """Raises Unusable."""
-    return port("LAMBDA_PORT", 3001)
+def running_port(variable: str, server: str, default: int) -> int:
+    """The port that the variable names, or else the running stack's, or else the default. Raises Unusable."""
+    run = None if os.environ.get(variable) else _run()
+    return port(variable, int(run["urls"][server].rpartition(":")[2]) if run else default)
 
 
 def sources() -> Sources:
-    """The files that CONFIG and SECRETS name, or else our own. Raises Unusable, and Mistakes as the push would."""
-    config = _named_file("CONFIG", "relay.yaml")
-    found = Sources(config, _secrets_for(config))
+    """The files that CONFIG and SECRETS name, or else the running stack's, or else our own.
+
+    Raises Unusable, and Mistakes as the push would.
+    """
+    run = {} if os.environ.get("CONFIG") or os.environ.get("SECRETS") else _run() or {}
+    config = _named_file("CONFIG", run.get("config") or "relay.yaml")
+    found = Sources(config, _secrets_for(config, run.get("secrets")))
     parameters_of(found.config, found.secrets, "/local")
     return found
+
+
+def named_files() -> tuple[Path, Path | None]:
+    """The paths that CONFIG (or our own) and SECRETS name."""
+    secrets = os.environ.get("SECRETS")
+    return Path(os.environ.get("CONFIG") or PROJECT / "relay.yaml").absolute(), Path(
+        secrets
+    ).absolute() if secrets else None
+
+
+def run_file_path() -> Path:
+    """The file that tells verbs of the running stack. RUN_FILE names another one."""
+    return Path(os.environ.get("RUN_FILE") or PROJECT / run_file.RUN_FILE)
+
+
+def _run() -> Mapping[str, Any] | None:
+    """Raises Unusable."""
+    try:
+        return run_file.running(PROJECT)
+    except run_file.Unreadable as problem:
+        raise Unusable(str(problem)) from None
 
 
 def settings_from_environment() -> StackSettings:
@@ -48,10 +73,10 @@ def settings_from_environment() -> StackSettings:
         config=config,
         secrets=_secrets_for(config),
         ports=Ports(
-            relay=relay_port(),
+            relay=port("RELAY_PORT", 3000),
             sandbox=port("SANDBOX_PORT", 8025),
             aws=port("AWS_PORT", 4566),
-            lambda_=lambda_port(),
+            lambda_=port("LAMBDA_PORT", 3001),
         ),
         bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
         public_host=os.environ.get("PUBLIC_HOST") or None,
@@ -67,10 +92,14 @@ def _named_file(variable: str, default: str) -> dict[str, Any]:
         raise Unusable(f"{variable}: {problem}") from None
 
 
-def _secrets_for(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The file that SECRETS names, or else our own fake secrets of the sources that `config` has. Raises Unusable."""
-    secrets = _named_file("SECRETS", "secrets.local.yaml")
+def _secrets_for(config: Mapping[str, Any], running: str | None = None) -> dict[str, Any]:
+    """The file that SECRETS or `running` names, or else our own fake secrets of the sources in `config`.
+
+    Raises Unusable.
+    """
+    secrets = _named_file("SECRETS", running or "secrets.local.yaml")
     known, given = config.get("sources"), secrets.get("sources")
-    if os.environ.get("SECRETS") or not isinstance(known, Mapping) or not isinstance(given, Mapping):
+    named = running or os.environ.get("SECRETS")
+    if named or not isinstance(known, Mapping) or not isinstance(given, Mapping):
         return secrets
     return secrets | {"sources": {name: secret for name, secret in given.items() if name in known}}

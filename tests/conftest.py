@@ -1,8 +1,11 @@
 """Hooks for the whole test run: the garbage collector's start, and the summary of hostile requests at the end."""
 
 import gc
+import os
 from collections import Counter
 from typing import Any
+
+os.environ["RUN_FILE"] = os.devnull + "/run.json"  # tests must not find the stack that a developer runs
 
 
 def pytest_collection_finish() -> None:

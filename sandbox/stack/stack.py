@@ -100,6 +100,17 @@ class Stack:
     def queue_url(self, logical_id: str) -> str:
         return self.template.queue_url(logical_id, self.aws_url)
 
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The template's outputs that verbs need, by their keys."""
+        environments = [function.environment for function in self.template.functions.values()]
+        prefix = next((found["PARAMETER_PREFIX"] for found in environments if "PARAMETER_PREFIX" in found), "")
+        return {
+            "ParameterPrefix": prefix,
+            **{f"{name}Url": self.queue_url(name) for name in self.template.queues},
+            **{f"{name}Name": table.name for name, table in self.template.tables.items()},
+        }
+
     def invoke(self, function: str, payload: Any) -> FunctionOutcome:
         """Invokes the function with that logical id, and waits for it. `payload` becomes JSON."""
         return self._call(self._assembly.functions[function].invoke(json.dumps(payload).encode()))

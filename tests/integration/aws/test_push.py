@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from aws.configuration import SsmConfiguration
-from cli.__main__ import main
+from cli.app import main
+from tests.support.moto_stack import create_stack
 
 PREFIX = "/omni-relay/dev"
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
@@ -40,6 +41,7 @@ def ssm(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         "OMNI_AUTHORIZATION": "App key",
     }.items():
         monkeypatch.setenv(name, value)
+    create_stack()
     return boto3.client("ssm")
 
 
@@ -162,11 +164,13 @@ def test_a_mistake_is_named_and_nothing_is_written(ssm: Any, push: Push, capsys:
         assert words in said
 
 
-@pytest.mark.parametrize("stage", ["", "a b", "../x", "prod/", "Prod", "x" * 21, "a\n"])
-def test_a_stage_that_no_stack_can_have_is_refused(push: Push, capsys: pytest.CaptureFixture[str], stage: str) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        push(CONFIG, SECRETS, "--stage", stage)
-    assert "lower-case letters" in capsys.readouterr().err
+def test_a_stack_that_is_not_there_is_named_with_the_options_that_help(
+    push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push(CONFIG, SECRETS, "--stack", "omni-relay-prdo") == 1
+    said = capsys.readouterr().err
+    assert "omni-relay-prdo does not exist" in said
+    assert all(option in said for option in ("--stack", "--profile", "--region"))
 
 
 def test_a_push_encrypts_all_secrets_with_its_key_even_unchanged_ones(
@@ -186,8 +190,7 @@ def test_a_push_encrypts_all_secrets_with_its_key_even_unchanged_ones(
 
 def test_a_refusal_of_aws_is_shown(push: Push, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("cli.__main__._PATIENT", None)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("cli.target.ATTEMPTS", 1)
 
     assert push() == 1
     assert capsys.readouterr().err.startswith("AWS: ")

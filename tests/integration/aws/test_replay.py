@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli.replay import DeadLetters, Selection, replay
+from cli.replaying import DeadLetters, Selection, replay
 from relay.model.dispatches import Content, Dispatch, Message
 from relay.model.items import Parked, QueueItem, Reason
 

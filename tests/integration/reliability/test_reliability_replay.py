@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import pytest
 
-from cli.replay import DeadLetters, Selection, Tally
-from cli.replay import replay as dry
+from cli.replaying import DeadLetters, Selection, Tally
+from cli.replaying import replay as dry
 from relay.model.dispatches import Content, Dispatch, Message
 from relay.model.items import QueueItem, Reason
 from sandbox.stack.cloud import CREDENTIALS
@@ -27,15 +27,15 @@ from tests.support.relay_stack import BLOCKLISTED, PHONE, Relay, Sent
 Wait = Callable[..., Any]
 MENDED = {"when": "body.broken", "scenario": "incident", "to": [{"phone": f"+{PHONE}"}], "text": "mended {{ id }}"}
 DIES_BETWEEN_QUEUEING_AND_DELETING = """
-import os, signal, sys, boto3, cli.replay, cli.__main__
-cli.replay.HELD_SECONDS = 1
-client = boto3.client
-def fragile(service):
-    made = client(service)
+import os, signal, sys, cli.app, cli.replaying, cli.target
+cli.replaying.HELD_SECONDS = 1
+client = cli.target.Target.client
+def fragile(target, service):
+    made = client(target, service)
     made.delete_message = lambda **_: os.kill(os.getpid(), signal.SIGKILL)
     return made
-boto3.client = fragile
-sys.exit(cli.__main__.main(sys.argv[1:]))
+cli.target.Target.client = fragile
+sys.exit(cli.app.main(sys.argv[1:]))
 """
 
 

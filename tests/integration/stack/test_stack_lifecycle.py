@@ -39,7 +39,8 @@ def run(tmp_path: Path) -> Iterator[Run]:
     started: list[subprocess.Popen[str]] = []
 
     def start(variables: Mapping[str, str]) -> "subprocess.Popen[str]":
-        environment = os.environ | {"PYTHONPATH": f"src{os.pathsep}.", "LOGS": str(tmp_path)} | dict(variables)
+        environment = os.environ | {"PYTHONPATH": f"src{os.pathsep}.", "LOGS": str(tmp_path)}
+        environment |= {"RUN_FILE": str(tmp_path / "run.json")} | dict(variables)
         process = subprocess.Popen(
             [sys.executable, "-m", "sandbox"],
             cwd=PROJECT,
@@ -55,6 +56,20 @@ def run(tmp_path: Path) -> Iterator[Run]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+def verb(folder: Path, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs what finds the stack by its run.json. No variable names a port."""
+    environment = os.environ | {"PYTHONPATH": f"src{os.pathsep}.", "RUN_FILE": str(folder / "run.json")}
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def health(ports: Mapping[str, str]) -> int:
@@ -87,7 +102,7 @@ def alive(pids: set[int]) -> set[int]:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_ends_it_with_all_its_processes(
-    run: Run, ports: dict[str, str], eventually: Callable[..., Any], ending: signal.Signals
+    run: Run, ports: dict[str, str], eventually: Callable[..., Any], ending: signal.Signals, tmp_path: Path
 ) -> None:
     process = run(ports)
     eventually(lambda: ready(process, ports), 60)
@@ -99,11 +114,16 @@ def test_a_signal_ends_it_with_all_its_processes(
     assert process.stdout
     guide = list(iter(process.stdout.readline, "Ctrl-C stops everything.\n"))
     assert any("make event EVENT=github-release" in line for line in guide)
+    told = verb(tmp_path, "sandbox.event_files", "post", "github-release")
+    assert told.stdout.startswith("HTTP 200 OK"), told.stderr
+    told = verb(tmp_path, "cli", "replay", "--local", "--dry-run")
+    assert told.stdout == "0 would be replayed, 0 left\n", told.stderr
 
     process.send_signal(ending)
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
     assert alive(servants) == set()
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_a_signal_while_it_starts_ends_it_then_and_there(run: Run, ports: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from cli.push import _OWNED as OWNED
+from cli.pushing import _OWNED as OWNED
 from sandbox.stack.sam_template import read_template
 from tests.support.template import Json, of_type
 

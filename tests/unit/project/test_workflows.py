@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.app import VERBS
 from sandbox.stack.settings import PROJECT
 
 Json = Any
@@ -21,7 +22,7 @@ def steps(job: Json) -> list[Json]:
 
 def commands(job: Json) -> Iterator[str]:
     for step in steps(job):
-        yield from re.findall(r"make [^\n]+", step.get("run", ""))
+        yield from re.findall(r"(?:make|omni-relay) [^\n]+", step.get("run", ""))
 
 
 def targets() -> set[str]:
@@ -32,8 +33,16 @@ def targets() -> set[str]:
 def test_each_make_of_a_workflow_is_a_target() -> None:
     used = {word for job in JOBS.values() for one in commands(job) for word in re.findall(r"^make ([a-z-]+)", one)}
 
-    assert {"build", "deploy", "push", "publish"} <= used
+    assert {"build", "deploy", "publish"} <= used
     assert used <= targets()
+
+
+def test_each_omni_relay_of_a_workflow_is_a_verb() -> None:
+    lines = [one for job in JOBS.values() for one in commands(job)]
+    used = {verb for one in lines for verb in re.findall(r"^omni-relay ([a-z-]+)", one)}
+
+    assert "push" in used
+    assert used <= {verb for verbs in VERBS.values() for verb in verbs}
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -71,5 +80,5 @@ def test_a_tag_goes_to_prod_and_main_to_dev() -> None:
     job = WORKFLOWS["deploy.yml"]["jobs"]["deploy"]
 
     assert job["environment"] == "${{ github.ref_type == 'tag' && 'prod' || 'dev' }}"
-    assert job["env"]["STAGE"] == job["environment"]
+    assert job["env"]["OMNI_RELAY_STACK"] == "${{ github.ref_type == 'tag' && 'omni-relay-prod' || 'omni-relay' }}"
     assert job["env"]["CONFIG_ENV"] == "${{ github.ref_type == 'tag' && 'prod' || 'default' }}"
