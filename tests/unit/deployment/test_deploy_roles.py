@@ -28,10 +28,12 @@ SERVICES = {
 WITHOUT_NAMES = {"QueueToFunction", "AccessLogsOfTheApi", "DescribeParameters"}
 
 
+RESOURCES = load_yaml(PROJECT / "deploy" / "github.yaml")["Resources"]
+
+
 @pytest.fixture(scope="module")
 def roles() -> dict[str, Json]:
-    resources = load_yaml(PROJECT / "deploy" / "github.yaml")["Resources"]
-    return {name: role["Properties"] for name, role in resources.items() if role["Type"] == "AWS::IAM::Role"}
+    return {name: role["Properties"] for name, role in RESOURCES.items() if role["Type"] == "AWS::IAM::Role"}
 
 
 def statements(role: Json) -> Iterator[dict[str, Json]]:
@@ -90,6 +92,15 @@ def test_a_pull_request_may_only_read(roles: dict[str, Json]) -> None:
         "Fn::Sub": "repo:${Repository}:pull_request"
     }
     assert set(actions) == {"cloudformation:DescribeStacks", "ssm:GetParametersByPath"}
+
+
+def test_cloudformation_may_do_all_that_dynamodb_asks_of_whoever_chooses_a_key() -> None:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-kms-authz
+    asked = ["Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
+    [statement] = RESOURCES["KeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert set(statement["Action"]) >= {f"kms:{name}" for name in (*asked, "DescribeKey", "CreateGrant")}
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
 
 
 def test_no_role_of_deployment_has_a_wildcard_for_actions(roles: dict[str, Json]) -> None:

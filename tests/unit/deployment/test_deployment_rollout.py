@@ -4,11 +4,13 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from moto.iam.aws_managed_policies import aws_managed_policies_data
 
 from sandbox.stack.specs import SamTemplate
 from tests.support.inprocess import Relay, relay
@@ -176,10 +178,18 @@ def test_codedeploy_hears_of_a_hook_that_fails_itself(hook: dict[str, Any], monk
     assert run(hook, Lambda(forbidden), monkeypatch) == ["Failed"]
 
 
-def test_the_hook_may_be_called_and_may_do_what_it_must(document: dict[str, Any], template: SamTemplate) -> None:
+def test_codedeploy_may_call_the_hook(document: dict[str, Any]) -> None:
+    # SAM gives CodeDeploy this policy of AWS's. moto has a copy of it.
+    allowed = json.loads(aws_managed_policies_data)["AWSCodeDeployRoleForLambda"]["Document"]["Statement"]
+    [invoking] = [one["Resource"] for one in allowed if "lambda:InvokeFunction" in one["Action"]]
+    name = document["Resources"]["PreTrafficFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
+
+    assert fnmatchcase(f"arn:aws:lambda:eu-central-1:123456789012:function:{name}", invoking)
+
+
+def test_the_hook_tries_the_version_that_is_deployed(document: dict[str, Any], template: SamTemplate) -> None:
     hook = document["Resources"]["PreTrafficFunction"]["Properties"]
     [webhook] = [one for one in template.functions.values() if one.handler == "handlers.webhook.handler"]
 
-    assert hook["FunctionName"]["Fn::Sub"].startswith("CodeDeployHook_")  # SAM's role for CodeDeploy invokes no other
     assert hook["Environment"]["Variables"] == {"NEW_VERSION": {"Ref": f"{webhook.logical_id}.Version"}}
     assert hook["Runtime"] == webhook.runtime
