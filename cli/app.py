@@ -8,7 +8,7 @@ import click
 from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
-    "Configuration": ("push",),
+    "Configuration": ("check", "push"),
     "Parked items": ("replay",),
     "This command": ("completion",),
 }
@@ -103,7 +103,7 @@ def _said(error: Exception) -> int | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from configuration.files import Unreadable
-    from configuration.parameters import Mistakes
+    from configuration.mistakes import Mistakes
     from relay.ports import QueueUnavailable
 
     if isinstance(error, ClientError):

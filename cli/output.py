@@ -50,6 +50,14 @@ class Output:
         if not self.as_json:
             self.console.print(plain(text), style=style or None, soft_wrap=True)
 
+    def pieces(self, *pieces: tuple[str, str], joint: str = "") -> None:
+        """Prints a line of texts, each with its style, for people. Empty texts are left out."""
+        from rich.text import Text
+
+        if not self.as_json:
+            shown = [Text(plain(text), style=style) for text, style in pieces if text]
+            self.console.print(Text(joint).join(shown), soft_wrap=True)
+
     def show(self, what: "RenderableType") -> None:
         """Prints one of rich's renderables for people. Texts of events in it go through `plain` first."""
         if not self.as_json:

@@ -1,28 +1,18 @@
 """Turns relay.yaml and its secrets into SSM parameters, and checks everything before any is written."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from configuration.checking import key_of, mistakes
+from configuration.mistakes import Mistake, Mistakes
 from omni.authorization import InvalidAuthorization, checked_authorization
 from omni.outgoing import checked_base_url
-from relay.configure.sources import SOURCE_NAME, ConfigurationMistake, parse_source
 
 VALUE_BYTES = 4_096  # of a standard parameter
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-_SOURCE = re.compile(SOURCE_NAME)
-
-
-class Mistakes(ValueError):
-    """A configuration can't be used; `lines` has a line for each mistake."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = tuple(lines)
-        super().__init__("\n".join(self.lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +41,29 @@ def parameters_of(
 
     Raises Mistakes, each with its source, route and field.
     """
-    _raise_if_any([*_mistakes(config, secrets), *_account_mistakes(omni_base_url, omni_authorization)])
+    _raise_if_any([*mistakes(config, secrets), *_account_mistakes(omni_base_url, omni_authorization)])
     found = [*_account(omni_base_url, omni_authorization), *_scenarios(config.get("scenarios") or {})]
     found += _sources(config.get("sources") or {}, secrets.get("sources") or {})
-    _raise_if_any([f"{p.name}: {why}" for p in found for why in _refusals(p.value)])
+    _raise_if_any([Mistake(why, field=p.name) for p in found for why in _refusals(p.value)])
     return [Parameter(f"{prefix}/{p.name}", p.type, p.value) for p in found]
 
 
-def _raise_if_any(mistakes: Sequence[str]) -> None:
-    if mistakes:
-        raise Mistakes(mistakes)
+def _raise_if_any(found: Sequence[Mistake]) -> None:
+    if found:
+        raise Mistakes(found)
 
 
-def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterator[str]:
+def _account_mistakes(base_url: str | None, authorization: str | None) -> Iterator[Mistake]:
     if base_url is not None:
         try:
             _checked_https(base_url)
         except ValueError as mistake:
-            yield f"OMNI: {mistake} (such as https://api.infobip.com)"
+            yield Mistake(f"{mistake} (such as https://api.infobip.com)", field="OMNI")
     if authorization is not None:
         try:
             checked_authorization(authorization)
         except InvalidAuthorization as mistake:
-            yield f"OMNI's authorization: {mistake}"
+            yield Mistake(str(mistake), field="OMNI's authorization")
 
 
 def _checked_https(base_url: str) -> str:
@@ -109,12 +99,7 @@ def _account(base_url: str | None, authorization: str | None) -> Iterator[Parame
 
 def _scenarios(scenarios: Mapping[str, Any]) -> Iterator[Parameter]:
     for name, scenario in scenarios.items():
-        yield Parameter(f"scenarios/{name}", "String", _key(scenario))
-
-
-def _key(scenario: Any) -> Any:
-    """Gives OMNI's key. A scenario is the key itself, or `{key, flow}`, where `flow` is for the sandbox."""
-    return scenario.get("key") if isinstance(scenario, Mapping) and set(scenario) <= {"key", "flow"} else scenario
+        yield Parameter(f"scenarios/{name}", "String", key_of(scenario))
 
 
 def _sources(sources: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Parameter]:
@@ -150,85 +135,3 @@ def _pages(names: Iterable[str]) -> Iterator[str]:
 def _json(value: Any) -> str:
     """Writes compact JSON with `{{` escaped, because SSM takes that for a reference of its own and refuses it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("{{", "{\\u007b")
-
-
-def _mistakes(config: Any, secrets: Any) -> Iterator[str]:
-    if not isinstance(config, Mapping) or not isinstance(secrets, Mapping):
-        yield "expected a mapping with scenarios and sources"
-        return
-    unquoted = [*_unquoted(config, ""), *_unquoted(secrets, "secrets")]
-    if unquoted:  # the other checks take names to be text
-        yield from unquoted
-        return
-    unknown = set(config) - {"scenarios", "sources"}
-    if unknown:
-        yield f"unknown field {', '.join(sorted(map(str, unknown)))}; expected scenarios and sources"
-    scenarios = config.get("scenarios") or {}
-    sources = config.get("sources") or {}
-    if not sources:
-        yield "there are no sources: expected at least one under sources"
-    if not isinstance(scenarios, Mapping) or not isinstance(sources, Mapping):
-        yield "scenarios and sources: expected mappings"
-        return
-    for name, scenario in scenarios.items():
-        key = _key(scenario)
-        if not isinstance(key, str) or not _NAME.fullmatch(name) or not key.strip():
-            yield f"scenario {_shown(name)}: expected a name of letters, digits, '.', '_', '-', and a key in quotes"
-    for name, source in sources.items():
-        yield from _source_mistakes(name, source, scenarios)
-    yield from _secret_mistakes(secrets, sources)
-
-
-def _unquoted(value: Any, place: str) -> Iterator[str]:
-    """Finds names at any depth that YAML reads as a number, true or null, because JSON would change them."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            path = f"{place}.{name}" if place else str(name)
-            if not isinstance(name, str):
-                yield f"{path}: YAML reads this name as {type(name).__name__}, not as text; put it in quotes"
-            yield from _unquoted(inner, path)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _unquoted(inner, f"{place}[{index}]")
-
-
-def _shown(name: str) -> str:
-    """Gives the name in a form that fits in one line, whatever it holds."""
-    return name if name.isprintable() else repr(name)
-
-
-def _secret_mistakes(secrets: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterator[str]:
-    given = secrets.get("sources") or {}
-    if set(secrets) - {"sources"} or not isinstance(given, Mapping):
-        yield "secrets: expected sources, and under it each source's secret"
-        return
-    for name, secret in given.items():
-        if name not in sources:
-            yield f"secrets: there is no source {_shown(name)}"
-        several = secret if isinstance(secret, list) else [secret]
-        if not several or not all(isinstance(one, str) and one.strip() for one in several):
-            yield f"secrets, source {_shown(name)}: expected a text (in quotes, if it is a number), or a list of them"
-        elif any(one != one.strip() for one in several):
-            yield f"secrets, source {_shown(name)}: expected no white space around a secret (after |, write |-)"
-
-
-def _source_mistakes(name: str, source: Any, scenarios: Mapping[str, Any]) -> Iterator[str]:
-    if not _SOURCE.fullmatch(name):
-        yield f"source {_shown(name)}: expected a name of lower-case letters, digits and hyphens, 63 at most"
-        return
-    if not isinstance(source, Mapping) or not isinstance(source.get("routes") or {}, Mapping):
-        yield f"source {name}: expected a mapping with verify and routes"
-        return
-    settings = {key: value for key, value in source.items() if key != "routes"}
-    routes = source.get("routes") or {}
-    for route in routes:
-        if not _NAME.fullmatch(route):
-            yield f"source {name}, route {_shown(route)}: expected a name of letters, digits, '.', '_', '-'"
-    try:
-        parsed = parse_source(name, settings, routes, ())
-    except ConfigurationMistake as mistake:
-        yield str(mistake)
-        return
-    yield from map(str, parsed.mistakes)
-    for scenario in sorted(parsed.scenarios - set(scenarios)):
-        yield f"source {name}: there is no scenario {scenario} under scenarios"

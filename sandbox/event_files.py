@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from configuration.parameters import Mistakes
+from configuration.mistakes import Mistakes
 from sandbox.renewal import Sources, body_of, renewed, resigned
 from sandbox.signing import CannotSign
 from sandbox.stack.settings import PROJECT

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from itertools import chain
 
 from configuration import run_file
-from configuration.parameters import Mistakes
+from configuration.checking import secretless
+from configuration.mistakes import Mistakes
 from sandbox.samples import relayed_samples, sample_names
 from sandbox.sockets import CannotListen
 from sandbox.stack.intrinsics import TemplateError
@@ -133,7 +134,10 @@ def main() -> int:
     """Runs until Ctrl-C or SIGTERM. Returns 2 if the person must correct something first."""
     ending = _Ending()
     try:
-        _serve(settings_from_environment(), ending)
+        settings = settings_from_environment()
+        for missing in secretless(settings.config, settings.secrets.get("sources") or {}):
+            print(missing, file=sys.stderr)
+        _serve(settings, ending)
         print("Stopped.", flush=True)
     except StackStopped:
         print("Stopped.", flush=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 
-from configuration.parameters import Mistakes
+from configuration.mistakes import Mistakes
 from sandbox import event_files
 from sandbox.signing import CannotSign
 from sandbox.sockets import CannotListen

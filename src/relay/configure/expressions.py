@@ -105,6 +105,7 @@ def _check_function(name: str, given: int) -> None:
 
 _COMPARISONS = frozenset({"eq", "ne", "lt", "lte", "gt", "gte"})
 _GOES_ON = frozenset({"dot", "lbracket", "filter", "flatten"})
+_LONE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -203,4 +204,6 @@ def _position(fault: Any, source: str) -> str:
     position = getattr(fault, "lex_position", None) or 0
     hyphen = "-" in source[max(0, position - 1) : position + 1]
     hint = '; a name that holds a hyphen needs quotes, as in headers."x-name"' if hyphen else ""
+    if _LONE_EQUALS.search(source):
+        hint = "; a comparison is written =="
     return f"it can't be read from character {position + 1} on{hint}"

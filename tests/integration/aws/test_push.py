@@ -160,7 +160,7 @@ def test_a_mistake_is_named_and_nothing_is_written(ssm: Any, push: Push, capsys:
 
     assert stored(ssm) == {}
     said = capsys.readouterr().err
-    for words in ("source github: there is no scenario incidnet", "route push, whn"):
+    for words in ("source github, route release, scenario: there is no scenario incidnet", "route push, whn"):
         assert words in said
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from configuration.parameters import VALUE_BYTES, Mistakes, parameters_of
+from configuration.mistakes import Mistakes
+from configuration.parameters import VALUE_BYTES, parameters_of
 from relay.configure.sources import parse_secrets, parse_source
 
 ROOT = Path(__file__).parents[3]
