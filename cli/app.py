@@ -9,6 +9,8 @@ from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
     "Configuration": ("check", "push"),
+    "What happens": ("tail", "story", "doctor"),
+    "OMNI": ("scenarios",),
     "Parked items": ("replay",),
     "This command": ("completion",),
 }
