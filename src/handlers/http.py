@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.deliver.outcomes import Outcome
-from relay.problems import MalformedRequest, Problem
+from relay.problems import MalformedRequest, MethodNotAllowed, Problem
+from relay.receive.handshakes import Answer
 from relay.verification.inbound import InboundRequest
 
 STATUS_OF = {"sent": 200, "ignored": 200, "queued": 202, "parked": 202}
@@ -40,10 +41,12 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise MalformedRequest("The body is not base64.") from None
 
 
-def answer(result: Outcome | str) -> Response:
-    """Answers 200 or 202 by the outcome. A text is the answer to a handshake."""
-    if isinstance(result, str):
-        return {"statusCode": 200, "headers": {"content-type": "text/plain; charset=utf-8"}, "body": result}
+def answer(result: Outcome | Answer) -> Response:
+    """Answers 200 or 202 by the outcome, or as the handshake demands."""
+    if isinstance(result, Answer):
+        # A browser must not take what is reflected for a page.
+        headers = {**result.headers, "content-type": result.content_type, "x-content-type-options": "nosniff"}
+        return {"statusCode": result.status, "headers": headers, "body": result.body}
     return _response(STATUS_OF[result.name], "application/json", content(result))
 
 
@@ -75,6 +78,8 @@ def problem(failure: Problem, request_id: str) -> Response:
     response = _response(failure.status, "application/problem+json", content)
     if failure.retry_after is not None:
         response["headers"]["retry-after"] = str(failure.retry_after)
+    if isinstance(failure, MethodNotAllowed):
+        response["headers"]["allow"] = ", ".join(failure.allowed)
     if failure.status == MUST_AUTHENTICATE:
         response["headers"]["www-authenticate"] = "Signature"  # RFC 9110: a 401 names a scheme
     return response

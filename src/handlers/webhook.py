@@ -1,4 +1,4 @@
-"""Handles POST /webhooks/{source}: verifies a webhook, routes it, and answers what became of it."""
+"""Handles /webhooks/{source}: verifies a webhook, routes it, and answers what became of it, or sets the webhook up."""
 
 import re
 from time import perf_counter
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from relay.ports import Configuration
+    from relay.receive.handshakes import Answer
 
 _telemetry = composition.telemetry()
 _TOLD_OF_A_NAME = 40  # characters
@@ -40,8 +41,10 @@ def handler(event: dict[str, Any], context: "LambdaContext") -> http.Response:
     return response
 
 
-def _result(name: str, event: dict[str, Any], context: "LambdaContext", outcome: Outcome) -> Outcome | str | Problem:
-    """Returns what became of the webhook, the text that answers a handshake, or why it isn't taken."""
+def _result(
+    name: str, event: dict[str, Any], context: "LambdaContext", outcome: Outcome
+) -> "Outcome | Answer | Problem":
+    """Returns what became of the webhook, the answer to a handshake, or why it isn't taken."""
     try:
         return receive(
             name,

@@ -13,7 +13,7 @@ NUMBER_CHARS = 64  # of a number in JSON; longer ones cost quadratic time
 EVENT_ID_CHARS = 256  # a hash stands for a longer id
 SENDER_ID_CHARS = 128  # a hash stands for a longer id that a preset finds
 REPEAT_SECONDS = 600  # within which the same body under another, unsigned id is the same event
-CHALLENGE_CHARS = 1_024  # of Slack's handshake, which is echoed
+CHALLENGE_CHARS = 1_024  # of a value that a handshake echoes
 
 # What a 422 tells, and how much work it may cost.
 ERRORS = 20  # fields listed in one answer; a hostile body has thousands of wrong ones

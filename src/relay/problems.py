@@ -71,6 +71,16 @@ class UnknownSource(Problem):
     status, title = 404, "There is no such source"
 
 
+class MethodNotAllowed(Problem):
+    """Attributes: `allowed`, the methods that this source takes."""
+
+    status, title = 405, "The source doesn't take this method"
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__(f"Send {' or '.join(allowed)}.")
+        self.allowed = tuple(allowed)
+
+
 class DuplicateInFlight(Problem):
     status, title, retry_after = 409, "The first copy of this event is still being sent", 5
 

@@ -1,6 +1,6 @@
 """Takes a webhook in: size → source → signature over the raw bytes → decode → handshake or event id → schema → relay.
 
-Nothing is parsed before it is verified.
+Nothing is parsed before it is verified, except a value that a scheme or a handshake has to find in the body.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from relay.deliver.relaying import Relayer
 from relay.model.events import Event
 from relay.ports import Configuration, ConfigurationUnavailable, Sns
 from relay.problems import Mistake, PayloadTooLarge, TooManyHeaders, Unavailable, UnknownSource
-from relay.receive.handshakes import handshake
+from relay.receive.handshakes import Answer, answer_by_itself, answer_verified, confirms
 from relay.verification.decoding import LOST, decode
 from relay.verification.inbound import InboundRequest
 
@@ -34,9 +34,9 @@ def receive(
     relayer: Relayer,
     sns: Sns,
     max_body_bytes: int,
-) -> Outcome | str:
-    """Takes a webhook in for the source of that name. Returns what became of its event, or the text of an answer that
-    sets the webhook up.
+) -> Outcome | Answer:
+    """Takes a webhook in for the source of that name. Returns what became of its event, or the answer that sets the
+    webhook up.
 
     Args:
         name: the last part of the URL.
@@ -54,15 +54,20 @@ def receive(
     try:
         source = _source(name, configuration)
         outcome.source, outcome.verification = source.name, source.verification.name
+        answer = answer_by_itself(source, request, sns)
+        outcome.handshake = answer is not None
+        if answer:
+            return answer
         source.verification.check(request, source.secrets, sns.fetch)
         body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
-        answer = handshake(source.verification, body, sns)
+        answer = answer_verified(source, request, body)
         outcome.handshake = answer is not None
         if answer:
             return answer
         event = _event(source, request, body)
         outcome.event_id = event.id
-        if outcome.handshake:  # one that expects no text is answered as an event that no route wanted
+        outcome.handshake = confirms(source.verification, body, sns)
+        if outcome.handshake:  # it is answered as an event that no route wanted
             return outcome
         if source.schema:
             source.schema.check(body)

@@ -24,10 +24,11 @@ _STEPS = re.compile(r"\[\]|[^.\[\]]+")
 class Places:
     """The values of one request. The query and the body are decoded once, and only if a value of them is asked for.
 
-    A place is `header:Name`, `query:name` or `field:path`.
+    A place is `header:Name`, `query:name` or `field:path`. `decoded` is the body, where it was decoded before.
     """
 
     request: InboundRequest
+    decoded: Any = ...
 
     def one(self, place: str) -> str:
         """Returns the only value at this place. Raises NotAuthenticated if there is none, an empty one, or several."""
@@ -46,7 +47,7 @@ class Places:
             return (self.request.headers.get(name.lower(), ""),)
         if kind == "query":
             return tuple(value for key, value in self._query if key == name)
-        return tuple(_text(value) for value in _values(self._body, name))
+        return tuple(_text(value) for value in values_at(self._body, name))
 
     @cached_property
     def _query(self) -> list[tuple[str, str]]:
@@ -59,6 +60,8 @@ class Places:
 
     @cached_property
     def _body(self) -> Any:
+        if self.decoded is not ...:
+            return self.decoded
         try:
             return decode(self.request.body, self.request.headers.get("content-type"), expects="json-or-form")
         except MalformedRequest:
@@ -78,8 +81,8 @@ def fill(template: str, value_of: Callable[[str], bytes]) -> bytes:
     return b"".join(value_of(piece) if index % 2 else raw(piece) for index, piece in enumerate(pieces))
 
 
-def _values(body: Any, path: str) -> list[Any]:
-    """Follows the path. What lacks the next step counts as None, so that no item of a list is passed over."""
+def values_at(body: Any, path: str) -> list[Any]:
+    """Follows a path of a decoded body. What lacks the next step counts as None, so that no item is passed over."""
     found = [body]
     for step in _STEPS.findall(path):
         if step == "[]":

@@ -7,10 +7,12 @@ from typing import Any
 
 from relay.verification import event_ids
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
+from relay.verification.handshakes import Handshake
 from relay.verification.settings import (
     AlertmanagerSettings,
     GrafanaSettings,
     HmacSettings,
+    OpenSettings,
     SnsSettings,
     TokenSettings,
     TwilioSettings,
@@ -82,7 +84,7 @@ _ROWS = (
         delivery="queued",
     ),
     # Slack gives up after 3 s.
-    # Source: Slack's page "Verifying requests from Slack".
+    # Source: Slack's pages "Verifying requests from Slack" and "url_verification event".
     Verification(
         name="slack",
         scheme=SignatureScheme(
@@ -95,6 +97,7 @@ _ROWS = (
         event_id=event_ids.from_body("event_id"),
         delivery="queued",
         body_format="json-or-form",
+        handshakes=(Handshake(when={"field:type": "url_verification"}, answer="{field:challenge}"),),
     ),
     # PagerDuty gives up after seconds.
     # Source: PagerDuty's page "Verifying Signatures" for V3 webhooks.
@@ -138,8 +141,12 @@ _ROWS = (
         has_secret=False,
     ),
     # The rest is for any other sender.
-    Verification(name="bearer", scheme=AuthorizationScheme(auth="bearer"), body_format="json-or-form"),
-    Verification(name="basic", scheme=AuthorizationScheme(auth="basic"), body_format="json-or-form"),
+    Verification(
+        name="bearer", scheme=AuthorizationScheme(auth="bearer"), settings=OpenSettings, body_format="json-or-form"
+    ),
+    Verification(
+        name="basic", scheme=AuthorizationScheme(auth="basic"), settings=OpenSettings, body_format="json-or-form"
+    ),
     Verification(
         name="api-key",
         scheme=TokenScheme(header="x-api-key"),
@@ -166,6 +173,8 @@ def parse(value: str | Mapping[str, Any]) -> Verification:
     if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"expected a preset, one of {', '.join(PRESETS)}")
     row = PRESETS[name]
-    overrides = row.settings.model_validate(given).overrides()
+    settings = row.settings.model_validate(given)
+    overrides = settings.overrides()
     event_id = event_ids.from_header(overrides["id_header"]) if "id_header" in overrides else row.event_id
-    return replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id)
+    handshakes = settings.handshakes if isinstance(settings, OpenSettings) else row.handshakes
+    return replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id, handshakes=handshakes)

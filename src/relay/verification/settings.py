@@ -16,6 +16,7 @@ from pydantic import (
 
 from relay import limits
 from relay.verification.credentials import AuthScheme
+from relay.verification.handshakes import Handshake
 from relay.verification.places import FIELD_PATH, PART, PLACE
 from relay.verification.primitives import Encoding, TimeFormat
 from relay.verification.public_keys import PublicAlgorithm
@@ -63,7 +64,13 @@ class VerifySettings(BaseModel):
 
     def overrides(self) -> dict[str, Any]:
         """Returns the fields of the preset's scheme that these settings replace."""
-        return self.model_dump(exclude={"preset"}, exclude_unset=True, exclude_none=True)
+        return self.model_dump(exclude={"preset", "handshakes"}, exclude_unset=True, exclude_none=True)
+
+
+class OpenSettings(VerifySettings):
+    """`handshakes` are the requests by which any sender sets its webhook up. Handshake explains the fields."""
+
+    handshakes: Annotated[tuple[Handshake, ...], Field(max_length=5)] = ()
 
 
 class WindowSettings(VerifySettings):
@@ -72,7 +79,7 @@ class WindowSettings(VerifySettings):
     tolerance: Tolerance = 300
 
 
-class TokenSettings(VerifySettings):
+class TokenSettings(OpenSettings):
     """`header`, the `query`'s parameter or the body's `field` holds the token, after `prefix`."""
 
     header: HeaderName | None = None
@@ -128,7 +135,7 @@ class SnsSettings(VerifySettings):
     topic_arns: Annotated[tuple[TopicArn, ...], Field(min_length=1)]
 
 
-class SignatureSettings(VerifySettings):
+class SignatureSettings(OpenSettings):
     """Any sender that signs. SignatureScheme explains the fields."""
 
     query: QueryName | None = None

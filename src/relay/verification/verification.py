@@ -6,6 +6,7 @@ from typing import Literal
 
 from relay.verification.decoding import BodyFormat
 from relay.verification.event_ids import EventId, FromHeader, unnamed
+from relay.verification.handshakes import TOKEN_MARK, Handshake
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Keys, Scheme
 from relay.verification.settings import VerifySettings
@@ -30,6 +31,7 @@ class Verification:
         body_format: how the bodies are decoded.
         has_secret: False for a sender that proves itself by a public certificate.
         item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
+        handshakes: the requests that set a webhook up, beside SNS's.
         unused_secrets: headers that hold a secret or a signature and that the scheme doesn't read.
     """
 
@@ -41,6 +43,7 @@ class Verification:
     body_format: BodyFormat = "json"
     has_secret: bool = True
     item_id: str | None = None
+    handshakes: tuple[Handshake, ...] = ()
     unused_secrets: tuple[str, ...] = ()
 
     @property
@@ -77,4 +80,5 @@ class Verification:
             NotAuthenticated: no secret proves it, or there is none. Hostile bytes raise nothing else.
             Unavailable: the certificate source can't answer now (SNS only).
         """
-        self.scheme.check(request, Keys(tuple(secrets), certificate))
+        usable = tuple(secret for secret in secrets if not secret.startswith(TOKEN_MARK))
+        self.scheme.check(request, Keys(usable, certificate))

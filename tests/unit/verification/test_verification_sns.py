@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.problems import NotAuthenticated, Unavailable
-from relay.receive.handshakes import handshake
+from relay.receive.handshakes import confirms
 from relay.verification import parse
 from relay.verification.inbound import InboundRequest
 from sandbox import local_sns
@@ -208,7 +208,7 @@ def test_a_certificate_counts_in_its_own_time_only(year: int) -> None:
 
 def test_a_subscription_is_confirmed_at_sns_and_answered_with_nothing() -> None:
     sns = FakeSns()
-    assert handshake(VERIFICATION, HANDSHAKE, sns) == ""
+    assert confirms(VERIFICATION, HANDSHAKE, sns)
     assert sns.confirmed == [CONFIRM]
 
 
@@ -231,15 +231,15 @@ def test_a_subscription_is_confirmed_at_sns_and_answered_with_nothing() -> None:
 def test_a_confirmation_that_leads_elsewhere_is_refused(url: Any) -> None:
     message = HANDSHAKE | {"SubscribeURL": url}
     with pytest.raises(NotAuthenticated, match="SubscribeURL is not an address of SNS"):
-        handshake(VERIFICATION, message, sns := FakeSns())
+        confirms(VERIFICATION, message, sns := FakeSns())
     assert sns.confirmed == []
 
 
 def test_an_unsubscription_is_neither_followed_nor_routed() -> None:
     message = HANDSHAKE | {"Type": "UnsubscribeConfirmation"}
-    assert handshake(VERIFICATION, message, sns := FakeSns()) == ""
+    assert confirms(VERIFICATION, message, sns := FakeSns())
     assert sns.confirmed == []
 
 
 def test_a_notification_is_an_event() -> None:
-    assert handshake(VERIFICATION, NOTIFICATION, FakeSns()) is None
+    assert not confirms(VERIFICATION, NOTIFICATION, FakeSns())
