@@ -60,6 +60,7 @@ rehearse: .venv/dev .venv-sam/done
 check: check-deployment
 check-deployment: .venv/dev .venv-sam/done
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/actionlint -shellcheck= .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
 	.venv-sam/bin/cfn-lint deploy/github.yaml && .venv-sam/bin/cfn-lint --regions us-east-1 -- deploy/waf.yaml
 
