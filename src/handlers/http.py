@@ -11,7 +11,7 @@ from relay.deliver.outcomes import Outcome
 from relay.problems import MalformedRequest, Problem
 from relay.verification.inbound import InboundRequest
 
-STATUS_OF = {"sent": 200, "ignored": 200, "queued": 202, "parked": 202}
+STATUS_OF = {"sent": 200, "ignored": 200, "muted": 200, "queued": 202, "parked": 202}
 Response = dict[str, Any]
 
 
