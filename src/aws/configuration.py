@@ -6,15 +6,17 @@ SSM as missing parameters. Events would then be parked for a scenario that exist
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from relay.configure.sources import ConfigurationMistake, Source, parse_secrets, parse_source
+from relay.configure.sources import WHOLE, ConfigurationMistake, Source, parse_mute, parse_secrets, parse_source
 from relay.ports import ConfigurationUnavailable, UnknownScenario
+from relay.problems import Mistake
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -205,10 +207,21 @@ class SsmConfiguration:
         for secret in secrets:
             self._on_secret(secret)
         routes = {key.removeprefix("routes/"): _json(text) for key, text in values.items() if key.startswith("routes/")}
-        source = parse_source(name, _json(values["settings"]), routes, secrets)
+        source = parse_source(name, _json(values["settings"]), routes, secrets, dict(self._mutes(name, values)))
         for mistake in source.mistakes:
             self._on_mistake(str(mistake))
         return source
+
+    def _mutes(self, source: str, values: Mapping[str, str]) -> Iterator[tuple[str, datetime]]:
+        """Yields the routes that are muted, and until when. One that can't be read mutes nothing."""
+        for key, text in values.items():
+            kind, _, route = key.partition("/")
+            if kind != "muted":
+                continue
+            try:
+                yield route or WHOLE, parse_mute(text)
+            except Mistake as mistake:
+                self._on_mistake(f"source {source}, {key}: {mistake}")
 
 
 def _json(text: str) -> Any:

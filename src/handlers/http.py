@@ -12,7 +12,7 @@ from relay.problems import MalformedRequest, MethodNotAllowed, Problem
 from relay.receive.handshakes import Answer
 from relay.verification.inbound import InboundRequest
 
-STATUS_OF = {"sent": 200, "ignored": 200, "queued": 202, "parked": 202}
+STATUS_OF = {"sent": 200, "ignored": 200, "muted": 200, "queued": 202, "parked": 202}
 Response = dict[str, Any]
 
 

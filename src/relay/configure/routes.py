@@ -60,6 +60,7 @@ class _RouteSettings(BaseModel):
     send_at: Annotated[str | None, Field(alias="sendAt")] = None
     callback_data: Annotated[str | None, Field(alias="callbackData")] = None
     notify_url: Annotated[str | None, Field(alias="notifyUrl")] = None
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Route:
     when: Expression | None = None
     for_each: Expression | None = None
     item_id: Expression | None = None
+    muted: bool = False
 
 
 def compile_route(name: str, raw: Any) -> Route:
@@ -102,6 +104,7 @@ def compile_route(name: str, raw: Any) -> Route:
         when=compile_field("when", settings.when, EVENT),
         for_each=compile_field("for_each", settings.for_each, EVENT),
         item_id=compile_field("item_id", settings.item_id, VARIABLES),
+        muted=settings.muted,
     )
 
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -15,6 +16,7 @@ from relay.problems import Mistake
 from relay.verification import Delivery, Verification, parse
 
 SOURCE_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+WHOLE = ""  # stands for the source itself among its mutes
 
 
 class ConfigurationMistake(Mistake):
@@ -38,6 +40,7 @@ class _Settings(BaseModel):
     delivery: Delivery | None = None
     format: Literal["routes", "message"] = "routes"
     id: str | None = None
+    muted: bool = False
     schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
 
 
@@ -49,6 +52,8 @@ class Source:
         secrets: several while rotating; without any, nothing is accepted.
         routes: those that could be compiled.
         mistakes: one for each other route, which parks the events that it might have wanted.
+        muted: set in the settings; no event of the source makes a message.
+        mutes: the times (aware) until which the operator's command has muted it, by route; `WHOLE` is the source.
     """
 
     name: str
@@ -60,6 +65,17 @@ class Source:
     mistakes: tuple[ConfigurationMistake, ...] = ()
     id: Expression | None = None
     schema: BodySchema | None = None
+    muted: bool = False
+    mutes: Mapping[str, datetime] = field(default_factory=dict)
+
+    def is_muted(self, now: datetime) -> bool:
+        return self.muted or WHOLE in self._lasting(now)
+
+    def muted_routes(self, now: datetime) -> frozenset[str]:
+        return self._lasting(now) - {WHOLE} | {route.name for route in self.routes if route.muted}
+
+    def _lasting(self, now: datetime) -> frozenset[str]:
+        return frozenset(route for route, until in self.mutes.items() if until > now)
 
     @property
     def id_forgeable(self) -> bool:
@@ -76,8 +92,14 @@ class Source:
 SCHEDULE = Source(name="schedule", verification=parse("bearer"), delivery="direct", format="message", secrets=())
 
 
-def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: tuple[str, ...]) -> Source:
-    """Compiles a source from its parsed settings and routes.
+def parse_source(
+    name: str,
+    settings: Any,
+    routes: Mapping[str, Any],
+    secrets: tuple[str, ...],
+    mutes: Mapping[str, datetime] | None = None,
+) -> Source:
+    """Compiles a source from its parsed settings and routes. The other arguments are those of `Source`.
 
     Raises:
         ConfigurationMistake: the settings are wrong. A wrong route is in the source's `mistakes` instead, so that it
@@ -97,7 +119,7 @@ def parse_source(name: str, settings: Any, routes: Mapping[str, Any], secrets: t
             compiled.append(compile_route(route, raw))
         except Mistake as mistake:
             mistakes.append(ConfigurationMistake(name, route, mistake.place, mistake.detail))
-    return replace(source, routes=tuple(compiled), mistakes=tuple(mistakes))
+    return replace(source, routes=tuple(compiled), mistakes=tuple(mistakes), mutes=mutes or {})
 
 
 def _source(name: str, raw: Any, secrets: tuple[str, ...]) -> Source:
@@ -112,7 +134,19 @@ def _source(name: str, raw: Any, secrets: tuple[str, ...]) -> Source:
         secrets=secrets,
         id=compile_field("id", settings.id, EVENT - {"id"}),
         schema=schema,
+        muted=settings.muted,
     )
+
+
+def parse_mute(text: str) -> datetime:
+    """Reads the time until which something is muted, such as `2026-11-24T18:00:00Z`. Raises Mistake."""
+    try:
+        until = datetime.fromisoformat(text)
+    except ValueError:
+        until = None
+    if until is None or until.tzinfo is None:
+        raise Mistake("expected a date and time with its zone, such as 2026-11-24T18:00:00Z")
+    return until
 
 
 def parse_secrets(value: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ class Outcome:
         event_id: empty until the event has its id.
         source: the configured source's name; empty until it is found.
         verification: the name of the source's scheme; empty as well.
+        muted: the source is muted, so its routes weren't asked.
         handshake: the request set the webhook up instead of reporting an event.
         verdicts: what each route says.
         messages: each message that OMNI answered for, as the HTTP answer shows it.
@@ -32,6 +33,7 @@ class Outcome:
     event_id: str = ""
     source: str = ""
     verification: str = ""
+    muted: bool = False
     handshake: bool = False
     verdicts: Sequence[Verdict] = ()
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -45,13 +47,20 @@ class Outcome:
         return self.done_before > 0 and self.done_now == 0
 
     @property
-    def name(self) -> Literal["sent", "queued", "parked", "ignored"]:
+    def name(self) -> Literal["sent", "queued", "parked", "muted", "ignored"]:
         """The most serious of what happened to the event's parts, as the HTTP answer names it."""
         if self.parked:
             return "parked"
         if self.queued:
             return "queued"
-        return "sent" if self.messages else "ignored"
+        if self.messages:
+            return "sent"
+        return "muted" if self.silenced else "ignored"
+
+    @property
+    def silenced(self) -> bool:
+        """Whether a mute kept something from being sent."""
+        return self.muted or any(verdict.muted for verdict in self.verdicts)
 
     def count(self, *, duplicate: bool, parts: int = 1) -> None:
         if duplicate:
@@ -95,7 +104,7 @@ def _routes(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Returns the routes by their verdicts, and the dispatches that they made; nothing if no route was asked."""
     if not verdicts:
         return {}
-    named: dict[str, list[str]] = {"matched": [], "unmatched": [], "failed": []}
+    named: dict[str, list[str]] = {"matched": [], "unmatched": [], "failed": [], "muted": []}
     for verdict in verdicts:
         named[verdict.name].append(verdict.route)
     ids = [dispatch.id for dispatch in dispatches_in(verdicts)]

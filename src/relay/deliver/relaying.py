@@ -66,20 +66,29 @@ class Relayer:
             PayloadTooLarge: some part is larger than what the queue can hold.
             Unavailable: some part could not be made durable. All others were; a repetition recognises them.
         """
-        step = self._send_or_queue if (delivery or source.delivery) == "direct" else self._queue_or_send
         outcome = outcome or Outcome()
-        outcome.event_id = event.id
+        outcome.event_id, outcome.muted = event.id, source.is_muted(self.now())
+        if not outcome.muted:
+            self._relay(event, source, delivery or source.delivery, outcome)
+        if outcome.silenced:
+            self.telemetry.count("Muted")
+        return outcome
+
+    def _relay(self, event: Event, source: Source, delivery: Delivery, outcome: Outcome) -> None:
+        muted = source.muted_routes(self.now())
+        if muted:
+            event = event.model_copy(update={"muted": tuple(sorted(muted))})
         outcome.verdicts = self._route(event, source)
         # An event that no route wants claims nothing. If the body came first under another id, all ids derive from that
         # one, so the event is routed again.
-        if source.id_forgeable and event.body_hash and any(verdict.name != "unmatched" for verdict in outcome.verdicts):
+        if source.id_forgeable and event.body_hash and any(v.dispatches or v.misrouted for v in outcome.verdicts):
             first_id = self._first_id(event)
             if first_id != event.id:
                 event = event.model_copy(update={"first_id": first_id})
                 outcome.verdicts = self._route(event, source)
         item = QueueItem(event=event, first_attempt_at=self.now())
+        step = self._send_or_queue if delivery == "direct" else self._queue_or_send
         self._make_durable(item, event, dispatches_in(outcome.verdicts), step, outcome)
-        return outcome
 
     def resume(self, item: QueueItem, event: Event, source: Source) -> Outcome:
         """Does as `relay` for an event from the queue: what is not durable yet is queued."""

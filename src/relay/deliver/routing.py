@@ -35,15 +35,19 @@ class Verdict:
         notifications: one for each item that the route can serve; none if it doesn't want the event.
         dispatches: what becomes of the notifications.
         misrouted: set if the route failed, for the event or for some of its items.
+        muted: the route wanted the event, but it was muted.
     """
 
     route: str
     notifications: Sequence[Notification] = ()
     dispatches: Sequence[Dispatch] = ()
     misrouted: Misrouted | None = None
+    muted: bool = False
 
     @property
-    def name(self) -> Literal["matched", "unmatched", "failed"]:
+    def name(self) -> Literal["matched", "unmatched", "failed", "muted"]:
+        if self.muted:
+            return "muted"
         if self.misrouted:
             return "failed"
         return "matched" if self.notifications else "unmatched"
@@ -92,7 +96,12 @@ def route(
         notifications = [notification for _, notification in made]
         misrouted = _failed(name, _told(failures)).misrouted if failures else None
         verdicts.append(Verdict(name, notifications, dispatches, misrouted))
-    return verdicts + [_failed(str(mistake.route), str(mistake)) for mistake in source.mistakes]
+    verdicts += [_failed(str(mistake.route), str(mistake)) for mistake in source.mistakes]
+    return [_muted(verdict) if verdict.route in event.muted else verdict for verdict in verdicts]
+
+
+def _muted(verdict: Verdict) -> Verdict:
+    return verdict if verdict.name == "unmatched" else Verdict(verdict.route, muted=True)
 
 
 def _failed(name: str, detail: str, reason: Reason = Reason.ROUTE_INVALID) -> Verdict:

@@ -21,6 +21,7 @@ class Event(BaseModel):
         body_hash: set where the id stands in a header. Then the id counts only together with the body, because a header
             that isn't unique, such as a timestamp, would pass another event off as a duplicate.
         first_id: the id under which the same body came first, where the id isn't signed (see `Relayer`).
+        muted: the routes that were muted when it came. They stay so for this event, however late it is routed again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +34,7 @@ class Event(BaseModel):
     nonce: str = ""
     body_hash: str = ""
     first_id: str = ""
+    muted: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

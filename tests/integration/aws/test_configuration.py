@@ -1,6 +1,7 @@
 """The configuration is read from SSM over a socket: with few calls, cached during outages, never for unknown names."""
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -236,3 +237,17 @@ def test_a_clock_that_was_moved_back_does_not_keep_an_old_secret(ssm, configurat
     ssm.push(secrets={"sources": {"ci": "local-secret", "many": ["new-secret"]}})
     time[0] -= 86_400
     assert configuration.source("many").secrets == ("new-secret",)
+
+
+def test_mutes_come_with_their_source_at_no_further_call(ssm, configuration, heard):
+    ssm.push()
+    for name, until in {"": "2026-11-24T18:00:00Z", "/all": "2026-11-24T20:00:00+02:00", "/other": "tomorrow"}.items():
+        ssm.client.put_parameter(Name=f"{PREFIX}/sources/ci/muted{name}", Type="String", Value=until)
+    ssm.calls.clear()
+    source = configuration.source("ci")
+    assert sum(ssm.calls.values()) == 2
+    until = datetime(2026, 11, 24, 18, tzinfo=UTC)
+    assert source.mutes == {"": until, "all": until}
+    assert [route.name for route in source.routes] == ["all"]
+    assert len(heard.mistakes) == 1
+    assert heard.mistakes[0].startswith("source ci, muted/other: expected a date and time")

@@ -153,6 +153,21 @@ def test_an_unexpected_error_has_a_line_beside_the_one_with_its_place(inprocess:
     assert the_line(inprocess)["event_id"] == "build-8"
 
 
+def test_a_muted_source_verifies_and_answers_200(inprocess: Relay, contract: Any) -> None:
+    from handlers import composition
+
+    prefix = next(iter(inprocess.ssm.values)).split("/omni/")[0]
+    composition.configuration.cache_clear()
+    with patch.dict(inprocess.ssm.values, {f"{prefix}/sources/bearer/muted": "2099-01-01T00:00:00Z"}):
+        answer = inprocess.post("bearer", b"{}", [(b"authorization", b"Bearer planted-bearer-token")])
+        assert inprocess.post("bearer", b"{}").status == 401
+    composition.configuration.cache_clear()
+    assert contract.faults(answer.status, answer.headers, answer.text) == []
+    assert answer.json()["outcome"] == "muted"
+    assert [line["outcome"] for line in the_lines(inprocess)] == ["muted", "refused"]
+    assert not inprocess.omni.requests
+
+
 def test_each_event_of_a_firing_has_a_line(inprocess: Relay) -> None:
     from handlers import schedule
 

@@ -62,6 +62,7 @@ def test_a_body_that_only_claims_to_be_base64_is_refused(body):
         (Outcome("e", queued=1, done_before=1), 202, {"outcome": "queued", "dispatches": 1, "duplicate": True}),
         (Outcome("e", parked=["why"]), 202, {"outcome": "parked", "reason": "why"}),
         (Outcome("e"), 200, {"outcome": "ignored"}),
+        (Outcome("e", muted=True), 200, {"outcome": "muted"}),
     ],
 )
 def test_each_outcome_has_its_status_and_content(outcome, status, content):
