@@ -1,6 +1,7 @@
 """Examines a stack for `omni-relay doctor`. Each check gives its findings, and one that can't be made says so."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -124,10 +125,11 @@ def _source(stack: _Stack, name: str) -> Finding:
 
 
 def _mutes(stack: _Stack) -> Iterator[Finding]:
-    for name, value in stack.parameters.items():
-        if name.startswith("sources/") and name.endswith("/mute"):
-            source = name.split("/")[1]
-            yield Finding(f"source {source}", "warning", f"muted: {value}", f"omni-relay unmute {source}")
+    for name, until in stack.parameters.items():
+        muted = re.fullmatch(r"sources/([^/]+)/muted(/[^/]+)?", name)
+        if muted:
+            what = f"{muted[1]}{muted[2] or ''}"
+            yield Finding(f"source {muted[1]}", "warning", f"{what} is muted until {until}", f"omni-relay unmute {what}")
 
 
 def _queues(stack: _Stack) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), default="relay.yaml", show_default=True)
 
 
-@click.group("scenarios")
+@click.group("scenarios", epilog="\b\nExamples:\n  omni-relay scenarios list\n  omni-relay scenarios apply --yes")
 def command() -> None:
     """List OMNI's scenarios beside those of relay.yaml, and write these to OMNI."""
 
