@@ -20,6 +20,7 @@ class Outcome:
         event_id: empty until the event has its id.
         source: the configured source's name; empty until it is found.
         verification: the name of the source's scheme; empty as well.
+        accepted: the HTTP status of a queued or parked event.
         handshake: the request set the webhook up instead of reporting an event.
         verdicts: what each route says.
         messages: each message that OMNI answered for, as the HTTP answer shows it.
@@ -32,6 +33,7 @@ class Outcome:
     event_id: str = ""
     source: str = ""
     verification: str = ""
+    accepted: int = 202
     handshake: bool = False
     verdicts: Sequence[Verdict] = ()
     messages: list[dict[str, Any]] = field(default_factory=list)
