@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from relay.configure.sources import WHOLE, ConfigurationMistake, Source, parse_mute, parse_secrets, parse_source
 from relay.ports import ConfigurationUnavailable, UnknownScenario
 from relay.problems import Mistake
+from relay.verification.handshakes import TOKEN_MARK
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -205,7 +206,7 @@ class SsmConfiguration:
             return None
         secrets = parse_secrets(values.get("secrets", ""))
         for secret in secrets:
-            self._on_secret(secret)
+            self._on_secret(secret.removeprefix(TOKEN_MARK))
         routes = {key.removeprefix("routes/"): _json(text) for key, text in values.items() if key.startswith("routes/")}
         source = parse_source(name, _json(values["settings"]), routes, secrets, dict(self._mutes(name, values)))
         for mistake in source.mistakes:

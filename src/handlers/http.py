@@ -12,7 +12,7 @@ from relay.problems import MalformedRequest, MethodNotAllowed, Problem
 from relay.receive.handshakes import Answer
 from relay.verification.inbound import InboundRequest
 
-STATUS_OF = {"sent": 200, "ignored": 200, "muted": 200, "queued": 202, "parked": 202}
+FINISHED = {"sent": 200, "ignored": 200, "muted": 200}
 Response = dict[str, Any]
 
 
@@ -47,7 +47,7 @@ def answer(result: Outcome | Answer) -> Response:
         # A browser must not take what is reflected for a page.
         headers = {**result.headers, "content-type": result.content_type, "x-content-type-options": "nosniff"}
         return {"statusCode": result.status, "headers": headers, "body": result.body}
-    return _response(STATUS_OF[result.name], "application/json", content(result))
+    return _response(FINISHED.get(result.name, result.accepted), "application/json", content(result))
 
 
 def content(result: Outcome) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class Adversary:
             url = f"{verify['public_url']}?{query}"
         if preset == "sns":
             body = json.dumps(local_sns.signed(sns_message(body))).encode()
-        secret, event_id = self.secrets["sources"].get(source, ""), hashlib.sha256(body).hexdigest()
+        secrets, event_id = self.secrets["sources"].get(source, ""), hashlib.sha256(body).hexdigest()
+        secret = secrets if isinstance(secrets, str) else secrets[0]
         try:
             proof = sign(source, verify, secret, body, event_id=event_id, now=datetime.now(UTC), url=url)
         except NotAuthenticated:

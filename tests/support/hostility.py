@@ -23,6 +23,7 @@ LEAST = {
     "edges": 2_600,
     "altered": 2_500,
     "names": 500,
+    "handshakes": 1_500,
     "schema": 700,
     "sockets": 1_500,
     "malformed": 300,

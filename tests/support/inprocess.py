@@ -163,13 +163,14 @@ class Relay:
         body: bytes,
         headers: Mapping[str, str] | list[tuple[bytes, bytes]] = NO_HEADERS,
         query: str = "",
+        method: str = "POST",
     ) -> Answer:
         """Calls the webhook handler with the event that API Gateway would make from this request."""
         from handlers.webhook import handler
 
         pairs = headers if isinstance(headers, list) else [(k.encode(), v.encode()) for k, v in headers.items()]
         received = Received(
-            method="POST",
+            method=method,
             path=f"/webhooks/{source}",
             query=query.encode("utf-8", "surrogatepass"),
             headers=pairs,
@@ -180,7 +181,9 @@ class Relay:
             request_id=f"request-{next(self._ids)}",
             trace_id=new_trace_id(sampled=False),
         )
-        event = http_event(received, route_key="POST /webhooks/{source}", parameters={"source": source}, domain="local")
+        event = http_event(
+            received, route_key=f"{method} /webhooks/{{source}}", parameters={"source": source}, domain="local"
+        )
         return self.invoke(handler, json.loads(json.dumps(event)))
 
     def invoke(self, handler: Any, event: Any) -> Answer:

@@ -21,6 +21,7 @@ class Outcome:
         source: the configured source's name; empty until it is found.
         verification: the name of the source's scheme; empty as well.
         muted: the source is muted, so its routes weren't asked.
+        accepted: the HTTP status of a queued or parked event.
         handshake: the request set the webhook up instead of reporting an event.
         verdicts: what each route says.
         messages: each message that OMNI answered for, as the HTTP answer shows it.
@@ -34,6 +35,7 @@ class Outcome:
     source: str = ""
     verification: str = ""
     muted: bool = False
+    accepted: int = 202
     handshake: bool = False
     verdicts: Sequence[Verdict] = ()
     messages: list[dict[str, Any]] = field(default_factory=list)

@@ -54,6 +54,7 @@ def receive(
     try:
         source = _source(name, configuration)
         outcome.source, outcome.verification = source.name, source.verification.name
+        outcome.accepted = source.verification.accepted
         answer = answer_by_itself(source, request, sns)
         outcome.handshake = answer is not None
         if answer:

@@ -176,5 +176,7 @@ def parse(value: str | Mapping[str, Any]) -> Verification:
     settings = row.settings.model_validate(given)
     overrides = settings.overrides()
     event_id = event_ids.from_header(overrides["id_header"]) if "id_header" in overrides else row.event_id
-    handshakes = settings.handshakes if isinstance(settings, OpenSettings) else row.handshakes
-    return replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id, handshakes=handshakes)
+    made = replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id)
+    if isinstance(settings, OpenSettings):
+        return replace(made, handshakes=settings.handshakes, accepted=settings.accepted)
+    return made

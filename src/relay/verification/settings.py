@@ -64,12 +64,13 @@ class VerifySettings(BaseModel):
 
     def overrides(self) -> dict[str, Any]:
         """Returns the fields of the preset's scheme that these settings replace."""
-        return self.model_dump(exclude={"preset", "handshakes"}, exclude_unset=True, exclude_none=True)
+        return self.model_dump(exclude={"preset", "handshakes", "accepted"}, exclude_unset=True, exclude_none=True)
 
 
 class OpenSettings(VerifySettings):
-    """`handshakes` are the requests by which any sender sets its webhook up. Handshake explains the fields."""
+    """What any sender may need besides its proof: Handshake and Verification explain the fields."""
 
+    accepted: Literal[200, 202] = 202
     handshakes: Annotated[tuple[Handshake, ...], Field(max_length=5)] = ()
 
 

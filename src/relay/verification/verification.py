@@ -31,6 +31,7 @@ class Verification:
         body_format: how the bodies are decoded.
         has_secret: False for a sender that proves itself by a public certificate.
         item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
+        accepted: the status of what is queued or parked, for senders that take only 200 for a success.
         handshakes: the requests that set a webhook up, beside SNS's.
         unused_secrets: headers that hold a secret or a signature and that the scheme doesn't read.
     """
@@ -43,6 +44,7 @@ class Verification:
     body_format: BodyFormat = "json"
     has_secret: bool = True
     item_id: str | None = None
+    accepted: Literal[200, 202] = 202
     handshakes: tuple[Handshake, ...] = ()
     unused_secrets: tuple[str, ...] = ()
 

@@ -14,7 +14,7 @@ from sandbox.stack.settings import PROJECT
 from tests.support.inprocess import Relay, relay
 
 HERE = Path(__file__).parent
-SECRETS = {
+SECRETS: dict[str, Any] = {
     "github": "planted-github-secret",
     "gitlab": "planted-gitlab-token",
     "stripe": "whsec_planted-stripe-secret",
@@ -31,6 +31,7 @@ SECRETS = {
     "api-key": "planted-monitor-key",
     "hmac": "planted-billing-secret",
     "strict": "planted-strict-token",
+    "set-up": ["planted-set-up-secret", "verify-token:planted-verify-token"],
 }
 
 
@@ -80,11 +81,12 @@ class Contract:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
-        self._responses = document["paths"]["/webhooks/{source}"]["post"]["responses"]
-        self._validators: dict[tuple[str, str], Draft202012Validator] = {}
+        self._operations = document["paths"]["/webhooks/{source}"]
+        self._validators: dict[tuple[str, str, str], Draft202012Validator] = {}
 
-    def faults(self, status: int, headers: dict[str, str], text: str) -> list[str]:
-        response = self._responses.get(str(status))
+    def faults(self, status: int, headers: dict[str, str], text: str, method: str = "post") -> list[str]:
+        responses = self._operations[method]["responses"]
+        response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
         if response is None:
             return [f"status {status} is undocumented"]
         response = self._resolved(response)
@@ -95,13 +97,14 @@ class Contract:
         if media_type == "text/plain":
             return missing
         return missing + [
-            f"{e.json_path}: {e.message}" for e in self._validator(status, media_type).iter_errors(json.loads(text))
+            f"{e.json_path}: {e.message}"
+            for e in self._validator(method, status, media_type, response).iter_errors(json.loads(text))
         ]
 
-    def _validator(self, status: int, media_type: str) -> Draft202012Validator:
-        key = (str(status), media_type)
+    def _validator(self, method: str, status: int, media_type: str, response: Any) -> Draft202012Validator:
+        key = (method, str(status), media_type)
         if key not in self._validators:
-            schema = self._resolved(self._responses[str(status)])["content"][media_type]["schema"]
+            schema = response["content"][media_type]["schema"]
             self._validators[key] = Draft202012Validator({**schema, "components": self.document["components"]})
         return self._validators[key]
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,7 +23,7 @@ from tests.support.hostility import LEAST, WEBHOOKS
 from tests.support.inprocess import Answer, Relay
 
 pytestmark = pytest.mark.no_cover  # tracing would stretch the processor time that these tests bound
-EXAMPLES = {"unsigned": 265, "signed": 190, "altered": 60, "names": 250}
+EXAMPLES = {"unsigned": 265, "signed": 190, "altered": 60, "names": 250, "handshakes": 80}
 
 Check = Callable[[Answer], None]
 SECONDS_A_MESSAGE = 0.004
@@ -184,6 +185,68 @@ def test_any_name_of_a_source_is_answered(inprocess: Relay, checked: Check, tall
 
     run()
     assert tally.total() >= LEAST["names"] * share
+
+
+PARAMETERS = ("challenge", "mode", "token", "hub.challenge", "validationToken", "code")
+
+
+def test_any_get_and_options_are_answered(inprocess: Relay, contract: Any, tally: Counter[int], share: float) -> None:
+    """A value is echoed within its bounds only, never as a page, and never to a source that has no such handshake."""
+    values = st.one_of(
+        hostility.any_text,
+        st.sampled_from([*hostility.NASTY_TEXTS, "subscribe", "planted-verify-token", "planted-set-up-secret"]),
+    )
+    queries = st.one_of(
+        st.lists(st.tuples(st.sampled_from(PARAMETERS), values), max_size=4).map(
+            lambda pairs: urlencode(pairs, errors="surrogatepass")
+        ),
+        st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=100),
+    )
+    named = st.tuples(st.sampled_from([b"x-challenge", b"webhook-request-origin"]), st.binary(max_size=40))
+    sent = st.lists(st.one_of(named, named), max_size=2)
+
+    @hostile(EXAMPLES["handshakes"] * share)
+    @given(st.sampled_from(["GET", "OPTIONS"]), queries, sent, hostility.headers)
+    def run(method: str, query: str, named: Pairs, headers: Pairs) -> None:
+        for source in sources(inprocess):
+            answer = inprocess.post(source, b"", [*named, *headers], query, method)
+            tally[answer.status] += 1
+            assert contract.faults(answer.status, answer.headers, answer.text, method.lower()) == []
+            assert answer.status in ({200, 400, 401, 431} if source == "set-up" else {405, 431})
+            assert len(answer.text) < 1_200
+            assert answer.status != 200 or answer.text.isascii()
+        nothing_raised(inprocess)
+
+    run()
+    assert tally.total() >= LEAST["handshakes"] * share
+    assert share < 1 or {200, 400, 405} <= set(tally)
+
+
+def test_an_unknown_source_s_get_costs_no_call(inprocess: Relay) -> None:
+    inprocess.post("github", b"")
+    calls = inprocess.ssm.calls
+    for name in ("nobody", "nothing", "x" * 70, "a/b"):
+        assert [inprocess.post(name, b"", method=method).status for method in ("GET", "OPTIONS")] == [404, 404]
+    assert inprocess.ssm.calls == calls
+
+
+def test_a_handshake_is_answered_through_the_handler(inprocess: Relay) -> None:
+    good = inprocess.post(
+        "set-up", b"", query="mode=subscribe&token=planted-verify-token&challenge=12%3C3", method="GET"
+    )
+    assert (good.status, good.text) == (200, "12<3")
+    assert good.headers["content-type"] == "text/plain; charset=utf-8"
+    assert good.headers["x-content-type-options"] == "nosniff"
+    line = next(line for line in inprocess.lines() if line.get("message") == "event_received")
+    assert (line["outcome"], line["reason"], line["source"]) == ("ignored", "handshake", "set-up")
+    assert "12<3" not in inprocess.output.getvalue()
+    bad = inprocess.post("set-up", b"", query="mode=subscribe&token=planted-set-up-secret&challenge=1", method="GET")
+    assert bad.status == 401
+    refused = inprocess.post("github", b"", method="GET")
+    assert (refused.status, refused.headers["allow"]) == (405, "POST")
+    allowed = inprocess.post("set-up", b"", {"webhook-request-origin": "eventgrid.azure.net"}, method="OPTIONS")
+    assert (allowed.status, allowed.text, allowed.headers["webhook-allowed-origin"]) == (200, "", "eventgrid.azure.net")
+    assert "planted-verify-token" not in inprocess.output.getvalue()
 
 
 def test_a_source_without_a_secret_refuses_everything(inprocess: Relay, checked: Check) -> None:

@@ -39,6 +39,15 @@ def test_a_webhook_becomes_a_message_that_knows_where_it_came_from(stack: Stack,
     assert message["messageId"] in {line["message_id"] for line in lines}
 
 
+def test_a_source_whose_sender_sets_nothing_up_takes_posts_only(stack: Stack) -> None:
+    for method in ("GET", "OPTIONS"):
+        known = requests.request(method, f"{stack.relay_url}/webhooks/github?challenge=x", timeout=5)
+        assert (known.status_code, known.headers["allow"]) == (requests.codes.method_not_allowed, "POST")
+        unknown = requests.request(method, f"{stack.relay_url}/webhooks/nobody?challenge=x", timeout=5)
+        assert unknown.status_code == requests.codes.not_found
+        assert "challenge=x" not in known.text + unknown.text
+
+
 def test_copies_that_arrive_together_make_one_message(stack: Stack) -> None:
     event = fresh(stack, "github-release")
     with ThreadPoolExecutor(20) as senders:

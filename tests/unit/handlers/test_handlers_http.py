@@ -10,7 +10,15 @@ import yaml
 from handlers import http
 from relay.configure.sources import parse_source
 from relay.deliver.outcomes import Outcome
-from relay.problems import DuplicateInFlight, FieldError, InvalidBody, MalformedRequest, NotAuthenticated
+from relay.problems import (
+    DuplicateInFlight,
+    FieldError,
+    InvalidBody,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotAuthenticated,
+)
+from relay.receive.handshakes import Answer
 from tests.support.certificates import local_certificate
 
 ROOT = Path(__file__).parents[3]
@@ -79,3 +87,26 @@ def test_a_problem_says_what_to_do_and_when_to_try_again():
     assert content["errors"] == [{"field": "to[0].phone", "problem": "expected a phone"}]
     assert int(http.problem(DuplicateInFlight("Wait."), "r1")["headers"]["retry-after"]) > 0
     assert "www-authenticate" in http.problem(NotAuthenticated("no"), "r1")["headers"]
+
+
+@pytest.mark.parametrize(("accepted", "status"), [(200, 200), (202, 202)])
+def test_what_is_queued_or_parked_is_answered_as_its_sender_understands(accepted, status):
+    assert http.answer(Outcome("e", queued=1, accepted=accepted))["statusCode"] == status
+    assert http.answer(Outcome("e", parked=["r"], accepted=accepted))["statusCode"] == status
+    assert http.answer(Outcome("e", accepted=accepted))["statusCode"] == 200
+
+
+def test_a_handshake_s_answer_is_no_page():
+    answer = http.answer(Answer(204, "text/plain; charset=utf-8", "x", {"x-allowed": "y"}))
+    assert (answer["statusCode"], answer["body"]) == (204, "x")
+    assert answer["headers"] == {
+        "content-type": "text/plain; charset=utf-8",
+        "x-content-type-options": "nosniff",
+        "x-allowed": "y",
+    }
+
+
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are():
+    answer = http.problem(MethodNotAllowed(["GET", "POST"]), "r1")
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, POST")
+    assert json.loads(answer["body"])["detail"] == "Send GET or POST."

@@ -136,3 +136,8 @@ def test_settings_change_a_copy_and_never_the_table() -> None:
 @pytest.mark.parametrize("name", ["github", "gitlab", "stripe", "shopify", "slack", "pagerduty", "twilio"])
 def test_senders_in_a_hurry_and_those_that_never_repeat_are_queued(name: str) -> None:
     assert PRESETS[name].delivery == "queued"
+
+
+def test_a_source_may_take_200_for_what_is_accepted() -> None:
+    assert parse({"preset": "bearer", "accepted": 200}).accepted == 200
+    assert {parse(name).accepted for name in ("bearer", "github")} == {202}
