@@ -21,14 +21,20 @@ class Expression:
     source: str
     _compiled: Any = field(repr=False, compare=False)
 
-    def search(self, data: Any) -> Any:
-        """Gives what the expression finds in JSON data, or None if it finds nothing.
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The syntax tree, whose nodes are `{type, children, value}` as jmespath makes them."""
+        tree: dict[str, Any] = self._compiled.parsed
+        return tree
+
+    def search(self, data: Any, part: dict[str, Any] | None = None) -> Any:
+        """Gives what the expression, or a part of its tree, finds in JSON data, or None if it finds nothing.
 
         Raises:
             Mistake: a function was given a value that it can't take.
         """
         try:
-            return self._compiled.search(data)
+            return self._compiled.search(data) if part is None else _visit(part, data)
         except _FAULTS as fault:
             raise _mistake(self.source, _detail(fault)) from None
 
@@ -58,6 +64,12 @@ def compile_expression(source: str, variables: frozenset[str] | None = None) -> 
     except _FAULTS as fault:
         raise _mistake(source, _detail(fault, source)) from None
     return Expression(source, compiled)
+
+
+def _visit(part: Any, data: Any) -> Any:
+    from jmespath.visitor import TreeInterpreter
+
+    return TreeInterpreter().visit(part, data)
 
 
 def _compiled(source: str) -> Any:

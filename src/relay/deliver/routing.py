@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import thread_time
 from typing import Any, Literal
 
@@ -35,6 +35,7 @@ class Verdict:
         notifications: one for each item that the route can serve; none if it doesn't want the event.
         dispatches: what becomes of the notifications.
         misrouted: set if the route failed, for the event or for some of its items.
+        mistakes: the same in full: one for the route, or for each of the items.
         muted: the route wanted the event, but it was muted.
     """
 
@@ -42,6 +43,7 @@ class Verdict:
     notifications: Sequence[Notification] = ()
     dispatches: Sequence[Dispatch] = ()
     misrouted: Misrouted | None = None
+    mistakes: Sequence[Mistake] = ()
     muted: bool = False
 
     @property
@@ -83,20 +85,22 @@ def route(
             for scenario in {notification.scenario for _, notification in made}:
                 scenario_key(scenario)
         except UnknownScenario:
-            verdicts.append(_failed(name, f"scenario: no key is configured for {scenario}", Reason.UNKNOWN_SCENARIO))
+            unknown = Mistake(f"no key is configured for {scenario}", "scenario")
+            verdicts.append(_failed(name, [unknown], Reason.UNKNOWN_SCENARIO))
             continue
         except Mistake as mistake:
-            made, failures = [], [str(mistake)]
+            made, failures = [], [mistake]
         dispatches: list[Dispatch] = []
         for item, notification in made:
             left -= len(notification.to)
             dispatches += dispatches_of(
                 notification, event, route=name, item=item, limit=limit, installation=installation
             )
-        notifications = [notification for _, notification in made]
-        misrouted = _failed(name, _told(failures)).misrouted if failures else None
-        verdicts.append(Verdict(name, notifications, dispatches, misrouted))
-    verdicts += [_failed(str(mistake.route), str(mistake)) for mistake in source.mistakes]
+        verdict = _failed(name, failures) if failures else Verdict(name)
+        verdicts.append(
+            replace(verdict, notifications=[notification for _, notification in made], dispatches=dispatches)
+        )
+    verdicts += [_failed(str(mistake.route), [mistake]) for mistake in source.mistakes]
     return [_muted(verdict) if verdict.route in event.muted else verdict for verdict in verdicts]
 
 
@@ -104,24 +108,24 @@ def _muted(verdict: Verdict) -> Verdict:
     return verdict if verdict.name == "unmatched" else Verdict(verdict.route, muted=True)
 
 
-def _failed(name: str, detail: str, reason: Reason = Reason.ROUTE_INVALID) -> Verdict:
-    return Verdict(name, misrouted=(reason, f"route {name}: {detail}"))
+def _failed(name: str, mistakes: Sequence[Mistake], reason: Reason = Reason.ROUTE_INVALID) -> Verdict:
+    return Verdict(name, misrouted=(reason, f"route {name}: {_told(mistakes)}"), mistakes=mistakes)
 
 
 def _notifications(
     rule: Route | None, event: Event, source: Source, left: int, until: float
-) -> tuple[list[tuple[str, Notification]], list[str]]:
+) -> tuple[list[tuple[str, Notification]], list[Mistake]]:
     """Makes a route's notifications, each with the key of its item, and says which items failed.
 
     Without a rule the event's body is the notification. Raises Mistake where nothing of the route may be sent.
     """
     made: list[tuple[str, Notification]] = []
-    failures: list[str] = []
+    failures: list[Mistake] = []
     for item, notification in _each(rule, event, source) if rule else [("", parse_notification(event.body))]:
         if thread_time() > until:
             raise Mistake(f"takes more than {limits.ROUTES_SECONDS} s")
         if isinstance(notification, Mistake):
-            failures.append(str(notification))
+            failures.append(notification)
             continue
         left -= len(notification.to)
         if left < 0:
@@ -133,7 +137,7 @@ def _notifications(
 def _each(rule: Route, event: Event, source: Source) -> Iterator[tuple[str, Notification | Mistake]]:
     """Yields each item's key with its notification, or with the mistake for which the item can't be served."""
     variables = event.variables()
-    if rule.when and not _holds(_search("when", rule.when, variables)):
+    if rule.when and not holds(_search("when", rule.when, variables)):
         return
     if rule.for_each is None:
         yield "", _notification(rule, variables | {"item": None})
@@ -150,13 +154,13 @@ def _each(rule: Route, event: Event, source: Source) -> Iterator[tuple[str, Noti
             yield key, Mistake(str(mistake), f"item {place} of {len(items)}")
 
 
-def _told(failures: Sequence[str]) -> str:
+def _told(failures: Sequence[Mistake]) -> str:
     """Says what a person needs to know of a route's failed items: there may be hundreds."""
     more = len(failures) - limits.ITEMS_TOLD
-    return "; ".join([*failures[: limits.ITEMS_TOLD], *([f"and {more} more"] if more > 0 else [])])
+    return "; ".join([*map(str, failures[: limits.ITEMS_TOLD]), *([f"and {more} more"] if more > 0 else [])])
 
 
-def _holds(value: Any) -> bool:
+def holds(value: Any) -> bool:
     """Says whether a value is true by JMESPath's own rule: empty and null are false, but 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})
 

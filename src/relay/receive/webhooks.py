@@ -65,7 +65,7 @@ def receive(
         outcome.handshake = answer is not None
         if answer:
             return answer
-        event = _event(source, request, body)
+        event = event_of(source, request, body)
         outcome.event_id = event.id
         outcome.handshake = confirms(source.verification, body, sns)
         if outcome.handshake:  # it is answered as an event that no route wanted
@@ -91,7 +91,8 @@ def _source(name: str, configuration: Configuration) -> Source:
     return source
 
 
-def _event(source: Source, request: InboundRequest, body: Any) -> Event:
+def event_of(source: Source, request: InboundRequest, body: Any) -> Event:
+    """Makes the event of a verified request and its decoded body."""
     headers = _kept_headers(source, request.headers)
     own_id, in_header = _own_id(source, request, headers, body)
     body_hash = _hash(request.body) if in_header or not own_id else ""

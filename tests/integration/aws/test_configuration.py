@@ -246,8 +246,8 @@ def test_mutes_come_with_their_source_at_no_further_call(ssm, configuration, hea
     ssm.calls.clear()
     source = configuration.source("ci")
     assert sum(ssm.calls.values()) == 2
-    end = datetime(2026, 11, 24, 18, tzinfo=UTC)
-    assert source.mutes == {"": end, "all": end}
+    six = datetime(2026, 11, 24, 18, tzinfo=UTC)
+    assert source.mutes == {"": six, "all": six}
     assert [route.name for route in source.routes] == ["all"]
     assert len(heard.mistakes) == 1
     assert heard.mistakes[0].startswith("source ci, muted/other: expected a date and time")
