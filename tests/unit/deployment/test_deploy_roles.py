@@ -89,7 +89,7 @@ def test_a_pull_request_may_only_read(roles: dict[str, Json]) -> None:
     assert trust(roles["PreviewRole"])["token.actions.githubusercontent.com:sub"] == {
         "Fn::Sub": "repo:${Repository}:pull_request"
     }
-    assert set(actions) == {"cloudformation:DescribeStacks", "ssm:GetParametersByPath"}
+    assert set(actions) == {"cloudformation:DescribeStacks", "ssm:GetParametersByPath", "dynamodb:GetItem"}
 
 
 def test_no_role_of_deployment_has_a_wildcard_for_actions(roles: dict[str, Json]) -> None:
