@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from relay.model.dispatches import Dispatch, request_of
 from relay.model.events import Event
 from relay.ports import Sns
 from relay.problems import InvalidBody, Mistake, Problem
-from relay.receive.handshakes import handshake
+from relay.receive.handshakes import answer_by_itself, answer_verified, confirms
 from relay.receive.webhooks import event_of
 from relay.templates import Template
 from relay.verification.decoding import decode
@@ -65,19 +65,27 @@ class Explainer:
         Raises:
             ConfigurationUnavailable: a scenario can't be looked up.
         """
+        silent = _Silent(self.sns)
+        try:
+            if answer_by_itself(source, request, silent):
+                return Explanation(source.name, "handshake")
+        except Problem as problem:
+            return Explanation(source.name, "refused", problem=problem.detail)
         proof = self._proof(request, source)
-        refused = Explanation(source.name, "refused", proof=proof)
         try:
             body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
-            is_handshake = handshake(source.verification, body, _Silent(self.sns)) is not None
+            is_handshake = answer_verified(source, request, body) or confirms(source.verification, body, silent)
         except Problem as problem:
-            return replace(refused, problem=proof.problem or problem.detail)
+            return Explanation(source.name, "refused", problem=proof.problem or problem.detail, proof=proof)
         event = event_of(source, request, body)
         if is_handshake:
             return _of_event(event, "refused" if proof.problem else "handshake", proof=proof, problem=proof.problem)
+        return self._checked(event, source, proof)
+
+    def _checked(self, event: Event, source: Source, proof: Proof) -> Explanation:
         try:
             if source.schema:
-                source.schema.check(body)
+                source.schema.check(event.body)
         except InvalidBody as problem:
             return _of_event(event, "refused", proof=proof, problem=problem.detail, errors=_errors(problem))
         return self.event(event, source, proof)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handlers import http
 from relay.configure.sources import WHOLE, Source
 from relay.deliver.outcomes import Outcome
 from relay.explain.explainer import Explainer
@@ -14,6 +15,8 @@ from relay.explain.explanation import Explanation, Failure
 from relay.model.events import Event
 from relay.receive.webhooks import receive
 from relay.verification.inbound import InboundRequest
+from sandbox import event_files
+from tests.support.certificates import local_certificate
 from tests.support.fakes import FakeSns, World
 
 PERSON = {"phone": "+41793026727", "email": "ops@example.com"}
@@ -153,8 +156,26 @@ def test_a_body_that_is_refused_tells_its_fields(
     assert explanation.errors[:2] == errors
 
 
-def test_a_handshake_confirms_nothing(world: World) -> None:
-    source = world.add_source("ci", verify="slack", secrets=())
+class LocalSns(FakeSns):
+    """Has the certificate by which the example events are signed."""
+
+    def fetch(self, url: str) -> bytes:
+        return local_certificate(url)
+
+
+def test_a_handshake_is_told_and_confirms_nothing(world: World) -> None:
+    request = http.inbound_request(event_files.load("sns-subscription"))
+    topic = json.loads(request.body)["TopicArn"]
+    source = world.add_source("sns", {"all": ROUTE}, (), verify={"preset": "sns", "topic_arns": [topic]})
+    sns = LocalSns()
+    explanation = replace(explainer(world), sns=sns).webhook(request, source)
+    assert explanation.proof is not None
+    assert (explanation.outcome, explanation.proof.verified, explanation.routes) == ("handshake", True, ())
+    assert sns.confirmed == []
+
+
+def test_a_handshake_without_a_proof_is_refused(world: World) -> None:
+    source = world.add_source("ci", verify="slack")
     explanation = explain(world, source, {"type": "url_verification", "challenge": "x"})
     assert (explanation.outcome, explanation.routes) == ("refused", ())
 
