@@ -17,7 +17,7 @@ from moto.cloudformation.parsing import get_model_map
 from configuration.files import read_yaml
 from sandbox import event_files
 from sandbox.rehearsal.deployed_functions import DeployedFunctions, running
-from sandbox.rehearsal.deployment import LISTED_TYPES, Deployment
+from sandbox.rehearsal.deployment import LISTED_TYPES, STACK, Deployment
 from sandbox.rehearsal.templates import (
     CODE,
     MotoCopy,
@@ -106,7 +106,7 @@ class Rehearsal:
     def push(self) -> None:
         """Pushes relay.yaml by the operator's own command."""
         sandbox = self.surroundings.sandbox_url
-        options = ("--stage", STAGE, "--secrets", "secrets.local.yaml", "--omni-base-url", sandbox)
+        options = ("--stack", STACK, "--secrets", "secrets.local.yaml", "--omni-base-url", sandbox)
         aws = {"AWS_ENDPOINT_URL": self.deployment.aws_url, "AWS_DEFAULT_REGION": REGION, **CREDENTIALS}
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "src:.", "OMNI_AUTHORIZATION": OMNI_AUTHORIZATION}
         command = [sys.executable, "-m", "cli", "push", *options]
