@@ -1,5 +1,7 @@
 """Stands for the table of records and for the bus while there are none."""
 
+# ruff: noqa: ARG002  # the parameters are those of the protocols
+
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from omni.errors import OmniError
+from omni.models import Log
 from omni.statuses import group_of
 from relay.model.dispatches import Dispatch, dispatches_after
 from relay.model.items import QueueItem, Watch
@@ -115,8 +116,8 @@ class Escalator:
     def _logged(self, ids: Sequence[str]) -> Mapping[str, State]:
         """Returns the final states that OMNI's logs know, which no report may have brought yet."""
         logs = self.omni.logs(message_ids=ids, deadline=self.call_seconds())
-        groups = {log.message_id: group_of(log.status) for log in logs if log.status}
-        return {id_: FINAL_STATES[group] for id_ in ids if (group := groups.get(id_)) in FINAL_STATES}
+        known = {log.message_id: _final_state(log) for log in logs}
+        return {message_id: state for message_id in ids if (state := known.get(message_id))}
 
     def _escalate(self, watch: Watch, message_id: str, state: str) -> None:
         """Makes the next messages durable, with a watch of their own, and tells of it."""
@@ -137,6 +138,11 @@ class Escalator:
     def _enqueue(self, kind: Kind, dispatch: Dispatch, item: QueueItem, delay: int = 0) -> None:
         """Queues something once, because it is tried again where a later step of the escalation fails."""
         self.ledger.once(kind, dispatch.id, lambda: self.outbox.enqueue(item, delay))
+
+
+def _final_state(log: Log) -> State | None:
+    group = group_of(log.status) if log.status else None
+    return None if group is None else FINAL_STATES.get(group)
 
 
 def _ended(state: str) -> bool:
