@@ -1,6 +1,6 @@
 """A message that is not delivered in time goes on to the next person, once, whatever fails and whatever is repeated."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from omni.errors import ServerError, Throttled
 from omni.models import Log, Status
 from relay.follow.escalation import DOUBT_SECONDS
 from relay.model.events import Event
-from relay.model.items import QueueItem, Reason, Watch
+from relay.model.items import QueueItem, Reason
 from relay.model.records import Record, State
 from relay.ports import BreakerOpen, QueueUnavailable
 from relay.problems import Unavailable
