@@ -119,7 +119,7 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
             replayed += goes
             if goes and not dry_run:
                 letters.put_back(entry)
-                back.update(map(_key, entry.items))
+                back.update(key for item in entry.items if (key := _key(item)))
             else:
                 kept.append(entry)
     finally:
@@ -129,7 +129,7 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
 
 
 def _key(what: Parked | QueueItem) -> tuple[str, ...]:
-    """Identifies an item: a dispatch by its id, an event by its source, id and replay."""
+    """Identifies a dispatch by its id, and an event by its source, id and replay. Nothing else is parked again soon."""
     if what.dispatch:
         return (what.dispatch.id,)
     return (what.event.source, what.event.id, what.event.nonce) if what.event else ()
@@ -151,9 +151,9 @@ def _moved(message: "MessageTypeDef") -> tuple[Parked, tuple[QueueItem, ...]]:
     """Reads an item that AWS moved: a queue item (SQS), a schedule's input (Scheduler), or a record of one (Lambda)."""
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
     items = _items(message["Body"], message["MessageId"], sent_at)
-    known = items[0].dispatch or items[0].event if items else None
+    known = items[0].dispatch or items[0].event or items[0].watch if items else None
     parked = Parked(
-        reason=Reason.ATTEMPTS_EXHAUSTED if known else Reason.MALFORMED_ITEM,
+        reason=Reason.ATTEMPTS_EXHAUSTED if items else Reason.MALFORMED_ITEM,
         detail="moved by AWS: its function never finished with it",
         source=known.source if known else "",
         raw=message["Body"],

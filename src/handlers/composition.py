@@ -14,10 +14,13 @@ from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
 from handlers.guarded_omni import DOWN, GuardedOmni
 from handlers.tracing import span
+from handlers.unfollowed import NoBus, NoRecords
 from omni.statuses import Policy
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
 from relay.deliver.sending import Dispatcher
+from relay.follow.escalation import Escalator
+from relay.ports import EventBus, Records
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition
@@ -93,6 +96,14 @@ def _close_connections() -> None:
 _connections = clients.IdleConnections(_close_connections)
 
 
+def records() -> Records:
+    return NoRecords()
+
+
+def event_bus() -> EventBus:
+    return NoBus()
+
+
 def sns() -> SnsHttp:
     return SnsHttp()
 
@@ -123,10 +134,26 @@ def deliverer(context: "LambdaContext") -> Deliverer:
         relayer=relayer_,
         dispatcher=relayer_.dispatcher,
         configuration=configuration(),
+        escalator=_escalator(relayer_.dispatcher),
+        records=records(),
         ledger=ledger(),
         outbox=outbox(),
         telemetry=telemetry(),
         now=now,
+    )
+
+
+def _escalator(dispatcher: Dispatcher) -> Escalator:
+    return Escalator(
+        records=records(),
+        omni=omni(),
+        ledger=ledger(),
+        outbox=outbox(),
+        bus=event_bus(),
+        telemetry=telemetry(),
+        now=now,
+        call_seconds=dispatcher.call_time,
+        destinations_per_request=environment().max_destinations_per_request,
     )
 
 

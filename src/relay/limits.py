@@ -33,6 +33,8 @@ EXPRESSION_CHARS = 4_000  # of a JMESPath expression
 ITEMS = 500  # of one event in a route's `for_each`; more are a mistake, or an attack
 ROUTES_SECONDS = 3.0  # of processor time for all routes of an event; a template has its own limit for each item
 SLOW_ITEM_SECONDS = 0.1  # of processor time; an item that fails more slowly ends its route: each may cost as much
+STEPS = 10  # of a route's `unless_delivered`
+STEP_SECONDS = 86_400  # of a step's `within`; OMNI's logs, which are asked then, go back 48 hours
 ITEMS_TOLD = 3  # failed items that a parked route's reason names, and parked parts that a log line names
 
 # One rendering of a template.

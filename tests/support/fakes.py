@@ -13,6 +13,7 @@ from relay.configure.sources import Source, parse_source
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
 from relay.deliver.sending import Dispatcher
+from relay.follow.escalation import Escalator
 from relay.model import records as model
 from relay.model.items import Parked, QueueItem
 from relay.model.records import Record, State
@@ -271,6 +272,9 @@ class World:
         self.omni = FakeOmni()
         self.configuration = FakeConfiguration()
         self.telemetry = FakeTelemetry()
+        self.records = FakeRecords()
+        self.bus = FakeBus()
+        self.follows = True
         self.dispatcher = Dispatcher(
             ledger=self.ledger,
             outbox=self.outbox,
@@ -296,6 +300,21 @@ class World:
             now=self.clock.now,
             destinations_per_request=self.limit,
             installation="test",
+            follows=self.follows,
+        )
+
+    @property
+    def escalator(self) -> Escalator:
+        return Escalator(
+            records=self.records,
+            omni=self.omni,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            bus=self.bus,
+            telemetry=self.telemetry,
+            now=self.clock.now,
+            call_seconds=self.dispatcher.call_time,
+            destinations_per_request=self.limit,
         )
 
     @property
@@ -304,6 +323,8 @@ class World:
             relayer=self.relayer,
             dispatcher=self.dispatcher,
             configuration=self.configuration,
+            escalator=self.escalator,
+            records=self.records,
             ledger=self.ledger,
             outbox=self.outbox,
             telemetry=self.telemetry,

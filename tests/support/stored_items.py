@@ -13,6 +13,7 @@ from typing import Any
 from omni.errors import BadRequest, ServerError, Unauthorized
 from relay.model.events import Event
 from relay.model.items import Parked, QueueItem, Reason
+from relay.model.records import Record, State
 from tests.support.fakes import BLOCKLISTED, NEW_GROUP, NO_CREDIT, World
 
 ONE, TWO = "41793026727", "41793026731"
@@ -52,7 +53,7 @@ def deliver_all(world: World) -> None:
 
 
 def stored() -> dict[str, Json]:
-    """Returns the items of the queue, the parked items and the receipts, each by a name that says what it is."""
+    """Returns what this version stores, by kind and by a name that says what it is."""
     receipts: Json = {}
     queue = {name: written(make().outbox.queue[0][0]) for name, make in _QUEUED.items()}
     receipts["requeued"] = _receipt(_partly_refused())
@@ -67,7 +68,30 @@ def stored() -> dict[str, Json]:
     parked[Reason.MALFORMED_ITEM] = written(_malformed())
     queue["replayed_dispatch"] = written(_replayed(_parked_for(Reason.MESSAGES_REJECTED).outbox.parked[0]))
     queue["replayed_event"] = written(_replayed(_misrouted()))
-    return {"queue": queue, "parked": parked, "receipts": receipts}
+    return {"queue": queue, "parked": parked, "receipts": receipts, "following": _following()}
+
+
+def _following() -> dict[str, Json]:
+    """Returns the queue's items of a route with `unless_delivered`, and the item for a record that came late."""
+    step = {"within": "5m", "to": [{"phone": f"+{TWO}"}]}
+    world = relay_one_event(World(), route(ONE, unless_delivered=step))
+    dispatch, watch = (item for item, _ in world.outbox.queue)
+    assert dispatch.dispatch
+    record = Record(
+        message_id=dispatch.dispatch.messages[0].message_id,
+        event_id="e1",
+        source="ci",
+        route="all",
+        scenario="incident",
+        dispatch_id=dispatch.dispatch.id,
+        to={"phone": "+4179…27"},
+        attempt=1,
+        at=AT,
+        state=State.SENT,
+        unless_delivered=dispatch.dispatch.unless_delivered,
+    )
+    late = QueueItem(records=(record,), first_attempt_at=AT)
+    return {"watched": written(dispatch), "watch": written(watch), "record": written(late)}
 
 
 def _receipt(world: World) -> Json:

@@ -39,3 +39,12 @@ def at(field: str) -> Iterator[None]:
         yield
     except Mistake as mistake:
         raise Mistake(str(mistake), field) from None
+
+
+@contextmanager
+def below(field: str) -> Iterator[None]:
+    """Puts `field` before the place of a Mistake that is made within it."""
+    try:
+        yield
+    except Mistake as mistake:
+        raise Mistake(mistake.detail, f"{field}.{mistake.place}" if mistake.place else field) from None

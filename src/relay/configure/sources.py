@@ -84,8 +84,8 @@ class Source:
 
     @property
     def scenarios(self) -> frozenset[str]:
-        """The names of the scenarios that its routes use."""
-        return frozenset(route.scenario for route in self.routes)
+        """The names of the scenarios that its routes and their steps use."""
+        return frozenset(draft.scenario for route in self.routes for draft in (route, *route.unless_delivered))
 
 
 # Every installation has this source, for the notifications that schedules carry. It has no secret: no webhook passes.

@@ -1,4 +1,4 @@
-"""Works on the delivery queue: a dispatch is sent, and an event goes through today's routes again."""
+"""Works on the delivery queue: dispatches to send, events for today's routes, watches that are due, late records."""
 
 import math
 from collections.abc import Callable
@@ -9,15 +9,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from omni.statuses import Policy
+from relay import limits
 from relay.configure.sources import SCHEDULE
 from relay.deliver.parking import park
 from relay.deliver.relaying import Relayer
 from relay.deliver.retries import LONGEST_VISIBILITY, Attempt
 from relay.deliver.sending import Deferred, Dispatcher
+from relay.follow.escalation import Escalator, InDoubt
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
-from relay.model.items import Parked, QueueItem, Reason
+from relay.model.items import Parked, QueueItem, Reason, Watch
 from relay.ports import (
+    BusUnavailable,
     Configuration,
     ConfigurationUnavailable,
     InFlight,
@@ -25,10 +28,13 @@ from relay.ports import (
     LedgerUnavailable,
     Outbox,
     QueueUnavailable,
+    Records,
+    RecordsUnavailable,
     Telemetry,
 )
 from relay.problems import InvalidBody, PayloadTooLarge, Problem
 
+SHORTLY = 15  # seconds until OMNI's logs may say more; the queue hands a message out 100 times at most
 SOON = 5  # seconds until another copy has finished, or until a dependency of ours may be back
 
 
@@ -39,6 +45,8 @@ class Deliverer:
     relayer: Relayer
     dispatcher: Dispatcher
     configuration: Configuration
+    escalator: Escalator
+    records: Records
     ledger: Ledger
     outbox: Outbox
     telemetry: Telemetry
@@ -47,7 +55,7 @@ class Deliverer:
     def deliver(self, body: str, receives: int) -> int | None:
         """Delivers one queue message, which was received `receives` times, this time included.
 
-        Returns None when it is done with: sent, parked, or split into dispatches of its own. Otherwise the message
+        Returns None when it is done with: sent, parked, or split into items of its own. Otherwise the message
         stays on the queue, and the number is how many seconds it must stay hidden.
         """
         item = _item_of(body)
@@ -55,7 +63,7 @@ class Deliverer:
             if item:
                 return self._deliver(item, receives)
             # It is none of ours. It must neither come back for ever nor be lost.
-            detail = "the queue message is neither a dispatch nor an event"
+            detail = "the queue message is none of ours"
             self._park(Reason.MALFORMED_ITEM, detail, receives, self.now(), source="", raw=body)
         except QueueUnavailable:
             return SOON
@@ -68,7 +76,9 @@ class Deliverer:
         number = item.attempts + receives
         if item.dispatch:
             return self._send(item.dispatch, item, number)
-        return self._relay(item.event, item, number) if item.event else None
+        if item.event:
+            return self._relay(item.event, item, number)
+        return self._attend(item.watch, item, number) if item.watch else self._record(item)
 
     def _send(self, dispatch: Dispatch, item: QueueItem, number: int) -> int | None:
         attempt = Attempt(dispatch, number, first_at=item.first_attempt_at, started=self.now())
@@ -107,6 +117,35 @@ class Deliverer:
                 return delay
             reason, detail = Reason.ATTEMPTS_EXHAUSTED, f"{number} attempts; the last: {problem}"
         self._park(reason, detail, number, item.first_attempt_at, source=event.source, event=event)
+        return None
+
+    def _attend(self, watch: Watch, item: QueueItem, number: int) -> int | None:
+        due = item.not_before or item.first_attempt_at
+        try:
+            self.escalator.attend(watch, overdue=(self.now() - due).total_seconds())
+        except (InDoubt, InFlight):
+            return SHORTLY
+        except (LedgerUnavailable, BusUnavailable) as failure:
+            delay = self.dispatcher.next_delay(due, Policy.RETRY)
+            if delay is not None:
+                return delay
+            detail = f"{number} attempts; the last: {type(failure).__name__}"
+            raw = item.model_dump_json(by_alias=True, exclude_none=True)
+            self._park(Reason.ATTEMPTS_EXHAUSTED, detail, number, due, source=watch.source, raw=raw)
+        return None
+
+    def _record(self, item: QueueItem) -> int | None:
+        """Writes records that could not be written when their messages were sent."""
+        records = item.records or ()
+        try:
+            self.records.put(records)
+        except RecordsUnavailable:
+            delay = self.dispatcher.next_delay(item.first_attempt_at, Policy.RETRY)
+            if delay is not None:
+                return delay
+            self.telemetry.count("RecordsLost", len(records))
+            ids = [record.message_id for record in records]
+            self.telemetry.log("error", "record_lost", messages=len(ids), message_ids=ids[: limits.DISPATCHES_TOLD])
         return None
 
     def _park(self, reason: Reason, detail: str, attempts: int, first_at: datetime, **what: Any) -> None:

@@ -11,6 +11,7 @@ from relay.deliver.parking import park
 from relay.deliver.retries import Attempt
 from relay.deliver.routing import Misrouted, Verdict, dispatches_in, route
 from relay.deliver.sending import Deferred, Dispatcher
+from relay.follow.escalation import watch_over
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
 from relay.model.ids import derive_id
@@ -41,6 +42,7 @@ class Relayer:
     Attributes:
         destinations_per_request: how many messages a dispatch holds at most.
         installation: tells this relay's messages from those of other relays at the same OMNI account.
+        follows: see `route`.
     """
 
     dispatcher: Dispatcher
@@ -51,6 +53,7 @@ class Relayer:
     now: Callable[[], datetime]
     destinations_per_request: int
     installation: str
+    follows: bool = True
 
     def relay(
         self, event: Event, source: Source, delivery: Delivery | None = None, outcome: Outcome | None = None
@@ -104,6 +107,7 @@ class Relayer:
             limit=self.destinations_per_request,
             installation=self.installation,
             scenario_key=self.configuration.scenario_key,
+            follows=self.follows,
         )
 
     def _first_id(self, event: Event) -> str:
@@ -134,7 +138,7 @@ class Relayer:
         step: Callable[[Dispatch, Outcome], None],
         outcome: Outcome,
     ) -> None:
-        """Takes the step for each dispatch, and parks the event for its misroutings.
+        """Takes the step for each dispatch and watches over it, and parks the event for its misroutings.
 
         When time runs out, `item` goes to the queue for the other dispatches.
         """
@@ -147,6 +151,7 @@ class Relayer:
                 break
             with _collected(problems):
                 step(dispatch, outcome)
+                self._watch(dispatch)
         misrouted = [verdict.misrouted for verdict in outcome.verdicts if verdict.misrouted]
         if misrouted:
             with _collected(problems):
@@ -177,6 +182,12 @@ class Relayer:
             except Deferred:
                 raise Unavailable("The queue is unavailable, and the message could not be sent directly.") from None
             _add(receipt, outcome, duplicate=duplicate)
+
+    def _watch(self, dispatch: Dispatch) -> None:
+        """Queues the watch over a dispatch, if its route has `unless_delivered`."""
+        if dispatch.unless_delivered:
+            item, within = watch_over(dispatch, self.now()), dispatch.unless_delivered[0].within
+            self._once("watch", dispatch.id, lambda: self.outbox.enqueue(item, within))
 
     def _first_attempt(self, dispatch: Dispatch) -> Attempt:
         now = self.now()

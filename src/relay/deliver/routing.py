@@ -4,15 +4,19 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from operator import mul
 from time import thread_time
 from typing import Any, Literal
 
 from relay import limits
+from relay.configure.drafts import checked_notification, each_leaf
 from relay.configure.expressions import Expression
-from relay.configure.routes import Route, checked_notification, each_leaf
+from relay.configure.routes import Draft, Route, StepDraft
+from relay.configure.settings import below
 from relay.configure.sources import Source
 from relay.message.notifications import Notification, parse_notification
-from relay.model.dispatches import Dispatch, dispatches_of
+from relay.model.dispatches import Dispatch, Step, content_of, dispatches_of
 from relay.model.events import Event
 from relay.model.items import Reason
 from relay.ports import UnknownScenario
@@ -60,8 +64,33 @@ def dispatches_in(verdicts: Iterable[Verdict]) -> list[Dispatch]:
     return list({dispatch.id: dispatch for verdict in verdicts for dispatch in verdict.dispatches}.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a route made of one item: the notification, and what follows if it is not delivered. `item` is its key."""
+
+    item: str
+    notification: Notification
+    steps: Sequence[Step] = ()
+
+    @property
+    def scenarios(self) -> set[str]:
+        return {self.notification.scenario, *(step.content.scenario for step in self.steps)}
+
+    @property
+    def reach(self) -> int:
+        """The most messages that can come of it: a step's go out for each message that is not delivered."""
+        sizes = accumulate([len(self.notification.to), *(len(step.to) for step in self.steps)], mul)
+        return sum(sizes)
+
+
 def route(
-    event: Event, source: Source, *, limit: int, installation: str, scenario_key: Callable[[str], str]
+    event: Event,
+    source: Source,
+    *,
+    limit: int,
+    installation: str,
+    scenario_key: Callable[[str], str],
+    follows: bool = True,
 ) -> list[Verdict]:
     """Runs all routes of the source, in order. If a route or an item fails, the dispatches of the others stand.
 
@@ -71,6 +100,7 @@ def route(
         limit: destinations per dispatch.
         installation: see `dispatches_of`.
         scenario_key: looks a scenario's key up, to be sure that there is one.
+        follows: whether OMNI's reports are asked for. Without them, no route can have `unless_delivered`.
 
     Raises:
         InvalidBody: the body of a `format: message` source isn't a notification.
@@ -82,7 +112,9 @@ def route(
         name = rule.name if rule else MESSAGE_ROUTE
         try:
             made, failures = _notifications(rule, event, source, left, until)
-            for scenario in {notification.scenario for _, notification in made}:
+            if not follows:
+                _check_unfollowed(made)
+            for scenario in {scenario for each in made for scenario in each.scenarios}:
                 scenario_key(scenario)
         except UnknownScenario:
             unknown = Mistake(f"no key is configured for {scenario}", "scenario")
@@ -91,15 +123,20 @@ def route(
         except Mistake as mistake:
             made, failures = [], [mistake]
         dispatches: list[Dispatch] = []
-        for item, notification in made:
-            left -= len(notification.to)
+        for each in made:
+            left -= each.reach
             dispatches += dispatches_of(
-                notification, event, route=name, item=item, limit=limit, installation=installation
+                each.notification,
+                event,
+                route=name,
+                item=each.item,
+                steps=each.steps,
+                limit=limit,
+                installation=installation,
             )
         verdict = _failed(name, failures) if failures else Verdict(name)
-        verdicts.append(
-            replace(verdict, notifications=[notification for _, notification in made], dispatches=dispatches)
-        )
+        notifications = [each.notification for each in made]
+        verdicts.append(replace(verdict, notifications=notifications, dispatches=dispatches))
     verdicts += [_failed(str(mistake.route), [mistake]) for mistake in source.mistakes]
     return [_muted(verdict) if verdict.route in event.muted else verdict for verdict in verdicts]
 
@@ -108,50 +145,55 @@ def _muted(verdict: Verdict) -> Verdict:
     return verdict if verdict.name == "unmatched" else Verdict(verdict.route, muted=True)
 
 
+def _check_unfollowed(made: Iterable[_Made]) -> None:
+    if any(each.steps for each in made):
+        raise Mistake("expected the stack's DeliveryReports to be pull or push", "unless_delivered")
+
+
 def _failed(name: str, mistakes: Sequence[Mistake], reason: Reason = Reason.ROUTE_INVALID) -> Verdict:
     return Verdict(name, misrouted=(reason, f"route {name}: {_told(mistakes)}"), mistakes=mistakes)
 
 
 def _notifications(
     rule: Route | None, event: Event, source: Source, left: int, until: float
-) -> tuple[list[tuple[str, Notification]], list[Mistake]]:
-    """Makes a route's notifications, each with the key of its item, and says which items failed.
+) -> tuple[list[_Made], list[Mistake]]:
+    """Makes a route's notifications, and says which items failed.
 
     Without a rule the event's body is the notification. Raises Mistake where nothing of the route may be sent.
     """
-    made: list[tuple[str, Notification]] = []
+    made: list[_Made] = []
     failures: list[Mistake] = []
-    for item, notification in _each(rule, event, source) if rule else [("", parse_notification(event.body))]:
+    for each in _each(rule, event, source) if rule else [_Made("", parse_notification(event.body))]:
         if thread_time() > until:
             raise Mistake(f"takes more than {limits.ROUTES_SECONDS} s")
-        if isinstance(notification, Mistake):
-            failures.append(notification)
+        if isinstance(each, Mistake):
+            failures.append(each)
             continue
-        left -= len(notification.to)
+        left -= each.reach
         if left < 0:
             raise Mistake(f"to: more than {limits.RECIPIENTS} destinations of one event")
-        made.append((item, notification))
+        made.append(each)
     return made, failures
 
 
-def _each(rule: Route, event: Event, source: Source) -> Iterator[tuple[str, Notification | Mistake]]:
-    """Yields each item's key with its notification, or with the mistake for which the item can't be served."""
+def _each(rule: Route, event: Event, source: Source) -> Iterator[_Made | Mistake]:
+    """Yields what each item makes, or the mistake for which the item can't be served."""
     variables = event.variables()
     if rule.when and not holds(_search("when", rule.when, variables)):
         return
     if rule.for_each is None:
-        yield "", _notification(rule, variables | {"item": None})
+        yield _made("", rule, variables | {"item": None})
         return
     # Compute all keys first. If `item_id` is wrong, send nothing: fixing it later would change the ids of items sent.
     items = list(_items(rule, rule.for_each, variables, source.verification.item_id))
     for place, (key, item) in enumerate(items, start=1):
         began = thread_time()
         try:
-            yield key, _notification(rule, variables | {"item": item})
+            yield _made(key, rule, variables | {"item": item})
         except Mistake as mistake:
             if thread_time() - began > limits.SLOW_ITEM_SECONDS:
                 raise
-            yield key, Mistake(str(mistake), f"item {place} of {len(items)}")
+            yield Mistake(str(mistake), f"item {place} of {len(items)}")
 
 
 def _told(failures: Sequence[Mistake]) -> str:
@@ -194,16 +236,26 @@ def _item_key(rule: Route, variables: Mapping[str, Any], item: Any, named_by: st
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _notification(rule: Route, variables: Mapping[str, Any]) -> Notification:
+def _made(item: str, rule: Route, variables: Mapping[str, Any]) -> _Made:
+    return _Made(item, _notification(rule, variables), [_step(draft, variables) for draft in rule.unless_delivered])
+
+
+def _step(draft: StepDraft, variables: Mapping[str, Any]) -> Step:
+    with below(draft.place):
+        notification = _notification(draft, variables)
+    return Step(within=draft.within, to=notification.to, content=content_of(notification))
+
+
+def _notification(draft: Draft, variables: Mapping[str, Any]) -> Notification:
     def rendered(leaf: Any, field: str) -> Any:
         try:
             return leaf.render(variables) if isinstance(leaf, Template) else leaf
         except Mistake as mistake:
             raise Mistake(str(mistake), field) from None
 
-    to = _search("to", rule.to, variables) if isinstance(rule.to, Expression) else each_leaf(rule.to, "to", rendered)
-    fields = {name: each_leaf(value, name, rendered) for name, value in rule.fields.items()}
-    return checked_notification(rule.scenario, to, fields)
+    to = _search("to", draft.to, variables) if isinstance(draft.to, Expression) else each_leaf(draft.to, "to", rendered)
+    fields = {name: each_leaf(value, name, rendered) for name, value in draft.fields.items()}
+    return checked_notification(draft.scenario, to, fields)
 
 
 def _search(field: str, expression: Expression, variables: Mapping[str, Any]) -> Any:

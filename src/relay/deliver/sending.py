@@ -18,7 +18,7 @@ from relay.deliver.log_lines import message_lines
 from relay.deliver.parking import park
 from relay.deliver.retries import LONGEST_DELAY, Attempt, retry_delay
 from relay.model.dispatches import Dispatch, request_of
-from relay.model.items import Parked, QueueItem, Reason
+from relay.model.items import Parked, QueueItem, Reason, Watch
 from relay.model.receipts import AnswerMismatch, Receipt, receipt_of
 from relay.ports import (
     BreakerOpen,
@@ -96,13 +96,15 @@ class Dispatcher:
         """
         attempt = replace(attempt, started=self.now())
         try:
-            self._call_time()
+            self.call_time()
             attempt = replace(attempt, dispatch=self._unsent(attempt.dispatch))
             if not attempt.dispatch.messages:
                 return Receipt(), True
             result, duplicate = self.ledger.once(
                 "send", attempt.dispatch.id, lambda: self._attempt(attempt).model_dump(mode="json")
             )
+        except NoTimeLeft:
+            deferred = Deferred("no_time_left")
         except LedgerUnavailable:
             deferred = Deferred("ledger_unavailable")
         except Deferred as raised:
@@ -138,10 +140,10 @@ class Dispatcher:
         self._park(attempt, attempt.dispatch, reason, f"{attempt.number} attempts; the last: {deferred.cause}")
         self._log(replace(attempt, started=self.now()), policy=Policy.PARK, cause=reason)
 
-    def _call_time(self) -> float:
-        """Returns the seconds that a call may take now."""
+    def call_time(self) -> float:
+        """Returns the seconds that a call of OMNI may take now. Raises NoTimeLeft."""
         if self.short_of_time:
-            raise Deferred("no_time_left")
+            raise NoTimeLeft
         return min(self.call_seconds, self.remaining() - RESERVE_SECONDS)
 
     def _unsent(self, dispatch: Dispatch) -> Dispatch:
@@ -160,7 +162,7 @@ class Dispatcher:
         dispatch = attempt.dispatch
         try:
             key = self.configuration.scenario_key(dispatch.content.scenario)
-            response = self.omni.send(request_of(dispatch, key), self._call_time())
+            response = self.omni.send(request_of(dispatch, key), self.call_time())
             receipt = receipt_of(dispatch, response)
         except UnknownScenario:
             detail = f"scenario: no key is configured for {dispatch.content.scenario}"
@@ -224,6 +226,8 @@ class Dispatcher:
         times = {"first_attempt_at": attempt.first_at, "last_attempt_at": self.now()}
         what = {"source": dispatch.source, "dispatch": dispatch, "attempts": attempt.number}
         park(Parked(reason=reason, detail=detail, **what, **times), self.outbox, self.telemetry)
+        if _hopeless(dispatch, reason):
+            self.outbox.enqueue(QueueItem(watch=Watch.over(dispatch), first_attempt_at=self.now()))
 
     def _log_deferred(self, attempt: Attempt, deferred: Deferred) -> None:
         if deferred.logged:
@@ -236,6 +240,16 @@ class Dispatcher:
         latency_ms = (self.now() - attempt.started).total_seconds() * 1000
         for fields in message_lines(attempt, latency_ms=latency_ms, **outcome):
             self.telemetry.message_status(fields)
+
+
+def _hopeless(dispatch: Dispatch, reason: Reason) -> bool:
+    """Whether `unless_delivered` goes on at once.
+
+    OMNI may have taken a message of unknown status, so that one waits for its time. A message that was replayed under
+    another id was escalated by its old id.
+    """
+    replayed = any(message.was for message in dispatch.messages)
+    return bool(dispatch.unless_delivered) and reason is not Reason.STATUS_UNKNOWN and not replayed
 
 
 def _to_park(receipt: Receipt) -> dict[Reason, Collection[str]]:

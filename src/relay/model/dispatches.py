@@ -1,6 +1,6 @@
 """A dispatch: one OMNI request ready to send. It is the unit of sending, retrying and idempotency."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from relay.model.ids import derive_id
 
 _TEXT_CHANNELS = ("sms", "email", "viber", "whatsApp", "voice", "push")
 _AGAIN = "again"
+_NOT_DELIVERED = "not delivered"
 
 
 class Message(BaseModel):
@@ -102,7 +103,14 @@ class Dispatch(BaseModel):
 
 
 def dispatches_of(
-    notification: Notification, event: Event, *, route: str, item: str = "", limit: int, installation: str
+    notification: Notification,
+    event: Event,
+    *,
+    route: str,
+    item: str = "",
+    steps: Sequence[Step] = (),
+    limit: int,
+    installation: str,
 ) -> Iterator[Dispatch]:
     """Yields the dispatches of one notification.
 
@@ -111,23 +119,43 @@ def dispatches_of(
         event: what the route made it of.
         route: the route's name.
         item: tells the notifications of one event and route apart, as `for_each` makes them.
+        steps: what follows for each message that is not delivered.
         limit: the most destinations of a dispatch.
         installation: tells relays apart that share an account. OMNI would take the second relay's message of the same
             event for a duplicate.
     """
-    content = Content(**notification.model_dump(exclude={"id", "to"}))
     scope = derive_id(installation, event.source, event.key, route, item)
-    messages = [_message(scope, recipient) for recipient in notification.to]
+    common = {"event_id": event.id, "source": event.source, "route": route, "unless_delivered": tuple(steps)}
+    yield from _dispatches(scope, notification.to, limit, content=content_of(notification), **common)
+
+
+def dispatches_after(
+    message_id: str, names: Mapping[str, str], steps: Sequence[Step], limit: int
+) -> Iterator[Dispatch]:
+    """Yields the dispatches of the first of `steps`, because this message was not delivered. They bring the others.
+
+    Their ids derive from the message's, so that a message is followed by the same messages whoever asks for them.
+
+    Args:
+        message_id: the message that was not delivered.
+        names: its event_id, source and route.
+        steps: one or more.
+        limit: see `dispatches_of`.
+    """
+    step, *others = steps
+    scope = derive_id(_NOT_DELIVERED, message_id)
+    yield from _dispatches(scope, step.to, limit, content=step.content, unless_delivered=tuple(others), **names)
+
+
+def content_of(notification: Notification) -> Content:
+    return Content(**notification.model_dump(exclude={"id", "to"}))
+
+
+def _dispatches(scope: str, to: Iterable[Recipient], limit: int, **common: Any) -> Iterator[Dispatch]:
+    messages = [_message(scope, recipient) for recipient in to]
     for start in range(0, len(messages), limit):
-        chunk = messages[start : start + limit]
-        yield Dispatch(
-            id=_dispatch_id(scope, chunk),
-            event_id=event.id,
-            source=event.source,
-            route=route,
-            content=content,
-            messages=tuple(chunk),
-        )
+        chunk = tuple(messages[start : start + limit])
+        yield Dispatch(id=_dispatch_id(scope, chunk), messages=chunk, **common)
 
 
 def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedRequest:

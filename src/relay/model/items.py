@@ -1,11 +1,11 @@
-"""The items of the queues: a dispatch to send, an event to route again, or something parked until a person acts."""
+"""The items of the queues: what the delivery queue has to work on, and what is parked until a person acts."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from relay.model.dispatches import Dispatch, Step
@@ -30,6 +30,17 @@ class Watch(BaseModel):
     route: str
     message_ids: tuple[str, ...]
     steps: tuple[Step, ...]
+
+    @classmethod
+    def over(cls, dispatch: Dispatch) -> Self:
+        """Watches over all messages of a dispatch that has `unless_delivered`."""
+        return cls(
+            event_id=dispatch.event_id,
+            source=dispatch.source,
+            route=dispatch.route,
+            message_ids=tuple(message.message_id for message in dispatch.messages),
+            steps=dispatch.unless_delivered,
+        )
 
 
 class QueueItem(BaseModel):
@@ -79,7 +90,10 @@ class Reason(StrEnum):
 
 
 class Parked(BaseModel):
-    """An item of the dead-letter queue. It holds a dispatch, an event, or a `raw` message that is none of ours."""
+    """An item of the dead-letter queue. It holds a dispatch, an event, or the `raw` text of a queue message.
+
+    A raw text is a watch whose time ran out, or none of ours.
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -94,7 +108,8 @@ class Parked(BaseModel):
     last_attempt_at: datetime
 
     def replayed(self, now: datetime) -> QueueItem | None:
-        """Returns what a replay puts back: the dispatch, or the event for today's routes. None if nothing can go back.
+        """Returns what a replay puts back: the dispatch, the event for today's routes, or the queue message that `raw`
+        holds. None if nothing can go back.
 
         Messages that OMNI has rejected get new ids, because it may remember the old ones. All other messages keep
         their ids: OMNI may already have the message, and then says so. New ids derive from the old ones, so that an
@@ -105,7 +120,11 @@ class Parked(BaseModel):
         if self.event:
             nonce = derive_id("replay", self.event.nonce)
             return QueueItem(event=self.event.model_copy(update={"nonce": nonce}), first_attempt_at=now)
-        return None
+        try:
+            item = QueueItem.model_validate_json(self.raw)
+        except (ValidationError, TypeError):
+            return None
+        return item.model_copy(update={"attempts": 0, "first_attempt_at": now})
 
 
 def _as_it_was(dispatch: Dispatch) -> Dispatch:

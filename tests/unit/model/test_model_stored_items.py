@@ -16,7 +16,7 @@ from relay.model.dispatches import Dispatch
 from relay.model.items import Parked, QueueItem, Reason
 from relay.model.receipts import Receipt
 from tests.support.fakes import World
-from tests.support.stored_items import AT, ONE, TWO, deliver_all, route, stored
+from tests.support.stored_items import AT, ONE, TWO, deliver_all, route, stored, written
 
 Json = dict[str, Any]
 RELEASES = {path.stem: json.loads(path.read_text("utf-8")) for path in Path(__file__).parent.glob("items/*.json")}
@@ -47,6 +47,8 @@ def phones(world: World) -> set[str]:
 def test_each_release_stored_an_item_of_every_kind():
     for version, release in RELEASES.items():
         for kind, items in TODAY.items():
+            if kind == "following" and version == "0.1.0":
+                continue  # 0.1.0 followed no message
             assert release[kind].keys() == items.keys(), f"{version}: {kind}"
         assert release["parked"].keys() == set(Reason)
 
@@ -128,6 +130,24 @@ def test_a_message_that_a_former_version_sent_after_all_is_not_sent_again_by_a_r
 def test_former_versions_can_read_what_this_one_stores(version: str, kind: str, model: str, name: str):
     schema = RELEASES[version]["schemas"][model]
     jsonschema.validate(TODAY[kind][name], schema)
+
+
+def test_former_versions_read_a_dispatch_that_is_watched_over():
+    for release in RELEASES.values():
+        jsonschema.validate(TODAY["following"]["watched"], release["schemas"]["QueueItem"])
+
+
+@pytest.mark.parametrize("name", ["watch", "record"])
+def test_what_0_1_0_parked_because_it_could_not_read_it_is_put_back_by_a_replay(world: World, name: str):
+    raw = json.dumps(TODAY["following"][name])
+    times = {"first_attempt_at": AT, "last_attempt_at": AT}
+    parked = Parked(reason=Reason.MALFORMED_ITEM, detail="none of ours", source="", raw=raw, attempts=1, **times)
+    replayed = parked.replayed(world.clock.now())
+    assert replayed
+    assert world.deliverer.deliver(json.dumps(written(replayed)), 1) is None
+    deliver_all(world)
+    assert phones(world) == ({TWO} if name == "watch" else set())
+    assert len(world.records.records) == (name == "record")
 
 
 def test_this_version_reads_its_own_receipts():
