@@ -129,7 +129,9 @@ def _mutes(stack: _Stack) -> Iterator[Finding]:
         muted = re.fullmatch(r"sources/([^/]+)/muted(/[^/]+)?", name)
         if muted:
             what = f"{muted[1]}{muted[2] or ''}"
-            yield Finding(f"source {muted[1]}", "warning", f"{what} is muted until {until}", f"omni-relay unmute {what}")
+            yield Finding(
+                f"source {muted[1]}", "warning", f"{what} is muted until {until}", f"omni-relay unmute {what}"
+            )
 
 
 def _queues(stack: _Stack) -> Iterator[Finding]:

@@ -1,19 +1,20 @@
-"""Writes relay.yaml and its secrets into SSM: only what changed; what is gone from the file is deleted."""
+"""Carries a plan out: records it first, then writes each parameter, the index last. Each step can be repeated."""
 
-import json
-import re
-from collections.abc import Sequence
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from cli.history import LEASE_SECONDS, Entry, History
+from cli.plans import Change, Plan, State
 from configuration.parameters import Parameter
-from relay.verification import parse
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-_OWNED = ("scenarios/", "sources/", "source-names/")  # a push replaces the account's parameters, but deletes none
-DELETES_A_CALL = 10
+_AT_ONCE = 10  # names in one call of DeleteParameters
+_BASELINE = "what was there before the first recorded push"
 
 
 class _Key(TypedDict, total=False):
@@ -21,66 +22,78 @@ class _Key(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """The changes that a push would make.
+class Store:
+    """The parameters of one installation. Names have no prefix here."""
 
-    `missing` names parameters that are needed and are neither in the files nor in SSM.
-    """
+    client: "SSMClient"
+    prefix: str
+    kms_key_id: str | None = None  # of secrets; the account's aws/ssm if it is None
 
-    written: tuple[Parameter, ...]
-    deleted: tuple[str, ...]
-    unchanged: int
-    missing: tuple[str, ...]
+    def state(self) -> dict[str, Parameter]:
+        pages = self.client.get_paginator("get_parameters_by_path").paginate(
+            Path=self.prefix, Recursive=True, WithDecryption=True
+        )
+        found = [one for page in pages for one in page["Parameters"]]
+        names = [one["Name"].removeprefix(f"{self.prefix}/") for one in found]
+        return {name: Parameter(name, one["Type"], one["Value"]) for name, one in zip(names, found, strict=True)}
 
-
-def changes(client: "SSMClient", prefix: str, wanted: Sequence[Parameter], *, encrypts_anew: bool = False) -> Changes:
-    """Compares `wanted` with SSM. `encrypts_anew` writes each secret, because its value doesn't tell its key."""
-    current = _current(client, prefix)
-    names = {parameter.name for parameter in wanted}
-    written = tuple(p for p in wanted if current.get(p.name) != p.value or (encrypts_anew and p.type == "SecureString"))
-    return Changes(
-        written=written,
-        deleted=tuple(sorted(n for n in current if _is_stale(n.removeprefix(f"{prefix}/"), prefix, names, n))),
-        unchanged=len(wanted) - len(written),
-        missing=tuple(sorted(_needed(wanted, prefix) - names - current.keys())),
-    )
-
-
-def _needed(wanted: Sequence[Parameter], prefix: str) -> set[str]:
-    of_sources = re.compile(rf"{re.escape(prefix)}/sources/[^/]+/settings")
-    settings = {p.name: json.loads(p.value) for p in wanted if of_sources.fullmatch(p.name)}
-    with_secret = (name for name, given in settings.items() if parse(given["verify"]).has_secret)
-    secrets = (f"{name.removesuffix('settings')}secrets" for name in with_secret)
-    return {f"{prefix}/omni/base-url", f"{prefix}/omni/authorization", *secrets}
-
-
-def apply(client: "SSMClient", planned: Changes, kms_key_id: str | None = None) -> None:
-    """Carries the changes out. The index is written last, so that no source is announced before it is whole.
-
-    Secrets are encrypted with `kms_key_id`, or with the account's `aws/ssm` if it is None.
-    """
-    key: _Key = {"KeyId": kms_key_id} if kms_key_id else {}
-    for parameter in sorted(planned.written, key=lambda p: "/source-names/" in p.name):
-        client.put_parameter(
-            Name=parameter.name,
+    def write(self, parameter: Parameter) -> None:
+        key: _Key = {"KeyId": self.kms_key_id} if self.kms_key_id and parameter.type == "SecureString" else {}
+        self.client.put_parameter(
+            Name=f"{self.prefix}/{parameter.name}",
             Value=parameter.value,
             Type=parameter.type,
             Overwrite=True,
-            **(key if parameter.type == "SecureString" else {}),
+            **key,
         )
-    for start in range(0, len(planned.deleted), DELETES_A_CALL):
-        client.delete_parameters(Names=list(planned.deleted[start : start + DELETES_A_CALL]))
+
+    def delete(self, names: Iterable[str]) -> None:
+        waiting = [f"{self.prefix}/{name}" for name in names]
+        while waiting:
+            self.client.delete_parameters(Names=waiting[:_AT_ONCE])
+            waiting = waiting[_AT_ONCE:]
 
 
-def _is_stale(name: str, prefix: str, wanted: set[str], full: str) -> bool:
-    """Says whether a push deletes the parameter. A source that stays keeps its secrets, repeated in the file or not."""
-    if full in wanted or not name.startswith(_OWNED):
-        return False
-    if name.startswith("sources/") and name.endswith("/secrets"):
-        return f"{prefix}/{name.removesuffix('/secrets')}/settings" not in wanted
-    return True
+def made_once(current: State) -> Iterator[Parameter]:
+    """Gives the secrets that no file holds and that the functions need: those that are there, or else new ones."""
+    fresh = {"reports/token": secrets.token_urlsafe(32), "records/key": secrets.token_hex(32)}
+    for name, value in fresh.items():
+        yield current.get(name) or Parameter(name, "SecureString", value)
 
 
-def _current(client: "SSMClient", prefix: str) -> dict[str, str]:
-    pages = client.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True, WithDecryption=True)
-    return {p["Name"]: p["Value"] for page in pages for p in page["Parameters"]}
+def carry_out(store: Store, history: History, plan: Plan, entry: Entry, done: Callable[[Change], None]) -> Entry:
+    """Gives the push as recorded. `done` is told of each change after it was made.
+
+    The next push completes one that dies on the way, because a plan compares with what SSM really holds.
+
+    Raises:
+        PushedMeanwhile: nothing was changed; or this push stood still, and another one took over.
+    """
+    made = history.begin(entry, plan.after)
+    beat = time.monotonic()
+    for change in sorted((c for c in plan.changes if c.after), key=lambda c: c.is_index):
+        if time.monotonic() - beat > LEASE_SECONDS / 4:
+            history.go_on(made)
+            beat = time.monotonic()
+        if change.after:
+            store.write(change.after)
+        done(change)
+    deleted = [change for change in plan.changes if change.after is None]
+    store.delete(change.name for change in deleted)
+    for change in deleted:
+        done(change)
+    history.finish(made.number)
+    return made
+
+
+def record_baseline(history: History, current: State, at: str) -> int:
+    """Records what an installation holds that was never pushed by this command, so that a rollback can go there.
+
+    Gives the number of the last push, which is 0 if there is nothing yet.
+    """
+    head = history.head()
+    whole = {name: one for name, one in current.items() if one.type != "SecureString"}
+    if head.number or not any(name.startswith("sources/") for name in whole):
+        return head.number
+    entry = history.begin(Entry(0, at, "unknown", message=_BASELINE, done=True), whole)
+    return entry.number

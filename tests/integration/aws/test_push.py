@@ -51,7 +51,9 @@ def push(ssm: Any, tmp_path: Path) -> Push:
         (tmp_path / "relay.yaml").write_text(config if isinstance(config, str) else yaml.safe_dump(config))
         (tmp_path / "secrets.yaml").write_text(yaml.safe_dump(secrets))
         files = ["--config", str(tmp_path / "relay.yaml"), "--secrets", str(tmp_path / "secrets.yaml")]
-        return main(["push", *files, "--omni-base-url", "https://api.example.com", *options])
+        verb = ["plan"] if "--plan" in options else ["push", "--yes"]
+        given = [option for option in options if option != "--plan"]
+        return main([*verb, *files, "--omni-base-url", "https://api.example.com", *given])
 
     return run
 
@@ -105,6 +107,8 @@ def test_a_function_reads_what_was_pushed(ssm: Any, push: Push) -> None:
     types = {name: parameter["Type"] for name, parameter in stored(ssm).items()}
     assert {name for name, kind in types.items() if kind == "SecureString"} == {
         "omni/authorization",
+        "records/key",
+        "reports/token",
         "sources/ci/secrets",
         "sources/github/secrets",
     }
@@ -118,40 +122,34 @@ def test_only_what_changed_is_written(ssm: Any, push: Push, capsys: pytest.Captu
     changed = versions(ssm)
     assert changed.pop("scenarios/incident") == 2
     assert set(changed.values()) == {1}
-    assert "1 written, 0 deleted" in capsys.readouterr().out
+    assert "0 to delete, 1 to change, 0 to add, 13 unchanged" in capsys.readouterr().out
 
 
-def test_a_source_that_was_removed_from_the_file_is_deleted_but_the_account_stays(ssm: Any, push: Push) -> None:
+def test_a_source_that_was_removed_from_the_file_is_deleted_but_the_account_stays(
+    ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
     push()
     before = set(stored(ssm))
-    push(
-        without(
-            without(without(CONFIG, "sources", "ci"), "sources", "github", "routes", "push"), "scenarios", "orders"
-        ),
-        {},
-    )
+    less = without(without(CONFIG, "sources", "ci"), "sources", "github", "routes", "push")
+    push(without(less, "scenarios", "orders"), {})
 
-    assert before - set(stored(ssm)) == {
-        "scenarios/orders",
-        "sources/ci/routes/failed",
-        "sources/ci/secrets",
-        "sources/ci/settings",
-        "sources/github/routes/push",
-    }
+    gone = {"scenarios/orders", "sources/ci/routes/failed", "sources/ci/settings", "sources/github/routes/push"}
+    assert before - set(stored(ssm)) == gone
+    assert "keeps   source ci, secrets, although the source goes; --delete-secrets" in capsys.readouterr().out
     assert stored(ssm)["source-names/1"]["Value"] == "github"
     assert stored(ssm)["sources/github/secrets"]["Value"] == '["new-secret","old-secret"]'
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(
+def test_a_plan_says_what_a_push_would_do_and_does_nothing(
     ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert push(CONFIG, SECRETS, "--dry-run") == 0
+    assert push(CONFIG, SECRETS, "--plan") == 0
 
     assert stored(ssm) == {}
     said = capsys.readouterr().out
-    assert f"write   {PREFIX}/sources/github/secrets (SecureString)" in said
+    assert "add     source github, secrets\n          new\n" in said
     assert "new-secret" not in said
-    assert "would be written" in said
+    assert "0 to delete, 0 to change, 14 to add, 0 unchanged in omni-relay" in said
 
 
 def test_a_mistake_is_named_and_nothing_is_written(ssm: Any, push: Push, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,10 +180,10 @@ def test_a_push_encrypts_all_secrets_with_its_key_even_unchanged_ones(
 
     described = ssm.get_paginator("describe_parameters").paginate()
     keys = {p["Name"].removeprefix(f"{PREFIX}/"): p.get("KeyId") for page in described for p in page["Parameters"]}
-    secrets = {"omni/authorization", "sources/ci/secrets", "sources/github/secrets"}
+    secrets = {"omni/authorization", "sources/ci/secrets", "sources/github/secrets", "records/key", "reports/token"}
     assert {name for name, key in keys.items() if key == "alias/relay"} == secrets
     assert {name for name, version in versions(ssm).items() if version != before[name]} == secrets
-    assert "3 written, 0 deleted" in capsys.readouterr().out
+    assert "0 to delete, 5 to change, 0 to add, 9 unchanged" in capsys.readouterr().out
 
 
 def test_a_refusal_of_aws_is_shown(push: Push, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -203,8 +201,8 @@ def test_a_missing_parameter_is_named_until_it_was_pushed_once(
     assert push(CONFIG | {"sources": CONFIG["sources"] | {"alarms": ALARMS}}, {"sources": {"ci": "token"}}) == 0
     said = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in said] == [
-        f"missing {PREFIX}/omni/authorization",
-        f"missing {PREFIX}/sources/github/secrets",
+        "missing OMNI's authorization",
+        "missing source github, secrets",
     ]
     assert "OMNI_AUTHORIZATION" in said[0]
 

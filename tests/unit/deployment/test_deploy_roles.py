@@ -91,7 +91,7 @@ def test_a_pull_request_may_only_read(roles: dict[str, Json]) -> None:
     assert trust(roles["PreviewRole"])["token.actions.githubusercontent.com:sub"] == {
         "Fn::Sub": "repo:${Repository}:pull_request"
     }
-    assert set(actions) == {"cloudformation:DescribeStacks", "ssm:GetParametersByPath"}
+    assert set(actions) == {"cloudformation:DescribeStacks", "ssm:GetParametersByPath", "dynamodb:GetItem"}
 
 
 def test_cloudformation_may_do_all_that_dynamodb_asks_of_whoever_chooses_a_key() -> None:
