@@ -63,6 +63,9 @@ class _RouteSettings(BaseModel):
     muted: bool = False
 
 
+ROUTE_FIELDS = tuple(info.alias or name for name, info in _RouteSettings.model_fields.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A compiled rule: *when* it applies, *who* gets the message, *what* it says, by *which scenario*.
