@@ -11,8 +11,8 @@ from typing import Any
 
 from configuration.files import Parts
 from configuration.mistakes import Mistake, at, nearest, shown
-from relay.configure.routes import compile_route
-from relay.configure.sources import SOURCE_NAME, ConfigurationMistake, parse_source
+from relay.configure.routes import ROUTE_FIELDS, compile_route
+from relay.configure.sources import SOURCE_FIELDS, SOURCE_NAME, ConfigurationMistake, parse_source
 from relay.message.channels import CHANNELS
 from relay.message.wording import NO_SUCH_FIELD
 from relay.problems import Mistake as Refusal
@@ -25,11 +25,7 @@ _FIELD = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _MOST = 50  # mistakes that are looked for in one route or in one source's settings
 
 TOP = ("scenarios", "sources")
-OF_SOURCE = ("verify", "delivery", "format", "id", "schema", "routes")
-OF_ROUTE = (
-    *("when", "for_each", "item_id", "scenario", "to", "text", "subject", "channels"),
-    *("sendAt", "callbackData", "notifyUrl"),
-)
+OF_SOURCE = (*SOURCE_FIELDS, "routes")
 # Something right for each field, with which the search for further mistakes goes on. None takes the field away.
 _RIGHT_IN_ROUTE: Mapping[str, Json] = {
     "scenario": "any",
@@ -101,9 +97,9 @@ def _top_mistakes(config: Mapping[str, Json]) -> Iterator[Mistake]:
 
 def _misplaced(name: str, here: str) -> str | None:
     """Says to which level a known field belongs that stands at another one."""
-    if name in OF_SOURCE and name not in {"id", "format"}:
+    if name in OF_SOURCE and name not in {"id", "format", "muted"}:
         return f"unknown field {name} {here}: it belongs to a source; indent it under the source's name, beside verify"
-    if name in OF_ROUTE:
+    if name in ROUTE_FIELDS:
         return f"unknown field {name} {here}: it belongs to a route; indent it under routes and the route's name"
     if name in TOP:
         return f"unknown field {name} {here}: it belongs to the top; write it without indentation"
@@ -180,7 +176,7 @@ class _SourceCheck:
         if not isinstance(routes, Mapping):
             yield self._mistake("expected a mapping with verify and routes", field=("routes",))
             return
-        if set(routes) & set(OF_ROUTE) and not any(isinstance(rule, Mapping) for rule in routes.values()):
+        if set(routes) & set(ROUTE_FIELDS) and not any(isinstance(rule, Mapping) for rule in routes.values()):
             words = "a route's fields stand where its name is expected: name the route, and indent them under it"
             yield self._mistake(words, field=("routes", next(iter(routes))))
             return
@@ -210,9 +206,9 @@ class _SourceCheck:
     def _route_mistakes(self, route: str, rule: Json) -> Iterator[Mistake]:
         if not _NAME.fullmatch(route):
             yield self._mistake("expected a name of letters, digits, '.', '_', '-'", route)
-        refused = list(_each_refusal(rule, lambda given: compile_route(route, given), _RIGHT_IN_ROUTE, OF_ROUTE))
+        refused = list(_each_refusal(rule, lambda given: compile_route(route, given), _RIGHT_IN_ROUTE, ROUTE_FIELDS))
         for path, words in refused:
-            known = CHANNELS if path[:1] == ("channels",) else OF_ROUTE if len(path) == 1 else ("phone", "email")
+            known = CHANNELS if path[:1] == ("channels",) else ROUTE_FIELDS if len(path) == 1 else ("phone", "email")
             yield self._mistake(words, route, field=path, known=known, level=f"in route {shown(route)}")
         scenario = rule.get("scenario") if isinstance(rule, Mapping) else None
         if isinstance(scenario, str) and _NAME.fullmatch(scenario) and scenario not in self._scenarios:

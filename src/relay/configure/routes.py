@@ -57,6 +57,9 @@ class _StepSettings(Texts):
     to: To = None
 
 
+ROUTE_FIELDS = tuple(info.alias or name for name, info in _RouteSettings.model_fields.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """Who hears what by which scenario, compiled.

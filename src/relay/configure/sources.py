@@ -44,6 +44,9 @@ class _Settings(BaseModel):
     schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
 
 
+SOURCE_FIELDS = tuple(info.alias or name for name, info in _Settings.model_fields.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A configured sender.
