@@ -95,7 +95,7 @@ def _relayed(stack: Stack) -> Iterator[str]:
 
 
 @contextmanager
-def _announced(stack: Stack) -> Iterator[None]:
+def announced(stack: Stack) -> Iterator[None]:
     """Tells verbs of the stack in run.json, as long as it runs."""
     config, secrets = named_files()
     urls = {"relay": stack.relay_url, "sandbox": stack.sandbox_url, "aws": stack.aws_url, "lambda": stack.lambda_url}
@@ -122,7 +122,7 @@ def _serve(settings: StackSettings, ending: _Ending) -> None:
     print("Starting …", flush=True)
     made = Stack(settings)
     ending.stops(made)
-    with made as stack, _announced(stack):
+    with made as stack, announced(stack):
         for line in chain(_relayed(stack), [guide(stack)]):
             if stack.stopping:
                 break
