@@ -9,7 +9,7 @@ from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
     "Configuration": ("check", "plan", "push", "history", "diff", "rollback"),
-    "What happens": ("tail", "story", "doctor"),
+    "What happens": ("tail", "story", "explain", "doctor"),
     "OMNI": ("scenarios",),
     "Parked items": ("replay",),
     "This command": ("completion",),

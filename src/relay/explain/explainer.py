@@ -16,7 +16,7 @@ from relay.explain.explanation import Explanation, Failure, Message, Proof, Rout
 from relay.explain.sms import sms_size
 from relay.model.dispatches import Dispatch, request_of
 from relay.model.events import Event
-from relay.ports import Sns
+from relay.ports import Sns, UnknownScenario
 from relay.problems import InvalidBody, Mistake, Problem
 from relay.receive.handshakes import answer_by_itself, answer_verified, confirms
 from relay.receive.webhooks import event_of
@@ -59,30 +59,33 @@ class Explainer:
     sns: Sns
     now: Callable[[], datetime]
 
-    def webhook(self, request: InboundRequest, source: Source) -> Explanation:
+    def webhook(self, request: InboundRequest, source: Source, *, verify: bool = True) -> Explanation:
         """Explains a webhook. One that isn't verified is explained as if it were, beside its refusal.
+
+        Without `verify` nobody asks who sent it, for a body that was never signed.
 
         Raises:
             ConfigurationUnavailable: a scenario can't be looked up.
         """
         silent = _Silent(self.sns)
         try:
-            if answer_by_itself(source, request, silent):
+            if verify and answer_by_itself(source, request, silent):
                 return Explanation(source.name, "handshake")
         except Problem as problem:
             return Explanation(source.name, "refused", problem=problem.detail)
-        proof = self._proof(request, source)
+        proof = self._proof(request, source) if verify else None
+        refusal = proof.problem if proof else None
         try:
             body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
             is_handshake = answer_verified(source, request, body) or confirms(source.verification, body, silent)
         except Problem as problem:
-            return Explanation(source.name, "refused", problem=proof.problem or problem.detail, proof=proof)
+            return Explanation(source.name, "refused", problem=refusal or problem.detail, proof=proof)
         event = event_of(source, request, body)
         if is_handshake:
-            return _of_event(event, "refused" if proof.problem else "handshake", proof=proof, problem=proof.problem)
+            return _of_event(event, "refused" if refusal else "handshake", proof=proof, problem=refusal)
         return self._checked(event, source, proof)
 
-    def _checked(self, event: Event, source: Source, proof: Proof) -> Explanation:
+    def _checked(self, event: Event, source: Source, proof: Proof | None) -> Explanation:
         try:
             if source.schema:
                 source.schema.check(event.body)
@@ -112,6 +115,20 @@ class Explainer:
         outcome = "muted" if source.is_muted(self.now()) else _outcome(verdicts)
         refusal = proof.problem if proof else None
         return _of_event(event, "refused" if refusal else outcome, proof=proof, problem=refusal, routes=routes)
+
+    def dispatch(self, dispatch: Dispatch) -> Explanation:
+        """Explains what a route made once, and the queue or the dead-letter queue holds.
+
+        Raises:
+            ConfigurationUnavailable: a scenario can't be looked up.
+        """
+        try:
+            route = RouteExplanation(dispatch.route, "matched", messages=(self._message(dispatch, None),))
+        except UnknownScenario as name:
+            failure = Failure(f"no key is configured for {name}", field="scenario")
+            route = RouteExplanation(dispatch.route, "failed", failures=(failure,))
+        outcome = "parked" if route.failures else "messages"
+        return Explanation(dispatch.source, outcome, dispatch.event_id, routes=(route,))
 
     def _proof(self, request: InboundRequest, source: Source) -> Proof:
         try:
