@@ -41,6 +41,11 @@ class Keys:
     certificate: Callable[[str], bytes] | None = None
     key_set: Callable[[str, float], Sequence[Mapping[str, Any]]] | None = None
 
+    def certificate_at(self, url: str) -> bytes:
+        if self.certificate is None:
+            raise NotAuthenticated("no source of certificates")
+        return self.certificate(url)
+
     def required_secrets(self) -> tuple[str, ...]:
         """Returns the secrets that aren't empty, because anybody could sign with an empty one.
 

@@ -76,6 +76,12 @@ class VerifySettings(BaseModel):
         return self.model_dump(exclude={"preset", "handshakes", "accepted"}, exclude_unset=True, exclude_none=True)
 
 
+class PaypalSettings(VerifySettings):
+    """`webhook_id`: the webhook's id, as PayPal's dashboard shows it."""
+
+    webhook_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,50}$")]
+
+
 class OpenSettings(VerifySettings):
     """What any sender may need besides its proof: Handshake and Verification explain the fields."""
 
