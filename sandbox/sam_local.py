@@ -21,7 +21,7 @@ from configuration.mistakes import Mistakes
 from sandbox import event_files
 from sandbox.signing import CannotSign
 from sandbox.sockets import CannotListen
-from sandbox.stack.sandbox_server import SNS_PATH
+from sandbox.stack.sandbox_server import KEY_SETS_PATH, SNS_PATH
 from sandbox.stack.settings import PROJECT, Ports, StackError, StackSettings
 from sandbox.stack.stack import Stack
 from sandbox.variables import Unusable, sources
@@ -107,7 +107,11 @@ class SamLocal:
     def _variables(self) -> Mapping[str, str]:
         environment = next(iter(self.stack.template.functions.values())).environment
         aws, sandbox = self.stack.public_url("aws"), self.stack.public_url("sandbox")
-        own = {"AWS_ENDPOINT_URL": aws, "AWS_ENDPOINT_URL_SNS": sandbox + SNS_PATH}
+        own = {
+            "AWS_ENDPOINT_URL": aws,
+            "AWS_ENDPOINT_URL_SNS": sandbox + SNS_PATH,
+            "KEY_SETS_ENDPOINT_URL": sandbox + KEY_SETS_PATH,
+        }
         return own | {name: environment[name] for name in _FROM_STACK}
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Invoked:

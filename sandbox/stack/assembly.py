@@ -24,7 +24,7 @@ from sandbox.stack.polling import QueuePoller
 from sandbox.stack.processes import ServerProcess
 from sandbox.stack.runtime_api import runtime_api
 from sandbox.stack.sam_template import read_template
-from sandbox.stack.sandbox_server import SNS_PATH
+from sandbox.stack.sandbox_server import KEY_SETS_PATH, SNS_PATH
 from sandbox.stack.schedule_timers import ScheduleTimer, schedule_timers
 from sandbox.stack.servers import Server
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
@@ -120,6 +120,7 @@ class Assembly:
         environment["AWS_XRAY_DAEMON_ADDRESS"] = "127.0.0.1:2000"  # by UDP, so nobody has to listen
         environment["HTTPS_PROXY"] = NOWHERE
         environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
+        environment["KEY_SETS_ENDPOINT_URL"] = self._urls["sandbox"] + KEY_SETS_PATH
         environment |= self._settings.environment
         specs = self.template.functions
         sockets = {name: [listen("127.0.0.1") for _ in range(self._settings.processes)] for name in specs}

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 from threading import Event
 
-from sandbox import local_sns
+from sandbox import local_sns, local_tokens
 from sandbox.omni_api.app import create_app
 from sandbox.omni_api.server import SandboxServer
 from sandbox.omni_api.settings import settings_from
 
 SNS_PATH = "/aws/sns"  # where the stand-in for SNS answers
+KEY_SETS_PATH = "/key-sets"  # where every sender's key set is
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     settings = settings_from(Path(config), time_scale=float(time_scale), hosts=frozenset(hosts), ready=ready.is_set)
     app = create_app(settings)
     app.router.routes.extend(local_sns.sns_routes(SNS_PATH))
+    app.router.routes.extend(local_tokens.key_set_routes(KEY_SETS_PATH))
     SandboxServer(app).run([socket.socket(fileno=int(descriptor))])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws import clients
 from aws.circuit import Circuit
 from aws.configuration import SsmConfiguration
+from aws.key_sets import KeySetsHttp
 from aws.ledger import DynamoDbLedger
 from aws.outbox import SqsOutbox
 from aws.sns import SnsHttp
@@ -106,6 +107,11 @@ def event_bus() -> EventBus:
 
 def sns() -> SnsHttp:
     return SnsHttp()
+
+
+@cache
+def key_sets() -> KeySetsHttp:
+    return KeySetsHttp(on_stale=lambda: telemetry().count("KeySetStale"))
 
 
 def now() -> datetime:

@@ -53,6 +53,7 @@ def _result(
             configuration=_configuration(event),
             relayer=composition.relayer(context),
             sns=composition.sns(),
+            key_sets=composition.key_sets(),
             max_body_bytes=composition.environment().max_body_bytes,
         )
     except Problem as failure:

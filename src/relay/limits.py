@@ -13,6 +13,7 @@ NUMBER_CHARS = 64  # of a number in JSON; longer ones cost quadratic time
 EVENT_ID_CHARS = 256  # a hash stands for a longer id
 SENDER_ID_CHARS = 128  # a hash stands for a longer id that a preset finds
 REPEAT_SECONDS = 600  # within which the same body under another, unsigned id is the same event
+TOKEN_CHARS = 8_192  # of a JSON Web Token; API Gateway lets little more through
 CHALLENGE_CHARS = 1_024  # of a value that a handshake echoes
 
 # What a 422 tells, and how much work it may cost.

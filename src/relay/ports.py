@@ -131,6 +131,17 @@ class EventBus(Protocol):
         ...
 
 
+class KeySets(Protocol):
+    """The JSON Web Key Sets of senders. Their addresses stand in the configuration."""
+
+    def keys(self, url: str, max_age: float) -> Sequence[Mapping[str, Json]]:
+        """Returns the keys of a set, no older than `max_age` seconds if its host answers.
+
+        If it doesn't, the last good keys serve for a day. Raises Unavailable if there are none.
+        """
+        ...
+
+
 class OmniGateway(Protocol):
     """OMNI behind its circuit breaker."""
 

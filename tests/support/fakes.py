@@ -242,6 +242,18 @@ class FakeSns:
         self.confirmed.append(url)
 
 
+class FakeKeySets:
+    """Gives the same keys for every address, and keeps each question."""
+
+    def __init__(self, *keys: Mapping[str, Any]) -> None:
+        self.held: Sequence[Mapping[str, Any]] = keys
+        self.asked: list[tuple[str, float]] = []
+
+    def keys(self, url: str, max_age: float) -> Sequence[Mapping[str, Any]]:
+        self.asked.append((url, max_age))
+        return self.held
+
+
 class FakeTelemetry:
     def __init__(self) -> None:
         self.received: list[Mapping[str, Any]] = []

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from aws.outbox import SqsOutbox
 from configuration.parameters import parameters_of
 from omni.models import OmniResponse
-from sandbox import local_sns
+from sandbox import local_sns, local_tokens
 from sandbox.stack.http_events import Received, http_event
 from sandbox.stack.invocations import new_trace_id
 from tests.support.fakes import FakeLedger, FakeOmni
@@ -245,6 +245,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
             patch.object(composition, "outbox", lambda: outbox),
             patch.object(composition, "omni", lambda: made.omni),
             patch.object(composition, "sns", Sns),
+            patch.object(composition, "key_sets", lambda: local_tokens),
         ):
             yield made
         for part in parts:

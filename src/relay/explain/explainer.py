@@ -16,7 +16,7 @@ from relay.explain.explanation import Explanation, Failure, Message, Proof, Rout
 from relay.explain.sms import sms_size
 from relay.model.dispatches import Dispatch, request_of
 from relay.model.events import Event
-from relay.ports import Sns, UnknownScenario
+from relay.ports import KeySets, Sns, UnknownScenario
 from relay.problems import InvalidBody, Mistake, Problem
 from relay.receive.handshakes import answer_by_itself, answer_verified, confirms
 from relay.receive.webhooks import event_of
@@ -51,6 +51,7 @@ class Explainer:
         installation: as in `Relayer`. With another one, the ids of messages and dispatches are other ones.
         sns: fetches certificates.
         now: tells which mutes last.
+        key_sets: without them, no JSON Web Token is verified.
     """
 
     scenario_key: Callable[[str], str]
@@ -58,6 +59,7 @@ class Explainer:
     installation: str
     sns: Sns
     now: Callable[[], datetime]
+    key_sets: KeySets | None = None
 
     def webhook(self, request: InboundRequest, source: Source, *, verify: bool = True) -> Explanation:
         """Explains a webhook. One that isn't verified is explained as if it were, beside its refusal.
@@ -69,7 +71,7 @@ class Explainer:
         """
         silent = _Silent(self.sns)
         try:
-            if verify and answer_by_itself(source, request, silent):
+            if verify and answer_by_itself(source, request, lambda: self._verify(request, source)):
                 return Explanation(source.name, "handshake")
         except Problem as problem:
             return Explanation(source.name, "refused", problem=problem.detail)
@@ -132,10 +134,14 @@ class Explainer:
 
     def _proof(self, request: InboundRequest, source: Source) -> Proof:
         try:
-            source.verification.check(request, source.secrets, self.sns.fetch)
+            self._verify(request, source)
         except Problem as problem:
             return Proof(source.verification.name, verified=False, problem=problem.detail)
         return Proof(source.verification.name, verified=True)
+
+    def _verify(self, request: InboundRequest, source: Source) -> None:
+        key_set = self.key_sets.keys if self.key_sets else None
+        source.verification.check(request, source.secrets, self.sns.fetch, key_set)
 
     def _route(self, verdict: Verdict, rule: Route | None, event: Event) -> RouteExplanation:
         variables = event.variables()

@@ -3,7 +3,7 @@
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,10 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def answer_by_itself(source: Source, request: InboundRequest, sns: Sns) -> Answer | None:
+def answer_by_itself(source: Source, request: InboundRequest, verify: Callable[[], None]) -> Answer | None:
     """Answers a handshake that isn't a signed POST. Returns None for any other POST.
+
+    `verify` proves the request as an event's is proven.
 
     Raises:
         MethodNotAllowed: no handshake of this source has the request's method.
@@ -47,7 +49,7 @@ def answer_by_itself(source: Source, request: InboundRequest, sns: Sns) -> Answe
     places = Places(request)
     for handshake in handshakes:
         if handshake.asked(places):
-            _prove(handshake, source, places, sns)
+            _prove(handshake, source, places, verify)
             return _answer(handshake, source, places)
     if request.method != "POST":
         raise MalformedRequest("Expected what this sender sends to set a webhook up.")
@@ -82,11 +84,11 @@ def confirms(verification: Verification, body: Any, sns: Sns) -> bool:
     return bool(body.get("Type") == "UnsubscribeConfirmation")
 
 
-def _prove(handshake: Handshake, source: Source, places: Places, sns: Sns) -> None:
+def _prove(handshake: Handshake, source: Source, places: Places, verify: Callable[[], None]) -> None:
     if handshake.proof == NOTHING:
         return
     if handshake.proof == SIGNATURE:
-        source.verification.check(places.request, source.secrets, sns.fetch)
+        verify()
         return
     tokens = [secret.removeprefix(TOKEN_MARK) for secret in source.secrets if secret.startswith(TOKEN_MARK)]
     if not any_equal(raw(places.one(handshake.proof)), [raw(token) for token in tokens if token.strip()]):

@@ -6,6 +6,7 @@ Nothing is parsed before it is verified, except a value that a scheme or a hands
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from relay import limits
@@ -13,7 +14,7 @@ from relay.configure.sources import SOURCE_NAME, Source
 from relay.deliver.outcomes import Outcome
 from relay.deliver.relaying import Relayer
 from relay.model.events import Event
-from relay.ports import Configuration, ConfigurationUnavailable, Sns
+from relay.ports import Configuration, ConfigurationUnavailable, KeySets, Sns
 from relay.problems import Mistake, PayloadTooLarge, TooManyHeaders, Unavailable, UnknownSource
 from relay.receive.handshakes import Answer, answer_by_itself, answer_verified, confirms
 from relay.verification.decoding import LOST, decode
@@ -33,6 +34,7 @@ def receive(
     configuration: Configuration,
     relayer: Relayer,
     sns: Sns,
+    key_sets: KeySets,
     max_body_bytes: int,
 ) -> Outcome | Answer:
     """Takes a webhook in for the source of that name. Returns what became of its event, or the answer that sets the
@@ -45,6 +47,7 @@ def receive(
         configuration: holds the sources.
         relayer: takes the verified event.
         sns: fetches certificates and confirms subscriptions.
+        key_sets: gives the keys of senders that publish them.
         max_body_bytes: the largest body, decoded.
 
     Raises:
@@ -55,11 +58,12 @@ def receive(
         source = _source(name, configuration)
         outcome.source, outcome.verification = source.name, source.verification.name
         outcome.accepted = source.verification.accepted
-        answer = answer_by_itself(source, request, sns)
+        verify = partial(source.verification.check, request, source.secrets, sns.fetch, key_sets.keys)
+        answer = answer_by_itself(source, request, verify)
         outcome.handshake = answer is not None
         if answer:
             return answer
-        source.verification.check(request, source.secrets, sns.fetch)
+        verify()
         body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
         answer = answer_verified(source, request, body)
         outcome.handshake = answer is not None

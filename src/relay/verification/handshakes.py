@@ -2,18 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 from relay.verification.places import PART, PLACE, Places
 
@@ -35,7 +27,8 @@ Text = Annotated[str, StringConstraints(max_length=1000)]
 Template = Annotated[Text, AfterValidator(_known_parts)]
 
 
-class Handshake(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
     """Recognises such a request, and describes its answer.
 
     Attributes:
@@ -49,22 +42,22 @@ class Handshake(BaseModel):
         headers: templates of further headers of the answer.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    method: Literal["GET", "POST", "OPTIONS"] = "POST"
     when: Annotated[Mapping[Place, Text], Field(min_length=1)]
+    method: Literal["GET", "POST", "OPTIONS"] = "POST"
     proof: Literal["signature", "none"] | Place = SIGNATURE
     answer: Template | Mapping[str, StrictInt | StrictBool | Template] = ""
     status: Annotated[int, Field(ge=200, le=299, strict=True)] = 200
-    headers: Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Za-z-]{1,64}$")], Template] = {}
+    headers: Mapping[Annotated[str, StringConstraints(pattern=r"^[A-Za-z-]{1,64}$")], Template] = field(
+        default_factory=dict
+    )
 
-    @model_validator(mode="after")
-    def _without_body(self) -> Self:
+    def __post_init__(self) -> None:
         texts = self.answer.values() if isinstance(self.answer, Mapping) else [self.answer]
         places = [*self.when, self.proof, *map(str, texts), *self.headers.values()]
         if self.method != "POST" and any("field:" in named for named in places):
             raise ValueError(f"{self.method} has no body: expected no field")
-        return self
 
     @property
     def is_event_like(self) -> bool:

@@ -14,8 +14,8 @@ from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import raw
 
 # A path of a field, such as `signature.token` or `value[].clientState`, where `[]` stands for each item of a list.
-FIELD_PATH = r"^(\[\]\.)?[A-Za-z0-9_-]{1,64}(\[\])?(\.[A-Za-z0-9_-]{1,64}(\[\])?){0,15}$"
-PLACE = rf"header:[A-Za-z0-9_-]{{1,64}}|query:[A-Za-z0-9_.-]{{1,64}}|field:{FIELD_PATH[1:-1]}"
+FIELD_PATH = r"^(\[\]\.)?[A-Za-z0-9_-]+(\[\])?(\.[A-Za-z0-9_-]+(\[\])?)*$"
+PLACE = rf"header:[A-Za-z0-9_-]+|query:[A-Za-z0-9_.-]+|field:{FIELD_PATH[1:-1]}"
 PART = re.compile(r"\{([^{}]*)\}")
 _STEPS = re.compile(r"\[\]|[^.\[\]]+")
 

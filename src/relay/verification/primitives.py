@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
@@ -34,10 +34,17 @@ class Keys:
 
     Attributes:
         certificate: fetches a signing certificate in PEM, or raises Unavailable. The scheme checks the address first.
+        key_set: gives the keys of a JSON Web Key Set that is at most so many seconds old, or raises Unavailable.
     """
 
     secrets: tuple[str, ...]
     certificate: Callable[[str], bytes] | None = None
+    key_set: Callable[[str, float], Sequence[Mapping[str, Any]]] | None = None
+
+    def certificate_at(self, url: str) -> bytes:
+        if self.certificate is None:
+            raise NotAuthenticated("no source of certificates")
+        return self.certificate(url)
 
     def required_secrets(self) -> tuple[str, ...]:
         """Returns the secrets that aren't empty, because anybody could sign with an empty one.

@@ -1,6 +1,9 @@
-"""Signatures that a public key verifies: ed25519, ECDSA on P-256 and RSA (PKCS #1 v1.5), both over SHA-256."""
+"""Signatures that a public key or a certificate verifies: ed25519, ECDSA on P-256 and RSA (PKCS #1 v1.5)."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
+
+from relay.problems import NotAuthenticated
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -37,6 +40,32 @@ def verifies(algorithm: PublicAlgorithm, key: bytes, signature: bytes, content: 
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):  # the last two mean that the key isn't one
         return False
     return True
+
+
+def check_by_certificate(
+    pem: bytes, now: datetime, signature: bytes, content: bytes, algorithm: Literal["SHA1", "SHA256"]
+) -> None:
+    """Returns if the RSA key of the certificate made the signature and it is valid now, else raises NotAuthenticated."""
+    # Imported here: only a few schemes need X.509, and it costs tens of milliseconds of a cold start.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        certificate = load_pem_x509_certificate(pem)
+        key = certificate.public_key()
+    except ValueError:
+        raise NotAuthenticated("malformed certificate") from None
+    if not isinstance(key, RSAPublicKey):
+        raise NotAuthenticated("malformed certificate")
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise NotAuthenticated("certificate not valid now")
+    try:
+        key.verify(signature, content, PKCS1v15(), getattr(hashes, algorithm)())
+    except InvalidSignature:
+        raise NotAuthenticated("wrong signature") from None
 
 
 def _loaded(key: bytes) -> "PublicKeyTypes":

@@ -1,6 +1,7 @@
 """The fields that a source may set under `verify:`. Each preset takes those of its model and no others."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -8,6 +9,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
+    StrictInt,
     StringConstraints,
     ValidationInfo,
     field_validator,
@@ -17,6 +20,7 @@ from pydantic import (
 from relay import limits
 from relay.verification.credentials import AuthScheme
 from relay.verification.handshakes import Handshake
+from relay.verification.json_web_tokens import TokenAlgorithm
 from relay.verification.places import FIELD_PATH, PART, PLACE
 from relay.verification.primitives import Encoding, TimeFormat
 from relay.verification.public_keys import PublicAlgorithm
@@ -46,6 +50,10 @@ Tolerance = Annotated[int, Field(ge=1, le=86_400, strict=True)]
 SignedTemplate = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_known_parts)]
 QueryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 FieldPath = Annotated[str, StringConstraints(pattern=FIELD_PATH, max_length=300)]
+KeySetUrl = Annotated[
+    str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[!-~]*$", max_length=2048)
+]
+ClaimText = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Prefix = Annotated[str, StringConstraints(max_length=64)]
 TopicArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$")]
 PublicUrl = Annotated[
@@ -58,13 +66,20 @@ PublicUrl = Annotated[
 class VerifySettings(BaseModel):
     """The base of all models, and the model of presets without settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Each model is built when a source first needs it, because building all of them takes long in a cold start.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     preset: str
 
     def overrides(self) -> dict[str, Any]:
         """Returns the fields of the preset's scheme that these settings replace."""
         return self.model_dump(exclude={"preset", "handshakes", "accepted"}, exclude_unset=True, exclude_none=True)
+
+
+class PaypalSettings(VerifySettings):
+    """`webhook_id`: the webhook's id, as PayPal's dashboard shows it."""
+
+    webhook_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,50}$")]
 
 
 class OpenSettings(VerifySettings):
@@ -134,6 +149,24 @@ class SnsSettings(VerifySettings):
     """
 
     topic_arns: Annotated[tuple[TopicArn, ...], Field(min_length=1)]
+
+
+class TokenOfKeySetSettings(OpenSettings):
+    """A JSON Web Token. TokenOfKeySetScheme explains the fields."""
+
+    key_set: KeySetUrl
+    issuer: ClaimText | Annotated[tuple[ClaimText, ...], Field(min_length=1, max_length=10)]
+    audience: ClaimText
+    algorithms: Annotated[tuple[TokenAlgorithm, ...], Field(min_length=1)] = ("RS256",)
+    claims: Mapping[ClaimText, StrictBool | StrictInt | ClaimText] = {}
+    header: HeaderName = "authorization"
+    prefix: Prefix = "Bearer "
+    tolerance: Annotated[int, Field(ge=0, le=600, strict=True)] = 60
+
+    def overrides(self) -> dict[str, Any]:
+        given = super().overrides()
+        issuer = given.pop("issuer")
+        return given | {"issuers": (issuer,) if isinstance(issuer, str) else issuer}
 
 
 class SignatureSettings(OpenSettings):

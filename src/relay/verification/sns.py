@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from relay.problems import MalformedRequest, NotAuthenticated
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Keys, from_base64, raw
+from relay.verification.public_keys import check_by_certificate
 
 _HOST = r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
 _CERTIFICATE_URL = re.compile(_HOST + r"/[A-Za-z0-9_-]{1,128}\.pem", re.ASCII)
@@ -22,7 +22,7 @@ SIGNED_FIELDS = {
     "SubscriptionConfirmation": _HANDSHAKE,
     "UnsubscribeConfirmation": _HANDSHAKE,
 }
-_VERSIONS = {"1": "SHA1", "2": "SHA256"}
+_VERSIONS: dict[str, Literal["SHA1", "SHA256"]] = {"1": "SHA1", "2": "SHA256"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,7 @@ class SnsScheme:
         url = _field(message, "SigningCertURL")
         if not _CERTIFICATE_URL.fullmatch(url):
             raise NotAuthenticated("SigningCertURL is not an address of SNS")
-        if keys.certificate is None:
-            raise NotAuthenticated("no source of certificates")
-        _verify(keys.certificate(url), signature, content, algorithm, request.received_at)
+        check_by_certificate(keys.certificate_at(url), request.received_at, signature, content, algorithm)
 
 
 def signed_content(message: dict[str, Any]) -> bytes:
@@ -93,26 +91,3 @@ def _field(message: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise NotAuthenticated(f"missing field {name}")
     return value
-
-
-def _verify(pem: bytes, signature: bytes, content: bytes, algorithm: str, now: datetime) -> None:
-    # Imported here: only this scheme needs X.509, and it costs tens of milliseconds of a cold start.
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.x509 import load_pem_x509_certificate
-
-    try:
-        certificate = load_pem_x509_certificate(pem)
-        key = certificate.public_key()
-    except ValueError:
-        raise NotAuthenticated("malformed certificate") from None
-    if not isinstance(key, RSAPublicKey):
-        raise NotAuthenticated("malformed certificate")
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise NotAuthenticated("certificate not valid now")
-    try:
-        key.verify(signature, content, PKCS1v15(), getattr(hashes, algorithm)())
-    except InvalidSignature:
-        raise NotAuthenticated("wrong signature") from None

@@ -1,8 +1,8 @@
 """One row of the table of senders, or a source's copy of it: how requests are verified, identified and decoded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from relay.verification.decoding import BodyFormat
 from relay.verification.event_ids import EventId, FromHeader, unnamed
@@ -74,13 +74,17 @@ class Verification:
         return isinstance(self.scheme, SignatureScheme) and "{id}" in self.scheme.signed
 
     def check(
-        self, request: InboundRequest, secrets: Sequence[str], certificate: Callable[[str], bytes] | None = None
+        self,
+        request: InboundRequest,
+        secrets: Sequence[str],
+        certificate: Callable[[str], bytes] | None = None,
+        key_set: Callable[[str, float], Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         """Returns if one of the secrets proves the request genuine.
 
         Raises:
             NotAuthenticated: no secret proves it, or there is none. Hostile bytes raise nothing else.
-            Unavailable: the certificate source can't answer now (SNS only).
+            Unavailable: the source of certificates or of key sets can't answer now.
         """
         usable = tuple(secret for secret in secrets if not secret.startswith(TOKEN_MARK))
-        self.scheme.check(request, Keys(usable, certificate))
+        self.scheme.check(request, Keys(usable, certificate, key_set))

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from aws import sns
+from aws import https, sns
 from aws.circuit import Circuit
 from aws.configuration import OmniAccount
 from aws.sns import SnsHttp
@@ -29,7 +29,7 @@ class Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         status = int(self.path.rpartition("/")[2].split(".")[0].lstrip("?").split("-")[0])
-        body = b"x" * (sns.MAX_SNS_ANSWER_BYTES + 1 if "long" in self.path else 10)
+        body = b"x" * (https.MAX_ANSWER_BYTES + 1 if "long" in self.path else 10)
         self.send_response(status)
         self.send_header("location", "/200-elsewhere.pem")
         self.send_header("content-length", str(len(body) + 5 * ("cut" in self.path)))

@@ -9,7 +9,7 @@ from handlers.environment import Environment
 from relay.message.notifications import parse_notification
 from sandbox.stack.intrinsics import load_yaml
 from sandbox.stack.sam_template import read_template
-from sandbox.stack.sandbox_server import SNS_PATH
+from sandbox.stack.sandbox_server import KEY_SETS_PATH, SNS_PATH
 from sandbox.stack.specs import FunctionSpec, SamTemplate
 
 _READ = re.compile(r"""environ(?:\.get\(|\[)\s*["']([A-Z_]+)["']""")
@@ -51,6 +51,7 @@ def test_local_containers_look_where_the_local_stack_creates(project: Path) -> N
 
     assert given.pop("AWS_ENDPOINT_URL") == host
     assert given.pop("AWS_ENDPOINT_URL_SNS") == f"http://host.docker.internal:8025{SNS_PATH}"
+    assert given.pop("KEY_SETS_ENDPOINT_URL") == f"http://host.docker.internal:8025{KEY_SETS_PATH}"
     assert given == {name: created[name] for name in ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")}
 
 

@@ -19,6 +19,7 @@ QUOTED = {
     "EVENT_ID_CHARS": f"| event's id | {limits.EVENT_ID_CHARS} characters",
     "SENDER_ID_CHARS": f"{limits.SENDER_ID_CHARS} where a preset finds it",
     "REPEAT_SECONDS": f"| the same body under another, unsigned id | {limits.REPEAT_SECONDS} s: one event",
+    "TOKEN_CHARS": f"| JSON Web Token | {limits.TOKEN_CHARS:,} characters",
     "CHALLENGE_CHARS": f"| a challenge that is echoed | {limits.CHALLENGE_CHARS:,} characters",
     "ERRORS": f"A 422 lists at most {limits.ERRORS} fields",
     "SCHEMA_VALUES": f"more than {limits.SCHEMA_VALUES:,} values",

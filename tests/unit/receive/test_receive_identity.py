@@ -12,7 +12,7 @@ from relay.problems import DuplicateInFlight
 from relay.receive.webhooks import receive
 from relay.verification import parse
 from relay.verification.inbound import InboundRequest
-from tests.support.fakes import FakeSns, World
+from tests.support.fakes import FakeKeySets, FakeSns, World
 
 SECRET = "local-secret"
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
@@ -31,7 +31,12 @@ def post(world, body, event_id, verify=UNSIGNED_ID, route=ROUTE, **settings):
     signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
     headers = {"x-signature": signature} | ({"x-id": event_id} if event_id else {})
     request = InboundRequest("POST", "", "", headers, body, datetime.now(UTC))
-    parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": FakeSns()}
+    parts = {
+        "configuration": world.configuration,
+        "relayer": world.relayer,
+        "sns": FakeSns(),
+        "key_sets": FakeKeySets(),
+    }
     return receive("ci", request, Outcome(), **parts, max_body_bytes=1_000)
 
 
@@ -86,7 +91,12 @@ def test_a_captured_request_without_a_usable_id_is_a_duplicate(world, unusable):
 def test_a_request_of_github_s_that_was_captured_and_lost_its_id_is_a_duplicate(world):
     source = world.add_source("hub", {"all": ROUTE}, verify="github", delivery="direct")
     signature = f"sha256={hmac.new(SECRET.encode(), ONE, hashlib.sha256).hexdigest()}"
-    parts = {"configuration": world.configuration, "relayer": world.relayer, "sns": FakeSns()}
+    parts = {
+        "configuration": world.configuration,
+        "relayer": world.relayer,
+        "sns": FakeSns(),
+        "key_sets": FakeKeySets(),
+    }
     outcomes = []
     for headers in ({"x-github-delivery": "a"}, {}):
         signed = headers | {"x-hub-signature-256": signature}

@@ -18,7 +18,7 @@ from relay.problems import (
 )
 from relay.receive.webhooks import receive
 from relay.verification.inbound import InboundRequest
-from tests.support.fakes import FakeSns, World
+from tests.support.fakes import FakeKeySets, FakeSns, World
 
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }}"}
 
@@ -45,6 +45,7 @@ def accept(world, body=b'{"text": "hi"}', source="ci", limit=1_000, outcome=None
         configuration=world.configuration,
         relayer=world.relayer,
         sns=FakeSns(),
+        key_sets=FakeKeySets(),
         max_body_bytes=limit,
     )
 
