@@ -32,6 +32,8 @@ QUOTED = {
     "URL_CHARS": f", {limits.URL_CHARS:,} characters",
     "EXPRESSION_CHARS": f"| expression | {limits.EXPRESSION_CHARS:,} characters",
     "ITEMS": f"{limits.ITEMS} items a route",
+    "STEPS": f"| `unless_delivered` | {limits.STEPS} steps",
+    "STEP_SECONDS": f"steps of {limits.STEP_SECONDS // 3600} hours",
     "ROUTES_SECONDS": f"{limits.ROUTES_SECONDS:.0f} s of processor time",
     "TEMPLATE_CHARS": f"| template | {limits.TEMPLATE_CHARS:,} characters |",
     "TEMPLATE_ITERATIONS": f"{limits.TEMPLATE_ITERATIONS:,} iterations",
