@@ -8,7 +8,7 @@ import click
 from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
-    "Configuration": ("check", "plan", "push", "history", "diff", "rollback"),
+    "Configuration": ("check", "plan", "push", "history", "diff", "rollback", "secrets"),
     "What happens": ("tail", "story", "explain", "doctor"),
     "OMNI": ("scenarios",),
     "Parked items": ("replay",),

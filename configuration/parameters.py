@@ -109,12 +109,12 @@ def _sources(sources: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator
         for route, rule in (source.get("routes") or {}).items():
             yield Parameter(f"sources/{name}/routes/{route}", "String", _json(rule))
         if name in secrets:
-            yield Parameter(f"sources/{name}/secrets", "SecureString", _secret(secrets[name]))
+            yield Parameter(f"sources/{name}/secrets", "SecureString", secret_value(secrets[name]))
     for number, page in enumerate(_pages(sorted(sources)), start=1):
         yield Parameter(f"source-names/{number}", "StringList", page)
 
 
-def _secret(secret: Any) -> str:
+def secret_value(secret: Any) -> str:
     """Gives the secret as it is. One that SSM would take for a reference, or functions for a list, is put in a list."""
     if isinstance(secret, str):
         return _json([secret]) if "{{" in secret or secret.startswith("[") else secret

@@ -20,6 +20,7 @@ class Outcome:
         event_id: empty until the event has its id.
         source: the configured source's name; empty until it is found.
         verification: the name of the source's scheme; empty as well.
+        proved_by: which of several secrets proved the request, from 1 on; None if there is only one.
         muted: the source is muted, so its routes weren't asked.
         accepted: the HTTP status of a queued or parked event.
         handshake: the request set the webhook up instead of reporting an event.
@@ -34,6 +35,7 @@ class Outcome:
     event_id: str = ""
     source: str = ""
     verification: str = ""
+    proved_by: int | None = None
     muted: bool = False
     accepted: int = 202
     handshake: bool = False
@@ -86,6 +88,7 @@ def event_line(outcome: Outcome, ms: float, refusal: Problem | None = None) -> d
         "reason": refusal.detail if refusal else _reason(outcome),
         "errors": _errors(refusal) if isinstance(refusal, InvalidBody) else None,
         "verification": outcome.verification or None,
+        "proved_by": outcome.proved_by,
         **_routes(outcome.verdicts),
         "ms": round(ms, 1),
     }

@@ -19,6 +19,7 @@ from relay.problems import Mistake, PayloadTooLarge, TooManyHeaders, Unavailable
 from relay.receive.handshakes import Answer, answer_by_itself, answer_verified, confirms
 from relay.verification.decoding import LOST, decode
 from relay.verification.inbound import InboundRequest
+from relay.verification.verification import signing
 
 _KEPT_HEADERS = re.compile(r"[a-z0-9-]{1,64}")
 # These hold for every sender, because a neighbour's token may be sent here by mistake.
@@ -64,6 +65,8 @@ def receive(
         if answer:
             return answer
         verify()
+        if len(signing(source.secrets)) > 1:  # while they rotate, somebody waits for the old one to go out of use
+            outcome.proved_by = source.verification.position(request, source.secrets)
         body = decode(request.body, request.headers.get("content-type"), expects=source.verification.body_format)
         answer = answer_verified(source, request, body)
         outcome.handshake = answer is not None

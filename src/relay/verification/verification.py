@@ -1,9 +1,11 @@
 """One row of the table of senders, or a source's copy of it: how requests are verified, identified and decoded."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from relay.problems import NotAuthenticated
 from relay.verification.decoding import BodyFormat
 from relay.verification.event_ids import EventId, FromHeader, unnamed
 from relay.verification.handshakes import TOKEN_MARK, Handshake
@@ -86,5 +88,17 @@ class Verification:
             NotAuthenticated: no secret proves it, or there is none. Hostile bytes raise nothing else.
             Unavailable: the source of certificates or of key sets can't answer now.
         """
-        usable = tuple(secret for secret in secrets if not secret.startswith(TOKEN_MARK))
-        self.scheme.check(request, Keys(usable, certificate, key_set))
+        self.scheme.check(request, Keys(signing(secrets), certificate, key_set))
+
+    def position(self, request: InboundRequest, secrets: Sequence[str]) -> int | None:
+        """Returns which of the secrets that can sign proves the request, from 1 on; None if none does by itself."""
+        for number, secret in enumerate(signing(secrets), start=1):
+            with suppress(NotAuthenticated):
+                self.scheme.check(request, Keys((secret,), None))
+                return number
+        return None
+
+
+def signing(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Returns the secrets without the tokens of handshakes, which prove nothing."""
+    return tuple(secret for secret in secrets if not secret.startswith(TOKEN_MARK))

@@ -13,7 +13,7 @@ from relay import limits
 from relay.ports import QueueUnavailable
 from sandbox.stack.settings import PROJECT
 from tests.support.adversary import Adversary
-from tests.support.inprocess import Context, Relay
+from tests.support.inprocess import Context, Relay, relay
 
 SCHEMA = json.loads((PROJECT / "docs" / "event-received.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = Draft7Validator(SCHEMA, format_checker=Draft7Validator.FORMAT_CHECKER)
@@ -216,3 +216,13 @@ def test_an_event_that_the_queue_routes_again_was_not_received_again(inprocess: 
         assert delivery.handler({"Records": [record]}, Context()) == {"batchItemFailures": []}
     assert inprocess.sqs.messages
     assert the_lines(inprocess) == []
+
+
+@pytest.mark.parametrize(("secrets", "position"), [(["new", "old"], 2), (["old", "older"], 1), (["old"], None)])
+def test_the_line_says_which_of_several_secrets_was_used(secrets: list[str], position: int | None) -> None:
+    route = {"when": "body.never", "scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "x"}
+    config = {"scenarios": {"incident": "K"}, "sources": {"ci": {"verify": "bearer", "routes": {"a": route}}}}
+    with relay(config, {"sources": {"ci": secrets}}) as rotating:
+        headers = {"authorization": "Bearer old", "content-type": "application/json"}
+        assert rotating.post("ci", b'{"id": 1}', headers).status == 200
+        assert the_line(rotating).get("proved_by") == position
