@@ -106,7 +106,7 @@ class Rehearsal:
     def push(self) -> None:
         """Pushes relay.yaml by the operator's own command."""
         sandbox = self.surroundings.sandbox_url
-        options = ("--stack", STACK, "--secrets", "secrets.local.yaml", "--omni-base-url", sandbox)
+        options = ("--stack", STACK, "--yes", "--secrets", "secrets.local.yaml", "--omni-base-url", sandbox)
         aws = {"AWS_ENDPOINT_URL": self.deployment.aws_url, "AWS_DEFAULT_REGION": REGION, **CREDENTIALS}
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "src:.", "OMNI_AUTHORIZATION": OMNI_AUTHORIZATION}
         command = [sys.executable, "-m", "cli", "push", *options]

@@ -103,6 +103,17 @@ def test_cloudformation_may_do_all_that_dynamodb_asks_of_whoever_chooses_a_key()
     assert statement["Resource"] == {"Ref": "KmsKeyArn"}
 
 
+def test_a_run_reads_with_the_stack_s_own_key_through_parameters_and_the_table_only() -> None:
+    policy = RESOURCES["ReadingKeyPolicy"]["Properties"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    through = [one["Fn::Sub"].partition(".")[0] for one in statement["Condition"]["StringEquals"]["kms:ViaService"]]
+
+    assert policy["Roles"][0] == {"Ref": "DeployRole"}
+    assert policy["Roles"][1]["Fn::If"][:2] == ["Previews", {"Ref": "PreviewRole"}]
+    assert (statement["Action"], statement["Resource"]) == ("kms:Decrypt", {"Ref": "KmsKeyArn"})
+    assert through == ["ssm", "dynamodb"]
+
+
 def test_no_role_of_deployment_has_a_wildcard_for_actions(roles: dict[str, Json]) -> None:
     for role in roles.values():
         for one in statements(role):
