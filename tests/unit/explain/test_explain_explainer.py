@@ -17,7 +17,7 @@ from relay.receive.webhooks import receive
 from relay.verification.inbound import InboundRequest
 from sandbox import event_files
 from tests.support.certificates import local_certificate
-from tests.support.fakes import FakeSns, World
+from tests.support.fakes import FakeKeySets, FakeSns, World
 
 PERSON = {"phone": "+41793026727", "email": "ops@example.com"}
 PEOPLE = [{"phone": f"+4179302{number}"} for number in range(6700, 6705)]
@@ -70,6 +70,7 @@ def test_the_request_is_the_one_that_is_sent(world: World, route: dict[str, Any]
         configuration=world.configuration,
         relayer=world.relayer,
         sns=FakeSns(),
+        key_sets=FakeKeySets(),
         max_body_bytes=1_000,
     )
     [explained] = explanation.routes
