@@ -83,18 +83,23 @@ def files(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_files(target: Target, given: Files) -> Proposal:
-    """Compares the files with the target. Raises Mistakes and Unreadable before anything is called."""
+    """Compares the files with the target. Raises Mistakes and Unreadable before anything is written."""
     from cli.pushing import made_once
+    from configuration.checking import unfollowed
     from configuration.files import read_yaml
+    from configuration.mistakes import Mistakes
     from configuration.parameters import parameters_of
 
+    config = read_yaml(given.config)
     wanted = parameters_of(
-        read_yaml(given.config),
+        config,
         read_yaml(given.secrets) if given.secrets else {},
         "",
         omni_base_url=given.omni_base_url,
         omni_authorization=os.environ.get("OMNI_AUTHORIZATION"),
     )
+    if any(True for _ in unfollowed(config)) and target.parameters.get("DeliveryReports") == "off":
+        raise Mistakes(list(unfollowed(config)))
     named = [replace(parameter, name=parameter.name.removeprefix("/")) for parameter in wanted]
     return _proposal(
         target,

@@ -53,8 +53,18 @@ class Target:
         if self.run is not None:
             found: Mapping[str, str] = self.run["outputs"]
             return found
-        stack = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in self._described.get("Outputs", [])}
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """The values of the stack's parameters. None of the local stack's is known."""
+        if self.run is not None:
+            return {}
+        return {one["ParameterKey"]: one["ParameterValue"] for one in self._described.get("Parameters", [])}
+
+    @cached_property
+    def _described(self) -> Any:
+        return self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
 
     def client(self, service: str) -> Any:
         """Gives a boto3 client of the target's account. It retries patiently, because SSM takes few writes a second."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from configuration.files import Parts
 from configuration.mistakes import Mistake, at, nearest, shown
-from relay.configure.routes import ROUTE_FIELDS, compile_route
+from relay.configure.routes import ROUTE_FIELDS, STEP_FIELDS, compile_route
 from relay.configure.sources import SOURCE_FIELDS, SOURCE_NAME, ConfigurationMistake, parse_source
 from relay.message.channels import CHANNELS
 from relay.message.wording import NO_SUCH_FIELD
@@ -25,6 +25,7 @@ _FIELD = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _MOST = 50  # mistakes that are looked for in one route or in one source's settings
 
 TOP = ("scenarios", "sources")
+STEPS = "unless_delivered"
 OF_SOURCE = (*SOURCE_FIELDS, "routes")
 # Something right for each field, with which the search for further mistakes goes on. None takes the field away.
 _RIGHT_IN_ROUTE: Mapping[str, Json] = {
@@ -34,7 +35,7 @@ _RIGHT_IN_ROUTE: Mapping[str, Json] = {
     "for_each": "body",
 }
 _RIGHT_IN_SOURCE: Mapping[str, Json] = {"verify": "bearer"}
-_RIGHT_AT_END: Mapping[str, Json] = {"phone": "+41793026727", "email": "anybody@example.com"}
+_RIGHT_AT_END: Mapping[str, Json] = {"phone": "+41793026727", "email": "anybody@example.com", "within": "5m"}
 _EXAMPLES = {
     "verify": "how its requests prove who sent them, such as verify: github",
     "scenario": "by which of the scenarios it is sent, such as scenario: incident",
@@ -72,6 +73,16 @@ def secretless(config: Mapping[str, Json], known: Iterable[str]) -> Iterator[Mis
         if name not in names and _needs_secret(source):
             words = f"it has no secret, so it refuses everything: add {name}: … under sources in the secrets file"
             yield Mistake(words, name, **at(config, ("sources", name)))
+
+
+def unfollowed(config: Mapping[str, Json]) -> Iterator[Mistake]:
+    """Gives a mistake for each route with `unless_delivered`, for a stack whose DeliveryReports is off."""
+    words = "the stack's DeliveryReports is off, so nothing tells what is delivered: set it to pull or push"
+    for name, source in config["sources"].items():
+        for route, rule in (source.get("routes") or {}).items():
+            if rule.get(STEPS) is not None:
+                path = ("sources", name, "routes", route, STEPS)
+                yield Mistake(words, name, route, STEPS, **at(config, path))
 
 
 def key_of(scenario: Json) -> Json:
@@ -208,12 +219,13 @@ class _SourceCheck:
             yield self._mistake("expected a name of letters, digits, '.', '_', '-'", route)
         refused = list(_each_refusal(rule, lambda given: compile_route(route, given), _RIGHT_IN_ROUTE, ROUTE_FIELDS))
         for path, words in refused:
-            known = CHANNELS if path[:1] == ("channels",) else ROUTE_FIELDS if len(path) == 1 else ("phone", "email")
-            yield self._mistake(words, route, field=path, known=known, level=f"in route {shown(route)}")
-        scenario = rule.get("scenario") if isinstance(rule, Mapping) else None
-        if isinstance(scenario, str) and _NAME.fullmatch(scenario) and scenario not in self._scenarios:
-            words = f"there is no scenario {scenario} under scenarios"
-            yield self._mistake(words, route, field=("scenario",), meant=nearest(scenario, self._scenarios))
+            yield self._mistake(words, route, field=path, known=_known(path), level=f"in route {shown(route)}")
+        for place, draft in ((), rule), *_steps(rule):
+            scenario = draft.get("scenario") if isinstance(draft, Mapping) else None
+            if isinstance(scenario, str) and _NAME.fullmatch(scenario) and scenario not in self._scenarios:
+                words = f"there is no scenario {scenario} under scenarios"
+                meant = nearest(scenario, self._scenarios)
+                yield self._mistake(words, route, field=(*place, "scenario"), meant=meant)
 
     def _mistake(
         self,
@@ -240,6 +252,25 @@ class _SourceCheck:
             meant = meant or _meant(words)
             words += _hint(words)
         return Mistake(words, self._name, route, _field_text(field), meant, **at(self._config, path))
+
+
+def _steps(rule: Json) -> Iterator[tuple[Parts, Json]]:
+    """Gives each step of a route's `unless_delivered` with its path."""
+    steps = rule.get(STEPS) if isinstance(rule, Mapping) else None
+    if isinstance(steps, list):
+        yield from (((STEPS, index), step) for index, step in enumerate(steps))
+    elif steps is not None:
+        yield (STEPS,), steps
+
+
+def _known(path: Parts) -> Iterable[str]:
+    """The names that may stand in a route where `path` leads to."""
+    names = tuple(part for part in path if isinstance(part, str))
+    if names[:1] == (STEPS,) and len(names) > 1:
+        known, names = STEP_FIELDS, names[1:]
+    else:
+        known = ROUTE_FIELDS
+    return CHANNELS if names[:1] == ("channels",) else known if len(names) == 1 else ("phone", "email")
 
 
 def _meant(words: str) -> str | None:

@@ -57,7 +57,9 @@ class _StepSettings(Texts):
     to: To = None
 
 
-ROUTE_FIELDS = tuple(info.alias or name for name, info in _RouteSettings.model_fields.items())
+ROUTE_FIELDS, STEP_FIELDS = (
+    tuple(info.alias or name for name, info in model.model_fields.items()) for model in (_RouteSettings, _StepSettings)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,8 @@ class Dispatcher:
         times = {"first_attempt_at": attempt.first_at, "last_attempt_at": self.now()}
         what = {"source": dispatch.source, "dispatch": dispatch, "attempts": attempt.number}
         park(Parked(reason=reason, detail=detail, **what, **times), self.outbox, self.telemetry)
-        if _hopeless(dispatch, reason):
+        # OMNI may have taken a message of unknown status, so that one is escalated when its time is over.
+        if dispatch.unless_delivered and reason is not Reason.STATUS_UNKNOWN:
             self.outbox.enqueue(QueueItem(watch=Watch.over(dispatch), first_attempt_at=self.now()))
 
     def _log_deferred(self, attempt: Attempt, deferred: Deferred) -> None:
@@ -240,16 +241,6 @@ class Dispatcher:
         latency_ms = (self.now() - attempt.started).total_seconds() * 1000
         for fields in message_lines(attempt, latency_ms=latency_ms, **outcome):
             self.telemetry.message_status(fields)
-
-
-def _hopeless(dispatch: Dispatch, reason: Reason) -> bool:
-    """Whether `unless_delivered` goes on at once.
-
-    OMNI may have taken a message of unknown status, so that one waits for its time. A message that was replayed under
-    another id was escalated by its old id.
-    """
-    replayed = any(message.was for message in dispatch.messages)
-    return bool(dispatch.unless_delivered) and reason is not Reason.STATUS_UNKNOWN and not replayed
 
 
 def _to_park(receipt: Receipt) -> dict[Reason, Collection[str]]:

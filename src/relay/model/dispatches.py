@@ -94,8 +94,12 @@ class Dispatch(BaseModel):
         return self._continued(derive_id(self.id, _AGAIN), self.messages)
 
     def renewed(self) -> Self:
-        """Returns the same content under new message ids, because OMNI may remember the ids that it refused."""
-        return self._continued(derive_id(self.id, _AGAIN), [_renewed(message) for message in self.messages])
+        """Returns the same content under new message ids, because OMNI may remember the ids that it refused.
+
+        What follows undelivered messages is left out, because it was sent when OMNI refused them.
+        """
+        continued = self._continued(derive_id(self.id, _AGAIN), [_renewed(message) for message in self.messages])
+        return continued.model_copy(update={"unless_delivered": ()})
 
     def _continued(self, new_id: str, messages: Iterable[Message]) -> Self:
         former = (*self.former, self.id)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.integration.cli.conftest import Command
+from tests.support.moto_stack import create_stack
 
 Parameters = Callable[[], dict[str, tuple[str, str]]]
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }} failed"}
@@ -287,3 +288,17 @@ def test_a_push_is_refused_if_somebody_pushed_after_its_plan(
     run = omni_relay("push", "--yes", "--after", str(planned))
     assert (run.code, run.err) == (1, "Error: the last push is 2, not 1: look at the plan again\n")
     assert parameters()["scenarios/incident"] == ("String", "KEY-2")
+
+
+def test_unless_delivered_is_refused_while_the_stacks_delivery_reports_are_off(
+    omni_relay: Command, write: Callable[..., None], parameters: Parameters
+) -> None:
+    off = {"Stage": {"Type": "String", "Default": "dev"}, "DeliveryReports": {"Type": "String", "Default": "off"}}
+    create_stack("quiet", Parameters=off)
+    write(changed(CONFIG, "sources", "ci", "routes", "failed", "unless_delivered", to={"within": "5m"}))
+    run = omni_relay(*PUSH, "--stack", "quiet")
+    assert run.code
+    assert "DeliveryReports is off" in run.err
+    assert "unless_delivered" in run.err
+    assert not parameters()
+    assert omni_relay(*PUSH).code == 0
