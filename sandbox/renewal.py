@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from relay.problems import NotAuthenticated
 from relay.verification import Verification, parse
 from relay.verification.inbound import InboundRequest
 from relay.verification.twilio import TwilioScheme
 from sandbox import local_sns
-from sandbox.signing import CannotSign, sign
+from sandbox.signing import CannotSign, put_at, sealed, sign, signed_query
 
 EventFile = dict[str, Any]
 Rename = Callable[[EventFile, str, datetime], EventFile]
@@ -64,13 +65,14 @@ def _signed(event: EventFile, sources: Sources, now: datetime, fresh_id: str | N
     source = event["pathParameters"]["source"]
     verify = sources.verify_of(source)
     verification = parse(verify)
-    body = _body(event, verification, fresh_id, now)
-    query = _query(event.get("rawQueryString", ""), body)
+    secret = sources.secret_of(source)
+    body = _sealed(_body(event, verification, fresh_id, now), verify, secret, now)
+    query = signed_query(verify, secret, _query(event.get("rawQueryString", ""), body))
     event_id = fresh_id or _header_id(event, verification)
     headers = sign(
         source,
         verify,
-        sources.secret_of(source),
+        secret,
         body,
         event_id=event_id,
         now=now,
@@ -91,6 +93,13 @@ def _body(event: EventFile, verification: Verification, fresh_id: str | None, no
         return body_of(event)  # this sender sends other bodies; the relay shall judge it as it is
 
 
+def _sealed(body: bytes, verify: str | Mapping[str, Any], secret: str, now: datetime) -> bytes:
+    try:
+        return sealed(verify, secret, body, now)
+    except (ValueError, LookupError, TypeError, NotAuthenticated):
+        return body
+
+
 def _renamed(event: EventFile, verification: Verification, fresh_id: str | None, now: datetime) -> bytes:
     body, name = body_of(event), verification.name
     if name == "sns":
@@ -98,7 +107,7 @@ def _renamed(event: EventFile, verification: Verification, fresh_id: str | None,
         return _dumped(local_sns.signed(_rename_sns(message, fresh_id, now) if fresh_id else message))
     if fresh_id is None:
         return body
-    rename = _RENAMES.get(name, _rename_id)
+    rename = _RENAMES.get(event["pathParameters"]["source"]) or _RENAMES.get(name, _rename_id)
     if event["headers"].get("content-type", "").startswith(_FORM):
         return urlencode(rename(dict(parse_qsl(body.decode(), keep_blank_values=True)), fresh_id, now)).encode()
     return _dumped(rename(json.loads(body), fresh_id, now))
@@ -178,10 +187,30 @@ def _keep(body: EventFile, _fresh_id: str, _now: datetime) -> EventFile:
     return body
 
 
+def _set(*paths: str, to: Callable[[str, datetime], str | int] = lambda fresh_id, _now: fresh_id) -> Rename:
+    """Sets the fields at these paths, by default to the new id."""
+
+    def rename(body: EventFile, fresh_id: str, now: datetime) -> EventFile:
+        for path in paths:
+            put_at(body, path, to(fresh_id, now))
+        return body
+
+    return rename
+
+
+def _number(fresh_id: str, _now: datetime) -> int:
+    return int(fresh_id[:12], 16)
+
+
+def _time_of(_fresh_id: str, now: datetime) -> str:
+    return _iso(now)
+
+
 def _iso(now: datetime) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
 
 
+# By preset or, for senders with a token, by source.
 _RENAMES: dict[str, Rename] = {
     "github": _touch_repository,
     "gitlab": _keep,  # a header carries the event's id; `id` is the id of something else
@@ -192,4 +221,29 @@ _RENAMES: dict[str, Rename] = {
     "twilio": _rename_twilio,
     "grafana": _rename_alerts,
     "alertmanager": _rename_alerts,
+    "linear": _set("data.id"),
+    "sentry": _set("data.event.event_id"),  # its id is a header that isn't signed, as for GitHub
+    "typeform": _set("event_id"),
+    "zoom": _set("payload.object.uuid"),
+    "mailgun": _set("event-data.id"),
+    "hubspot": _set("[].eventId", to=_number),
+    "square": _set("event_id"),
+    "discord": _set("event.timestamp", to=_time_of),
+    "sendgrid": _set("[].sg_event_id"),
+    "bitbucket": _set("commit_status.updated_on", to=_time_of),
+    "jira": _set("timestamp", to=_number),
+    "docusign": _set("generatedDateTime", to=_time_of),
+    "calendly": _set("created_at", to=_time_of),
+    "launchdarkly": _set("_id"),
+    "meta": _set("entry[].changes[].value.messages[].id"),
+    "dropbox": lambda body, fresh_id, now: body | {"delta": {"users": [_number(fresh_id, now)]}},
+    "okta": _set("eventId"),
+    "microsoft-graph": _set("value[].id"),
+    "event-grid": _set("[].id"),
+    "adyen": _set("notificationItems[].NotificationRequestItem.pspReference"),
+    "paddle": _set("event_id"),
+    "opsgenie": _set("alert.alertId"),
+    "better-stack": _set("data.id"),
+    "cloudflare": _set("ts", to=_number),
+    "uptimerobot": _set("monitorID"),
 }

@@ -2,10 +2,12 @@
 
 import base64
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from relay.verification import parse
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
@@ -16,11 +18,16 @@ from relay.verification.signatures import SignatureScheme
 from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
 from relay.verification.twilio import TwilioScheme
+from sandbox import local_keys
 
 _EVENT_ID_HEADERS = {
     "github": "x-github-delivery",
     "gitlab": "x-gitlab-event-uuid",
     "shopify": "x-shopify-event-id",
+    "sentry": "request-id",
+    "bitbucket": "x-request-uuid",
+    "jira": "x-atlassian-webhook-identifier",
+    "dropbox": "x-amzn-trace-id",
 }
 
 
@@ -55,8 +62,9 @@ def sign(
 ) -> dict[str, str]:
     """The headers that this sender would send with `body`: signature, timestamp, event id. Their names are lower-case.
 
-    SNS signs inside the body (`sandbox.local_sns.signed`) and gets no headers. `url` is the address with its query as
-    Twilio knows it; the default is the configured `public_url`. Raises CannotSign if no secret can sign.
+    A sender that proves itself in the body (`sealed`, for SNS `sandbox.local_sns.signed`) or in the query
+    (`signed_query`) gets none for that. `url` is the address with its query as Twilio knows it; the default is the
+    configured `public_url`. Raises CannotSign if no secret can sign.
     """
     verification = parse(verify)
     if not secret and not isinstance(verification.scheme, SnsScheme):
@@ -64,18 +72,46 @@ def sign(
     if secret.startswith("whpk_"):
         raise CannotSign(source, "its secret is a public key, which only verifies")
     name = _EVENT_ID_HEADERS.get(verification.name)
-    headers = _signature_headers(verification.scheme, Draft(secret, body, event_id, now, url))
+    try:
+        headers = _signature_headers(verification.scheme, Draft(secret, body, event_id, now, url))
+    except KeyError:
+        raise CannotSign(
+            source, "its secret is a public key, and only those of sandbox/local_keys.py can sign"
+        ) from None
     return {name: event_id, **headers} if name else headers
+
+
+def sealed(verify: str | Mapping[str, Any], secret: str, body: bytes, now: datetime) -> bytes:
+    """Returns the body with the time and the proof in it, for a sender that puts them there.
+
+    Raises ValueError, LookupError, TypeError or NotAuthenticated if the body isn't such a sender's.
+    """
+    scheme = parse(verify).scheme
+    if isinstance(scheme, TokenScheme) and scheme.field:
+        return _put(body, scheme.field, scheme.prefix + secret)
+    if isinstance(scheme, SignatureScheme) and scheme.timestamp_field:
+        body = _put(body, scheme.timestamp_field, _stamp(scheme, now))
+    if isinstance(scheme, SignatureScheme) and scheme.field:
+        body = _put(body, scheme.field, _signature(scheme, Draft(secret, body, "", now, None)))
+    return body
+
+
+def signed_query(verify: str | Mapping[str, Any], secret: str, query: str) -> str:
+    """Returns the query with the secret in it, for a sender that puts it there."""
+    scheme = parse(verify).scheme
+    if not isinstance(scheme, TokenScheme) or not scheme.query:
+        return query
+    return urlencode(dict(parse_qsl(query, keep_blank_values=True)) | {scheme.query: scheme.prefix + secret})
 
 
 def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:
     match scheme:
         case SignatureScheme():
-            return _hmac(scheme, draft)
+            return _in_header(scheme, draft)
         case StandardWebhooksScheme():
-            return _hmac(scheme.symmetric, draft)
+            return _in_header(scheme.symmetric, draft)
         case TokenScheme():
-            return {scheme.header: scheme.prefix + draft.secret}
+            return {scheme.header: scheme.prefix + draft.secret} if scheme.header else {}
         case AuthorizationScheme():
             return {"authorization": _authorization(scheme, draft.secret)}
         case TwilioScheme():
@@ -83,17 +119,49 @@ def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:
     return {}  # SNS
 
 
-def _hmac(scheme: SignatureScheme, draft: Draft) -> dict[str, str]:
-    timestamp = str(int(draft.now.timestamp()))
-    request = InboundRequest("POST", "", "", {}, draft.body, draft.now)
-    content = scheme.content(Places(request), timestamp, draft.event_id)
-    mac = hmac.digest(scheme.key(draft.secret) or b"", content, scheme.algorithm)
-    value = scheme.prefix + ENCODERS[scheme.encoding](mac)
-    if scheme.timestamp_prefix:
-        value = f"{scheme.timestamp_prefix}{timestamp}{scheme.separator}{value}"
-    stamp = {scheme.timestamp_header: timestamp} if scheme.timestamp_header else {}
+def _in_header(scheme: SignatureScheme, draft: Draft) -> dict[str, str]:
+    stamp = {scheme.timestamp_header: str(_stamp(scheme, draft.now))} if scheme.timestamp_header else {}
     identity = {scheme.id_header: draft.event_id} if scheme.id_header else {}
-    return {**identity, **stamp, scheme.header: value}
+    return {**identity, **stamp, **({scheme.header: _signature(scheme, draft)} if scheme.header else {})}
+
+
+def _signature(scheme: SignatureScheme, draft: Draft) -> str:
+    request = InboundRequest("POST", "", "", {"content-type": "application/json"}, draft.body, draft.now)
+    timestamp = str(_stamp(scheme, draft.now))
+    content = scheme.content(Places(request), timestamp, draft.event_id)
+    key = scheme.key(draft.secret) or b""
+    if scheme.algorithm.startswith("sha"):
+        signature = hmac.digest(key, content, scheme.algorithm)
+    else:
+        signature = local_keys.sign(key, content)
+    value = scheme.prefix + ENCODERS[scheme.encoding](signature)
+    return f"{scheme.timestamp_prefix}{timestamp}{scheme.separator}{value}" if scheme.timestamp_prefix else value
+
+
+def _stamp(scheme: SignatureScheme, now: datetime) -> str | int:
+    """The time as this sender writes it. A field of the body holds a number, if it isn't ISO 8601."""
+    match scheme.timestamp_format:
+        case "milliseconds":
+            return int(now.timestamp() * 1000)
+        case "iso8601":
+            return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return int(now.timestamp())
+
+
+def _put(body: bytes, path: str, value: str | int) -> bytes:
+    found = json.loads(body)
+    put_at(found, path, value)
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def put_at(body: Any, path: str, value: str | int) -> None:
+    """Sets the fields at this path (see places.FIELD_PATH). Raises LookupError or TypeError if they can't be there."""
+    *way, last = path.replace("[]", ".[]").strip(".").split(".")
+    holders = [body]
+    for step in way:
+        holders = [item for holder in holders for item in (holder if step == "[]" else [holder[step]])]
+    for holder in holders:
+        holder[last] = value
 
 
 def _authorization(scheme: AuthorizationScheme, secret: str) -> str:

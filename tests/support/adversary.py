@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from relay.problems import NotAuthenticated
 from relay.verification import parse
 from sandbox import local_sns
-from sandbox.signing import sign
+from sandbox.signing import sealed, sign, signed_query
 from tests.support.hostility import FORM
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
@@ -36,7 +37,7 @@ class Adversary:
         return parse(self.config["sources"][source]["verify"]).name
 
     def signed(self, source: str, body: bytes, content_type: str, extra: Pairs) -> Signed | None:
-        """Signs the body as this source's sender would, and adds the `extra` headers. SNS signs within the body.
+        """Signs the body as this source's sender would, and adds the `extra` headers. Some sign within the body.
 
         Returns None if the sender's scheme can't sign this body. For example, Twilio's can't sign an unreadable form.
         """
@@ -49,6 +50,9 @@ class Adversary:
             body = json.dumps(local_sns.signed(sns_message(body))).encode()
         secrets, event_id = self.secrets["sources"].get(source, ""), hashlib.sha256(body).hexdigest()
         secret = secrets if isinstance(secrets, str) else secrets[0]
+        query = signed_query(verify, secret, query)
+        with suppress(ValueError, LookupError, TypeError, NotAuthenticated):  # most bodies aren't such a sender's
+            body = sealed(verify, secret, body, datetime.now(UTC))
         try:
             proof = sign(source, verify, secret, body, event_id=event_id, now=datetime.now(UTC), url=url)
         except NotAuthenticated:

@@ -9,6 +9,7 @@ from typing import Any
 from relay import limits
 from relay.verification.decoding import LOST
 from relay.verification.inbound import InboundRequest
+from relay.verification.places import values_at
 
 EventId = Callable[[InboundRequest, Any], str | None]
 
@@ -34,15 +35,35 @@ def from_header(*names: str) -> EventId:
     return FromHeader(names)
 
 
-def from_body(*path: str) -> EventId:
-    """Reads the text or number at this path of the body."""
+@dataclass(frozen=True, slots=True)
+class FromBody:
+    """Reads the texts or numbers at these paths of the body (see places.FIELD_PATH), and hashes several together.
 
-    def find(_request: InboundRequest, body: Any) -> str | None:
-        for key in path:
-            body = body.get(key) if isinstance(body, dict) else None
-        return _text(body)
+    There is no id if a value at the first path is missing. A missing value at another path counts as empty.
+    """
 
-    return find
+    paths: tuple[str, ...]
+
+    def __call__(self, _request: InboundRequest, body: Any) -> str | None:
+        first, *others = ([_text(value) for value in values_at(body, path)] for path in self.paths)
+        if not first or None in first:
+            return None
+        parts = [text or "" for found in (first, *others) for text in found]
+        return parts[0] if len(parts) == 1 else _digest(parts)
+
+
+def from_body(*paths: str) -> EventId:
+    return FromBody(paths)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """Asks these finders in turn, for a sender whose bodies have two shapes."""
+
+    finders: tuple[EventId, ...]
+
+    def __call__(self, request: InboundRequest, body: Any) -> str | None:
+        return next((found for finder in self.finders if (found := finder(request, body))), None)
 
 
 def from_twilio(_request: InboundRequest, body: Any) -> str | None:

@@ -113,6 +113,12 @@ class TokenSettings(OpenSettings):
         return super().overrides() | elsewhere
 
 
+class QuerySettings(VerifySettings):
+    """`query`: the parameter of the address that holds the secret."""
+
+    query: QueryName = "code"
+
+
 class AlertmanagerSettings(VerifySettings):
     """`auth` is only needed for a bearer token with a colon, which looks like user and password."""
 
@@ -136,8 +142,8 @@ class GrafanaSettings(VerifySettings):
         return super().overrides() | stamped
 
 
-class TwilioSettings(VerifySettings):
-    """`public_url`: the address as entered at Twilio, path included."""
+class AddressSettings(VerifySettings):
+    """`public_url`: the address as entered at the sender, path included."""
 
     public_url: PublicUrl
 

@@ -4,21 +4,16 @@ The tests are skipped without Docker, unless REQUIRE_DOCKER=1.
 """
 
 import os
-import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from sandbox import variables
 from sandbox.renewal import Sources
 from sandbox.sam_local import ARCHITECTURE, SAM, SamLocal, docker_answers, sam_local
 from sandbox.stack.settings import PROJECT, StackSettings
-
-Yaml = dict[str, Any]
+from tests.support.senders import every_source
 
 
 @pytest.fixture(scope="session")
@@ -41,24 +36,8 @@ def built() -> Path:
 
 @pytest.fixture(scope="session")
 def senders() -> Sources:
-    """Gives a source for every file of events/: those of the example, and the others from docs/senders."""
-    example = variables.sources()
-    sources = pasted_from_docs() | example.config["sources"]
-    secrets = {name: secret_for(source) for name, source in sources.items()} | example.secrets["sources"]
-    return Sources({**example.config, "sources": sources}, {"sources": secrets})
-
-
-def pasted_from_docs() -> Yaml:
-    found: Yaml = {}
-    for page in sorted((PROJECT / "docs" / "senders").glob("*.md")):
-        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
-            found = yaml.safe_load(block) | found
-    return found
-
-
-def secret_for(source: Mapping[str, Any]) -> str:
-    """Returns a fake secret in a form that the source's preset accepts."""
-    return "e2e:password" if "basic" in str(source["verify"]) else "whsec_ZTJlLXNlY3JldC1ub3QtZm9yLXJlYWwtdXNl"
+    """Gives a source for every file of events/."""
+    return every_source()
 
 
 @pytest.fixture(scope="session")

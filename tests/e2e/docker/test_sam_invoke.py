@@ -11,12 +11,12 @@ from sandbox import event_files
 from sandbox.renewal import Sources
 from sandbox.sam_local import SamLocal
 from sandbox.stack.settings import PROJECT
+from tests.support.senders import HANDSHAKES
 
 pytestmark = pytest.mark.e2e
 
 WEBHOOKS = sorted(path.stem for path in (PROJECT / "events").glob("webhook-*.json"))
-# Handshakes are answered, and nothing is sent.
-WITHOUT_MESSAGE = {"webhook-slack-url-verification", "webhook-sns-subscription"}
+WITHOUT_MESSAGE = {f"webhook-{name}" for name in HANDSHAKES}
 
 
 def messages(sam: SamLocal) -> list[dict[str, Any]]:

@@ -10,8 +10,15 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from relay.verification import PRESETS
 from sandbox.stack.settings import PROJECT
 from tests.support.inprocess import Relay, relay
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content
+
 
 HERE = Path(__file__).parent
 SECRETS: dict[str, Any] = {
@@ -33,25 +40,29 @@ SECRETS: dict[str, Any] = {
     "strict": "planted-strict-token",
     "set-up": ["planted-set-up-secret", "verify-token:planted-verify-token"],
 }
+_EVENTS = PROJECT / "events"
+FURTHER = {name: source for name, source in _yaml(_EVENTS / "senders.yaml")["sources"].items() if name in PRESETS}
+# These keys have a form of their own.
+_KEYS = {name: _yaml(_EVENTS / "senders-secrets.yaml")["sources"][name] for name in ("discord", "sendgrid", "adyen")}
+SECRETS |= {name: _KEYS.get(name, f"planted-{name}-secret") for name in FURTHER}
 
 
 @pytest.fixture(scope="session")
 def relay_in_memory() -> Iterator[Relay]:
-    """Gives a relay with the sources of this folder's relay.yaml and, named `example-…`, those of the example."""
+    """Gives a relay with the sources of this folder's relay.yaml, with those of every further sender under its hostile
+    routes and, named `example-…`, with those of the example.
+    """
     config, example = _yaml(HERE / "relay.yaml"), _yaml(PROJECT / "relay.yaml")
+    routes = config["sources"]["github"]["routes"]
+    further = {name: {"verify": FURTHER[name]["verify"], "routes": routes} for name in FURTHER}
     examples = {f"example-{name}": source for name, source in example["sources"].items()}
     secrets = SECRETS | {
         name: SECRETS[_preset(source)] for name, source in examples.items() if _preset(source) in SECRETS
     }
     with relay(
-        {"scenarios": config["scenarios"], "sources": config["sources"] | examples}, {"sources": secrets}
+        {"scenarios": config["scenarios"], "sources": further | config["sources"] | examples}, {"sources": secrets}
     ) as made:
         yield made
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
 
 
 def _preset(source: dict[str, Any]) -> str:

@@ -110,9 +110,9 @@ def adversary(inprocess: Relay) -> Adversary:
 def canaries(inprocess: Relay) -> Iterator[set[str]]:
     """Gives the planted values, to which a test may add. Checks afterwards that the log and metrics hold none."""
     planted = {TEXT, PHONE, PHONE_AS_WRITTEN, EMAIL, "canary", "planted"}
-    for secret in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
-        if secret:
-            planted |= forms_of(secret)
+    for secrets in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
+        for secret in [secrets] if isinstance(secrets, str) else secrets:
+            planted |= forms_of(secret) if secret else set()
     yield planted
     said = inprocess.output.getvalue()
     assert said, "nothing was logged, so the test proves nothing"

@@ -13,10 +13,14 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "hmac": {"header": "X-Signature"},
     "twilio": {"public_url": "https://relay.example.com/webhooks/twilio"},
     "sns": {"topic_arns": [SNS_TOPIC]},
+    "hubspot": {"public_url": "https://relay.example.com/webhooks/hubspot"},
+    "square": {"public_url": "https://relay.example.com/webhooks/square"},
 }
 SENDERS_OF_THE_LIST = {
     "standard-webhooks", "svix", "github", "gitlab", "stripe", "shopify", "slack", "pagerduty", "twilio", "grafana",
-    "alertmanager", "sns", "bearer", "basic", "api-key", "hmac",
+    "alertmanager", "sns", "linear", "sentry", "zendesk", "intercom", "typeform", "zoom", "mailgun", "hubspot",
+    "square", "discord", "sendgrid", "bitbucket", "jira", "docusign", "vercel", "calendly", "launchdarkly", "checkly",
+    "meta", "dropbox", "okta", "microsoft-graph", "event-grid", "adyen", "paddle", "bearer", "basic", "api-key", "hmac",
 }  # fmt: skip
 
 
