@@ -29,9 +29,7 @@ def test_within_is_a_duration(within: str, seconds: int) -> None:
     assert [step.within for step in route.unless_delivered] == [seconds]
 
 
-@pytest.mark.parametrize(
-    "within", ["", "5", 5, 300.0, True, "5 m", "5min", "-5m", "0s", "1.5h", "25h", None, ["5m"]]
-)
+@pytest.mark.parametrize("within", ["", "5", 5, 300.0, True, "5 m", "5min", "-5m", "0s", "1.5h", "25h", None, ["5m"]])
 def test_any_other_within_is_a_mistake(within: Any) -> None:
     [mistake] = source({"within": within}).mistakes
     assert mistake.field == "unless_delivered.within"
