@@ -28,6 +28,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="a relay.yaml, whose scenario keys the sandbox then knows")
     parser.add_argument("--credential", action="append", default=[], help="a further Authorization value to accept")
     parser.add_argument("--time-scale", type=_scale, default=1.0, help="sandbox seconds per real second")
+    parser.add_argument("--report-url", help="push the reports of messages without a notifyUrl of their own there")
+    parser.add_argument("--report-format", choices=("json", "xml"), default="json", help="the format of those reports")
     parser.add_argument("--push-anywhere", action="store_true", help="push reports to hosts other than this machine")
     return parser.parse_args()
 
@@ -38,6 +40,8 @@ def main() -> int:
         "credentials": tuple(arguments.credential),
         "time_scale": arguments.time_scale,
         "hosts": frozenset({arguments.host, arguments.public_host}),
+        "report_url": arguments.report_url,
+        "report_content_type": f"application/{arguments.report_format}",
         "push_beyond_loopback": arguments.push_anywhere,
     }
     try:

@@ -35,6 +35,9 @@ MAX_VALIDITY_SECONDS: Final = 48 * 3600
 _SHORTEST_VALIDITY: Final[Mapping[str, int]] = {"viber": 35}
 
 
+ReportUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s]*$", max_length=2000)]
+ReportContentType = Literal["application/json", "application/xml"]
+
 CheckedT = TypeVar("CheckedT", bound=BaseModel)
 
 
@@ -116,8 +119,8 @@ def _moment(value: object) -> datetime:
 
 class AdvancedBody(SendBody):
     notify: bool | None = None
-    notify_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s]*$", max_length=2000)] | None = None
-    notify_content_type: Literal["application/json", "application/xml"] = "application/json"
+    notify_url: ReportUrl | None = None
+    notify_content_type: ReportContentType = "application/json"
     callback_data: Annotated[str, Field(max_length=4000)] | None = None
     intermediate_report: bool = False
     send_at: Annotated[datetime, BeforeValidator(_moment)] | None = None

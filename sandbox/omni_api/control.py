@@ -1,17 +1,18 @@
-"""The control calls under /sandbox: list the accepted messages, order faults, set the clock, add trails."""
+"""The control calls under /sandbox: messages, faults, the clock, the account, and trails."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.omni_api.bodies import checked
+from sandbox.omni_api.bodies import ReportContentType, ReportUrl, checked
 from sandbox.omni_api.clock import MAX_TIME_SCALE
 from sandbox.omni_api.errors import ApiError
 from sandbox.omni_api.faults import FAULT_KINDS, ControlBody, order_model
-from sandbox.omni_api.models import Message
+from sandbox.omni_api.models import account_notify
 from sandbox.omni_api.query import among, whole
 from sandbox.omni_api.state import State
 from sandbox.omni_api.wire import parse_json
@@ -32,24 +33,26 @@ class TrailOrder(ControlBody):
     message_ids: Annotated[list[str], Field(min_length=1)]
 
 
-def _chosen(state: State, request: Request) -> Iterator[Message]:
-    ids, bulks = among(request.query_params, "messageId"), among(request.query_params, "bulkId")
-    for message in state.store.oldest_first():
-        if (ids is None or message.message_id in ids) and (bulks is None or message.bulk_id in bulks):
-            yield message
+class AccountOrder(ControlBody):
+    """Where the account's reports are pushed, and in which format. None keeps them until they are fetched."""
+
+    report_url: ReportUrl | None
+    report_content_type: ReportContentType = "application/json"
 
 
 def list_messages(state: State, request: Request, _: bytes) -> Response:
     """The accepted messages, oldest first. `limit` keeps the newest of them."""
     limit = whole(request.query_params, "limit", default=_MANY, least=1, most=_MANY)
-    chosen = list(_chosen(state, request))[-limit:]
+    query = request.query_params
+    asked = state.store.newest_first(ids=among(query, "messageId"), bulks=among(query, "bulkId"))
+    chosen = reversed(list(islice(asked, limit)))
     return JSONResponse({"messages": [message.view(state.store.trail(message.message_id)) for message in chosen]})
 
 
 def one_message(state: State, request: Request, _: bytes) -> Response:
     """One message, with the body of its request."""
     message_id = request.path_params["message_id"]
-    found = next((known for known in state.store.newest_first() if known.message_id == message_id), None)
+    found = next(state.store.newest_first(ids=(message_id,)), None)
     if found is None:
         raise ApiError(404, "There is no such message")
     return JSONResponse(found.full_view(state.store.trail(message_id)))
@@ -90,6 +93,13 @@ def set_clock(state: State, _: Request, body: bytes) -> Response:
     return JSONResponse({"timeScale": state.clock.scale})
 
 
+def set_account(state: State, _: Request, body: bytes) -> Response:
+    """Changes where reports go. It counts for messages that are accepted from now on."""
+    order = checked(AccountOrder, parse_json(body))
+    state.sends.account_notify = account_notify(order.report_url, order.report_content_type)
+    return Response(status_code=204)
+
+
 def add_trail(state: State, _: Request, body: bytes) -> Response:
     order = checked(TrailOrder, parse_json(body))
     parts: Mapping[str, Any] = order.model_extra or {}
@@ -113,6 +123,7 @@ ROUTES: Final[tuple[tuple[str, str, Control], ...]] = (
     ("DELETE", "/sandbox/faults", stop_faults),
     ("GET", "/sandbox/clock", show_clock),
     ("POST", "/sandbox/clock", set_clock),
+    ("POST", "/sandbox/account", set_account),
     ("POST", "/sandbox/trail", add_trail),
     ("GET", "/sandbox/health", health),
 )

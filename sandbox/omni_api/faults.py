@@ -1,15 +1,16 @@
-"""Faults on demand: the orders for them, and the one that the next send meets."""
+"""Faults on demand: the orders for them, and the one that the next send or the next pushed report meets."""
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 FaultKind = Literal["status", "timeout", "reset", "garbage", "delay", "drip"]
-FAULT_KINDS: Final = (*get_args(FaultKind), "random")
+ReportFault = Literal["lost", "late", "doubled", "reordered"]
+FAULT_KINDS: Final = (*get_args(FaultKind), "random", "reports")
 _LONGEST_MS: Final = 600_000
 
 _HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
@@ -74,9 +75,47 @@ class RandomFault(ControlBody):
         return self.kinds[int(_share(f"{self.seed}/{turn}/which") * len(self.kinds))]
 
 
-def order_model(content: object) -> type[Fault] | type[RandomFault]:
+_ReportShare = Annotated[float, Field(ge=0, le=1)]
+
+
+class ReportFaults(ControlBody):
+    """Spoils shares of the pushed reports until it is deleted. The same seed draws the same faults in the same order.
+
+    A lost report is never pushed, although the logs have its status. A late one comes after `delayMs`. A doubled one
+    comes twice at once. A reordered one comes after the next one, or after `delayMs` if none follows.
+    """
+
+    kind: Literal["reports"]
+    lost: _ReportShare = 0
+    late: _ReportShare = 0
+    doubled: _ReportShare = 0
+    reordered: _ReportShare = 0
+    delay_ms: Annotated[int, Field(ge=0, le=_LONGEST_MS)] = 2000
+    """Real milliseconds."""
+    seed: int = 1
+
+    @model_validator(mode="after")
+    def _one_fault_each(self) -> Self:
+        if self.lost + self.late + self.doubled + self.reordered > 1:
+            raise ValueError("lost, late, doubled and reordered must be 1 together, at most")
+        return self
+
+    def draw(self, turn: int) -> ReportFault | None:
+        left = _share(f"{self.seed}/{turn}/report")
+        fault: ReportFault
+        for fault in get_args(ReportFault):
+            left -= getattr(self, fault)
+            if left < 0:
+                return fault
+        return None
+
+
+_MODELS: Final[dict[str, type[RandomFault | ReportFaults]]] = {"random": RandomFault, "reports": ReportFaults}
+
+
+def order_model(content: object) -> type[Fault | RandomFault | ReportFaults]:
     """The model for a body of POST /sandbox/faults, by its kind."""
-    return RandomFault if isinstance(content, dict) and content.get("kind") == "random" else Fault
+    return _MODELS.get(str(content.get("kind")), Fault) if isinstance(content, dict) else Fault
 
 
 def _share(text: str) -> float:
@@ -98,21 +137,41 @@ class Faults:
         self._random: RandomFault | None = None
         self._turn = 0
         self._spent = 0
+        self._reports: ReportFaults | None = None
+        self._report_turn = 0
+        self._spoilt: Counter[str] = Counter()
 
-    def add(self, order: Fault | RandomFault) -> None:
+    @property
+    def report_delay_ms(self) -> int:
+        return self._reports.delay_ms if self._reports else 0
+
+    def add(self, order: Fault | RandomFault | ReportFaults) -> None:
         if isinstance(order, RandomFault):
             self._random, self._turn = order, 0
+        elif isinstance(order, ReportFaults):
+            self._reports, self._report_turn = order, 0
         else:
             self._queue.append(_Queued(order, order.count))
 
     def clear(self) -> None:
         self._queue.clear()
         self._random = None
+        self._reports = None
 
     def draw(self) -> Fault | None:
         """The fault that this send meets, if any."""
         fault = self._next()
         self._spent += fault is not None
+        return fault
+
+    def draw_for_report(self) -> ReportFault | None:
+        """The fault that this pushed report meets, if any."""
+        if self._reports is None:
+            return None
+        self._report_turn += 1
+        fault = self._reports.draw(self._report_turn)
+        if fault is not None:
+            self._spoilt[fault] += 1
         return fault
 
     def _next(self) -> Fault | None:
@@ -132,9 +191,13 @@ class Faults:
             {**queued.fault.model_dump(by_alias=True, exclude_none=True), "count": queued.left}
             for queued in self._queue
         ]
-        random = self._random
+        lasting = {"random": self._random, "reports": self._reports}
         return {
             "faults": waiting,
-            "random": None if random is None else random.model_dump(mode="json", by_alias=True, exclude_none=True),
+            **{
+                name: order and order.model_dump(mode="json", by_alias=True, exclude_none=True)
+                for name, order in lasting.items()
+            },
             "spent": self._spent,
+            "spoiltReports": dict(self._spoilt),
         }

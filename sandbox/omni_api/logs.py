@@ -45,7 +45,7 @@ def _one_of(name: str, wanted: frozenset[str]) -> Matcher:
 
 
 def _matchers(query: QueryParams) -> Iterator[Matcher]:
-    for name in ("from", "bulkId", "messageId", "channel"):
+    for name in ("from", "channel"):
         if (wanted := among(query, name)) is not None:
             yield _one_of(name, wanted)
     if (to := among(query, "to")) is not None:
@@ -65,6 +65,7 @@ def logs(store: MessageStore, now: Callable[[], datetime], call: ApiCall) -> Api
     limit = whole(call.query, "limit", default=50, least=1, most=1000)
     matchers = list(_matchers(call.query))
     oldest = now() - KEPT
-    lines = ((message, log_of(message)) for message in store.newest_first() if message.received_at >= oldest)
+    asked = store.newest_first(ids=among(call.query, "messageId"), bulks=among(call.query, "bulkId"))
+    lines = ((message, log_of(message)) for message in asked if message.received_at >= oldest)
     chosen = (line for message, line in lines if all(matches(message, line) for matches in matchers))
     return ApiAnswer({"results": list(islice(chosen, limit))}, _ROOT)

@@ -39,6 +39,11 @@ class Notify:
     intermediate: bool
 
 
+def account_notify(url: str | None, content_type: str) -> Notify | None:
+    """The account's own way for reports. OMNI has none for intermediate ones: a message must ask for them."""
+    return None if url is None else Notify(url, content_type, intermediate=False)
+
+
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """The request that brought a message. All messages of a request share one record."""

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from sandbox.omni_api.clock import Clock, stamp
+from sandbox.omni_api.faults import Faults
 from sandbox.omni_api.models import Message
 from sandbox.omni_api.reports import REPORTS_ROOT
 from sandbox.omni_api.store import MessageStore
@@ -78,10 +79,14 @@ def post_once(push: ReportPush) -> int | str:
 class Pusher:
     """Sends from a few threads of its own. Retries use the common timers."""
 
-    def __init__(self, store: MessageStore, timers: Timers, clock: Clock, *, beyond_loopback: bool = False) -> None:
+    def __init__(
+        self, store: MessageStore, timers: Timers, clock: Clock, faults: Faults, *, beyond_loopback: bool = False
+    ) -> None:
         self._store = store
         self._timers = timers
         self._clock = clock
+        self._faults = faults
+        self._held: list[ReportPush] = []
         self._beyond_loopback = beyond_loopback
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="report-push")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +101,29 @@ class Pusher:
         body = render_xml(REPORTS_ROOT, payload) if as_xml else json.dumps(payload, ensure_ascii=False).encode()
         push = ReportPush(message.serial, notify.url, notify.content_type, body, report)
         # The timers run it after the message is stored, so that the first attempt can be noted on the message.
-        self._timers.after(0, partial(self._attempt, push, 0))
+        self._timers.after(0, partial(self._set_off, push))
+
+    def _set_off(self, push: ReportPush) -> None:
+        """Starts the first attempt, unless a fault has been ordered for this report."""
+        delay = self._faults.report_delay_ms / 1000 * self._clock.scale
+        match self._faults.draw_for_report():
+            case "lost":
+                self._note(push, 0, "lost: ordered by POST /sandbox/faults")
+            case "late":
+                self._timers.after(delay, partial(self._attempt, push, 0))
+            case "reordered":
+                self._held.append(push)
+                self._timers.after(delay, partial(self._release, [push]))
+            case fault:
+                for _ in range(2 if fault == "doubled" else 1):
+                    self._attempt(push, 0)
+
+    def _release(self, pushes: Sequence[ReportPush]) -> None:
+        """Starts those of these reports that are still held back."""
+        for push in pushes:
+            if push in self._held:
+                self._held.remove(push)
+                self._attempt(push, 0)
 
     def _attempt(self, push: ReportPush, retry: int) -> None:
         if self._store.get(push.serial) is None:
@@ -112,6 +139,7 @@ class Pusher:
     async def _send(self, push: ReportPush, retry: int) -> None:
         result = await asyncio.get_running_loop().run_in_executor(self._threads, post_once, push)
         self._note(push, retry, result)
+        self._release(tuple(self._held))
         if result == _TAKEN:
             return
         if retry < MAX_RETRIES:

@@ -88,10 +88,9 @@ class ReportDesk:
         filters = {name: among(call.query, name) for name in ("bulkId", "messageId", "channel")}
         wanted = (report for report in self._waiting if _matches(report, filters))
         taken = list(islice(wanted, limit))
-        gone = {id(report) for report in taken}
-        self._waiting = deque(
-            (report for report in self._waiting if id(report) not in gone), maxlen=self._waiting.maxlen
-        )
+        if gone := {id(report) for report in taken}:
+            left = (report for report in self._waiting if id(report) not in gone)
+            self._waiting = deque(left, maxlen=self._waiting.maxlen)
         return ApiAnswer({"results": taken}, REPORTS_ROOT)
 
 

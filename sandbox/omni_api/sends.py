@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -61,9 +61,17 @@ class Batch:
 
 
 class Sends:
+    """`account_notify` is the way of the reports of messages that name none."""
+
     def __init__(
-        self, scenarios: Scenarios, store: MessageStore, engine: FailoverEngine, now: Callable[[], datetime]
+        self,
+        scenarios: Scenarios,
+        store: MessageStore,
+        engine: FailoverEngine,
+        now: Callable[[], datetime],
+        account_notify: Notify | None,
     ) -> None:
+        self.account_notify = account_notify
         self._scenarios = scenarios
         self._store = store
         self._engine = engine
@@ -79,18 +87,23 @@ class Sends:
         scenario = self._scenarios.find(body.scenario_key)
         in_order = [CHANNELS[step.channel].body for step in scenario.flow]
         contents = [body.channels[name] for name in (*in_order, *body.channels) if name in body.channels]
-        notify = None
-        if body.notify_url is not None and body.notify is not False:
-            notify = Notify(body.notify_url, body.notify_content_type, body.intermediate_report)
         shared = {
             "text": next((content.text for content in contents if content.text), None),
             "subject": next((content.subject for content in contents if content.subject), None),
             "channels": body.channels,
             "callback_data": body.callback_data,
-            "notify": notify,
+            "notify": self._notify(body),
             "delay": self._delay(body.send_at),
         }
         return self._send(call, body, scenario, shared)
+
+    def _notify(self, body: AdvancedBody) -> Notify | None:
+        if body.notify is False:
+            return None
+        if body.notify_url is not None:
+            return Notify(body.notify_url, body.notify_content_type, body.intermediate_report)
+        account = self.account_notify
+        return account and replace(account, intermediate=body.intermediate_report)
 
     def _delay(self, send_at: datetime | None) -> float:
         if send_at is None:
@@ -103,7 +116,7 @@ class Sends:
     def _send(self, call: ApiCall, body: SendBody, scenario: Scenario, shared: Mapping[str, Any]) -> ApiAnswer:
         several = len(body.destinations) > 1
         batch = Batch(
-            **{"channels": None, "callback_data": None, "notify": None, "delay": 0.0, **shared},
+            **{"channels": None, "callback_data": None, "notify": self.account_notify, "delay": 0.0, **shared},
             scenario=scenario,
             bulk_id=body.bulk_id or (str(uuid4()) if several else None),
             received_at=self._now(),

@@ -36,6 +36,9 @@ class SandboxSettings:
     """Sandbox seconds per real second. Latency, validity periods, push retries and throttles count them."""
     max_body_bytes: int = 8 * 1024 * 1024
     max_messages: int = 100_000
+    report_url: str | None = None
+    """Where the reports of messages go that name no `notifyUrl`. None keeps them until they are fetched."""
+    report_content_type: str = "application/json"
     push_beyond_loopback: bool = False
     """Pushes reports to any host. It is off by default, so that a production notifyUrl never gets a fake report."""
     hosts: frozenset[str] = frozenset()

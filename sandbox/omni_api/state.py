@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sandbox.omni_api.clock import Clock
 from sandbox.omni_api.engine import FailoverEngine
 from sandbox.omni_api.faults import Faults
+from sandbox.omni_api.models import account_notify
 from sandbox.omni_api.report_push import Pusher
 from sandbox.omni_api.reports import ReportDesk
 from sandbox.omni_api.scenarios import Scenarios
@@ -38,10 +39,12 @@ def create_state(settings: SandboxSettings) -> State:
     timers = Timers(clock)
     store = MessageStore(settings.max_messages)
     scenarios = Scenarios(settings, clock)
-    pusher = Pusher(store, timers, clock, beyond_loopback=settings.push_beyond_loopback)
+    faults = Faults()
+    pusher = Pusher(store, timers, clock, faults, beyond_loopback=settings.push_beyond_loopback)
     reports = ReportDesk(pusher, settings.max_messages)
     pusher.give_up = reports.undeliverable
     engine = FailoverEngine(store, timers, reports, clock.now)
+    account = account_notify(settings.report_url, settings.report_content_type)
     known = (*DEFAULT_CREDENTIALS, *settings.credentials)
     return State(
         clock=clock,
@@ -50,8 +53,8 @@ def create_state(settings: SandboxSettings) -> State:
         scenarios=scenarios,
         pusher=pusher,
         reports=reports,
-        sends=Sends(scenarios, store, engine, clock.now),
-        faults=Faults(),
+        sends=Sends(scenarios, store, engine, clock.now, account),
+        faults=faults,
         credentials=frozenset(canonical_credential(value) for value in known),
         max_body_bytes=settings.max_body_bytes,
         ready=settings.ready,

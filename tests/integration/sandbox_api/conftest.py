@@ -88,6 +88,7 @@ def sandbox(_server: Client) -> Client:
     _server.ask("DELETE", "/sandbox/faults")
     _server.ask("DELETE", "/sandbox/messages?forget=ids")
     _server.ask("POST", "/sandbox/clock", {"timeScale": 1})
+    _server.ask("POST", "/sandbox/account", {"reportUrl": None})
     return _server
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,6 +66,19 @@ def advanced(sandbox: Any, phone: str, **others: Any) -> None:
     assert sandbox.ask("POST", "/omni/1/advanced", body).status == 200
 
 
+def account(sandbox: Any, url: str | None, root: str = "json") -> None:
+    order = {"reportUrl": url, "reportContentType": f"application/{root}"}
+    assert sandbox.ask("POST", "/sandbox/account", order).status == 204
+
+
+def spoil(sandbox: Any, **shares: float) -> None:
+    assert sandbox.ask("POST", "/sandbox/faults", {"kind": "reports", **shares}).status == 201
+
+
+def report(body: bytes) -> Any:
+    return json.loads(body)["results"][0]
+
+
 def test_a_report_is_pushed_instead_of_kept(sandbox: Any, receiver: Receiver) -> None:
     advanced(sandbox, "41793026727", notifyUrl=receiver.url, callbackData="mine")
     sandbox.until(lambda: receiver.got)
@@ -109,6 +123,85 @@ def test_a_report_that_nobody_takes_can_be_fetched_in_the_end(sandbox: Any) -> N
 
     assert report[0]["messageId"] == "x"
     assert [push["retry"] for push in sandbox.messages()[0]["pushes"]] == list(range(20))
+
+
+@pytest.mark.parametrize("root", ["json", "xml"])
+def test_the_accounts_own_address_gets_what_names_no_other(sandbox: Any, receiver: Receiver, root: str) -> None:
+    account(sandbox, f"{receiver.url}/account", root)
+    sandbox.send("41793026727", message_id="text")
+    sandbox.until(lambda: len(receiver.got) == 1)
+    advanced(sandbox, "41793026727", notify=False)
+    sandbox.settled("x")
+
+    account(sandbox, None)
+    sandbox.send("41793026727", message_id="later")
+    sandbox.settled("later")
+
+    ((content_type, body),) = receiver.got
+    assert content_type == f"application/{root}"
+    assert b"text" in body
+    kept = sandbox.ask("GET", "/omni/1/reports").json()["results"]
+    assert [report["messageId"] for report in kept] == ["x", "later"]
+
+
+def test_a_notify_url_of_a_message_is_stronger_than_the_accounts(sandbox: Any, receiver: Receiver) -> None:
+    account(sandbox, "http://127.0.0.1:1/account")
+    advanced(sandbox, "41793026727", notifyUrl=receiver.url)
+    (push,) = sandbox.until(lambda: sandbox.messages()[0]["pushes"])
+    assert (push["url"], push["result"]) == (receiver.url, 200)
+
+
+def test_a_message_may_ask_the_account_for_intermediate_reports(sandbox: Any, receiver: Receiver) -> None:
+    account(sandbox, receiver.url)
+    advanced(sandbox, "41790003002", intermediateReport=True)
+    sandbox.until(lambda: len(receiver.got) == 2)
+    assert [report(body)["channel"] for _, body in receiver.got] == ["VIBER", "SMS"]
+
+
+def test_a_lost_report_is_never_pushed_but_stands_in_the_logs(sandbox: Any, receiver: Receiver) -> None:
+    spoil(sandbox, lost=1)
+    advanced(sandbox, "41793026727", notifyUrl=receiver.url)
+    (push,) = sandbox.until(lambda: sandbox.messages()[0]["pushes"])
+
+    assert push["result"].startswith("lost")
+    assert receiver.got == []
+    (line,) = sandbox.ask("GET", "/omni/1/logs?messageId=x").json()["results"]
+    assert line["status"]["groupName"] == "DELIVERED"
+    assert sandbox.ask("GET", "/omni/1/reports").json() == {"results": []}
+    assert sandbox.ask("GET", "/sandbox/faults").json()["spoiltReports"] == {"lost": 1}
+
+
+def test_a_doubled_report_is_pushed_twice_and_a_late_one_after_its_delay(sandbox: Any, receiver: Receiver) -> None:
+    spoil(sandbox, doubled=1)
+    advanced(sandbox, "41793026727", notifyUrl=receiver.url)
+    sandbox.until(lambda: len(receiver.got) == 2)
+    assert receiver.got[0] == receiver.got[1]
+
+    spoil(sandbox, late=1, delayMs=300)
+    account(sandbox, receiver.url)
+    sandbox.send("41793026727", message_id="late-too")
+    sandbox.settled("late-too")
+    settled_at = time.monotonic()
+    sandbox.until(lambda: len(receiver.got) == 3)
+    assert time.monotonic() - settled_at > 0.2
+
+
+def test_a_reordered_report_comes_after_the_next_one(sandbox: Any, receiver: Receiver) -> None:
+    account(sandbox, receiver.url)
+    spoil(sandbox, reordered=1, delayMs=600_000)
+    sandbox.send("41793026727", message_id="first")
+    sandbox.settled("first")
+    spoil(sandbox)
+    sandbox.send("41793026727", message_id="second")
+    sandbox.until(lambda: len(receiver.got) == 2)
+    assert [report(body)["messageId"] for _, body in receiver.got] == ["second", "first"]
+
+
+def test_a_reordered_report_that_no_other_follows_comes_late(sandbox: Any, receiver: Receiver) -> None:
+    account(sandbox, receiver.url)
+    spoil(sandbox, reordered=1, delayMs=50)
+    sandbox.send("41793026727", message_id="alone")
+    sandbox.until(lambda: len(receiver.got) == 1)
 
 
 def test_reports_are_not_pushed_to_other_machines(sandbox: Any) -> None:
@@ -165,10 +258,13 @@ def test_a_trail_is_merged_whether_it_comes_before_or_after_the_message(sandbox:
         ("/sandbox/faults", b"{", ""),
         ("/sandbox/faults", b"[]", "body: "),
         ("/sandbox/faults", b'{"kind":"explode"}', "kind: expected 'status', 'timeout'"),
-        ("/sandbox/faults", b'{"kind":"explode"}', "'drip' or 'random'"),
-        ("/sandbox/faults", b'{"kind":["status"]}', "'drip' or 'random'"),
+        ("/sandbox/faults", b'{"kind":"explode"}', "'random' or 'reports'"),
+        ("/sandbox/faults", b'{"kind":["status"]}', "'random' or 'reports'"),
         ("/sandbox/faults", b'{"kind":"status","status":9}', "status: expected greater than or equal to 200"),
         ("/sandbox/faults", b'{"kind":"random","rate":2}', "rate: expected less than or equal to 1"),
+        ("/sandbox/faults", b'{"kind":"reports","lost":0.6,"late":0.6}', "must be 1 together, at most"),
+        ("/sandbox/account", b'{"reportUrl":"ftp://x"}', "reportUrl: "),
+        ("/sandbox/account", b"{}", "reportUrl: "),
         ("/sandbox/clock", b'{"timeScale":0}', "timeScale: expected greater than 0"),
         ("/sandbox/clock", b'{"timeScale":1e999}', ""),
         ("/sandbox/trail", b'{"messageIds":"x"}', "messageIds: expected a valid list"),

@@ -43,7 +43,7 @@ class Bench:
         self.elapsed = end
 
     def only(self) -> Message:
-        (message,) = self.state.store.oldest_first()
+        (message,) = self.state.store.newest_first()
         return message
 
     def walk(self) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Smaller rules of the API: ids, addresses, bodies, scenarios, throttles, reports, logs."""
 
+import time
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_an_id_outlives_the_message_when_the_store_is_full(make_bench: Any) -> N
     for name in ("a", "b", "c"):
         send(bench, {"messageId": name, "to": PHONE})
 
-    assert [message.message_id for message in bench.state.store.oldest_first()] == ["b", "c"]
+    assert [message.message_id for message in bench.state.store.newest_first()] == ["c", "b"]
     assert statuses(send(bench, {"messageId": "a", "to": PHONE})) == [23]
 
 
@@ -237,6 +238,22 @@ def test_the_logs_hold_48_hours_and_no_error(bench: Any) -> None:
 def _logs(bench: Any, call: Any) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = logs(bench.state.store, bench.state.clock.now, call).payload["results"]
     return lines
+
+
+def test_the_logs_of_a_thousand_messages_are_found_at_once_among_fifty_thousand(bench: Any) -> None:
+    for bulk in range(50):
+        phones = [{"messageId": f"{bulk}-m{number}", "to": PHONE} for number in range(1000)]
+        bench.state.sends.text(bench.call({"destinations": phones, "text": "Hello", "bulkId": f"bulk{bulk}"}))
+
+    started = time.process_time()
+    by_bulk = _logs(bench, bench.call(query="bulkId=bulk7&limit=1000"))
+    by_id = _logs(bench, bench.call(query="&".join(f"messageId={bulk}-m7" for bulk in range(50))))
+    seconds = time.process_time() - started
+
+    assert {line["bulkId"] for line in by_bulk} == {"bulk7"}
+    assert (len(by_bulk), len(by_id)) == (1000, 50)
+    assert _logs(bench, bench.call(query="bulkId=bulk7&messageId=8-m7")) == []
+    assert seconds < 0.2, "a scan of all messages takes longer"
 
 
 def test_pushes_are_retried_after_a_minute_and_a_minute_times_n_squared() -> None:
