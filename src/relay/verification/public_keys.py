@@ -45,7 +45,7 @@ def verifies(algorithm: PublicAlgorithm, key: bytes, signature: bytes, content: 
 def check_by_certificate(
     pem: bytes, now: datetime, signature: bytes, content: bytes, algorithm: Literal["SHA1", "SHA256"]
 ) -> None:
-    """Returns if the certificate's RSA key made the signature and it is valid now. Raises NotAuthenticated otherwise."""
+    """Raises NotAuthenticated unless the certificate's RSA key made the signature and is valid now."""
     # Imported here: only a few schemes need X.509, and it costs tens of milliseconds of a cold start.
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
