@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 
-def _config(attempts: int, read_timeout: float = 2) -> Config:
+def _config(attempts: int, read_timeout: float = 2, connect_timeout: float = 1) -> Config:
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    return Config(connect_timeout=1, read_timeout=read_timeout, retries=retries, tcp_keepalive=True)
+    return Config(connect_timeout=connect_timeout, read_timeout=read_timeout, retries=retries, tcp_keepalive=True)
 
 
 @cache
@@ -29,6 +29,23 @@ def ssm() -> "SSMClient":
 def dynamodb() -> "DynamoDBClient":
     """Makes one attempt. If the answer to a claim is lost, a second attempt would be refused as a copy."""
     return boto3.client("dynamodb", config=_config(1))
+
+
+@cache
+def records() -> "DynamoDBClient":
+    """Makes one short attempt at a record, because the message was sent and its sender still waits."""
+    return boto3.client("dynamodb", config=_config(1, read_timeout=0.7, connect_timeout=0.3))
+
+
+@cache
+def patient_records() -> "DynamoDBClient":
+    """Makes three attempts, for functions that nobody waits for."""
+    return boto3.client("dynamodb", config=_config(3))
+
+
+@cache
+def events() -> Any:
+    return boto3.client("events", config=_config(2))
 
 
 @cache

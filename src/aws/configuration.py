@@ -26,6 +26,8 @@ FAILED_SECONDS = 1  # a failure is reused for so long: requests for unknown sour
 STALE_SECONDS = 10  # a last good value, or a mistake, serves for so long before SSM is asked again
 MAX_MISSES = 1_000  # unknown scenarios that are remembered
 
+RECORDS_KEY, REPORTS_TOKEN, REPORTS_URL = "records/key", "reports/token", "reports/url"
+_SECRET_NAMES = frozenset({"omni/authorization", RECORDS_KEY, REPORTS_TOKEN})
 _NAMES_A_CALL = 10  # the limit of GetParameters
 _INDEX_PAGES = 2  # of 4 KB each, so some 300 names; each further page costs a call
 _Read = TypeVar("_Read")
@@ -49,7 +51,8 @@ class SsmConfiguration:
     """See `relay.ports.Configuration`.
 
     `on_stale` is called when a last good value is used, `on_mistake` with each mistake, and `on_secret` with each
-    secret that was read. `prefix` is where the parameters live, such as `/omni-relay/dev`.
+    secret that was read. `prefix` is where the parameters live, such as `/omni-relay/dev`. `more` are the names of
+    further parameters that `value` is asked for.
     """
 
     def __init__(
@@ -58,12 +61,14 @@ class SsmConfiguration:
         prefix: str,
         ttl_seconds: float,
         *,
+        more: Iterable[str] = (),
         clock: Callable[[], float] = time.time,  # the monotonic clock may stand still while Lambda freezes a process
         on_stale: Callable[[], None] = lambda: None,
         on_mistake: Callable[[str], None] = lambda _: None,
         on_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client, self._prefix, self._ttl, self._clock = client, prefix, ttl_seconds, clock
+        self._more = frozenset(more)
         self._on_stale, self._on_mistake, self._on_secret = on_stale, on_mistake, on_secret
         self._sources: dict[str, _Entry] = {}
         self._named: dict[str, str] = {}
@@ -112,6 +117,12 @@ class SsmConfiguration:
             self._on_mistake(f"parameter {self._prefix}/{missing.args[0]} is missing")
             raise ConfigurationUnavailable(missing.args[0]) from None
 
+    def value(self, name: str) -> str | None:
+        """Returns a parameter of `more`, or None if there is none. Raises ConfigurationUnavailable."""
+        if self._is_old(self._named_expires):
+            self._refresh(())
+        return self._named.get(name)
+
     def _index(self) -> frozenset[str]:
         pages = (value for name, value in self._named.items() if name.startswith("source-names/"))
         return frozenset(name.strip() for page in pages for name in page.split(",") if name.strip())
@@ -119,7 +130,7 @@ class SsmConfiguration:
     def _refresh(self, scenarios: Iterable[str]) -> None:
         """Reads these scenarios and every value that was read by name before. Keeps the values if SSM fails."""
         wanted = {"omni/base-url", "omni/authorization", *(f"source-names/{n + 1}" for n in range(_INDEX_PAGES))}
-        wanted |= {f"scenarios/{name}" for name in scenarios} | self._named.keys()
+        wanted |= {f"scenarios/{name}" for name in scenarios} | self._named.keys() | self._more
         try:
             named = self._ask(partial(self._read_named, sorted(wanted)))
         except ConfigurationUnavailable:
@@ -127,8 +138,9 @@ class SsmConfiguration:
                 raise
             self._serve_stale()
             return
-        if "omni/authorization" in named:
-            self._on_secret(named["omni/authorization"])
+        for name in _SECRET_NAMES & named.keys():
+            for secret in parse_secrets(named[name]):
+                self._on_secret(secret)
         # If nothing is configured yet, look again soon, but not for every request.
         self._named, self._named_expires = named, self._clock() + (self._ttl if named else STALE_SECONDS)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, Metrics, MetricUnit
 
 from relay.redaction import Redactor
 
@@ -59,6 +59,7 @@ class PowertoolsTelemetry:
         )
         self.logger = Logger(logger_formatter=formatter)
         self.metrics = Metrics()
+        self._reports: dict[tuple[str, str], EphemeralMetrics] = {}
 
     def hide(self, secret: str) -> None:
         self.redactor.add(secret)
@@ -69,6 +70,29 @@ class PowertoolsTelemetry:
     def message_status(self, fields: Mapping[str, Any]) -> None:
         self.logger.info("message_status", extra=dict(fields))
         self.count(_OUTCOME_METRICS[str(fields["outcome"])])
+
+    def message_report(self, fields: Mapping[str, Any]) -> None:
+        self.logger.info("message_report", extra=dict(fields))
+        if fields["final"]:
+            self._measure(fields)
+
+    def _measure(self, fields: Mapping[str, Any]) -> None:
+        """Counts an end by the channel and the group of its status, and takes the time to delivery."""
+        group = (fields["status"] or {}).get("groupName") or str(fields["state"]).upper()
+        kind = (fields["channel"] or "NONE", group)
+        metrics = self._reports.setdefault(kind, EphemeralMetrics())
+        metrics.add_metric(name="Reports", unit=MetricUnit.Count, value=1)
+        if fields.get("seconds") is not None:
+            metrics.add_metric(name="SecondsToDelivery", unit=MetricUnit.Seconds, value=fields["seconds"])
+            self.metrics.add_metric(name="SecondsToDelivery", unit=MetricUnit.Seconds, value=fields["seconds"])
+
+    def flush_reports(self) -> None:
+        """Prints the metrics of the ends that were told since the last time."""
+        for (channel, group), metrics in self._reports.items():
+            metrics.add_dimension(name="channel", value=channel)
+            metrics.add_dimension(name="group", value=group)
+            metrics.flush_metrics()
+        self._reports.clear()
 
     def log(self, level: Literal["info", "warning", "error"], message: str, **fields: Any) -> None:
         getattr(self.logger, level)(message, extra=fields)

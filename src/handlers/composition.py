@@ -6,26 +6,36 @@ from typing import TYPE_CHECKING
 
 from aws import clients
 from aws.circuit import Circuit
-from aws.configuration import SsmConfiguration
+from aws.configuration import RECORDS_KEY, REPORTS_TOKEN, REPORTS_URL, SsmConfiguration
+from aws.event_bus import EventBridgeBus, NoBus
 from aws.key_sets import KeySetsHttp
 from aws.ledger import DynamoDbLedger
 from aws.outbox import SqsOutbox
+from aws.records import DynamoDbRecords
 from aws.sns import SnsHttp
 from aws.telemetry import PowertoolsTelemetry
 from handlers.environment import Environment
 from handlers.guarded_omni import DOWN, GuardedOmni
 from handlers.tracing import span
-from handlers.unfollowed import NoBus, NoRecords
 from omni.statuses import Policy
+from relay.configure.sources import parse_secrets
 from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
 from relay.deliver.sending import Dispatcher
 from relay.follow.escalation import Escalator
-from relay.ports import EventBus, Records
+from relay.follow.records import Recorder
+from relay.ports import ConfigurationUnavailable, EventBus, Records
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitTransition
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from relay.follow.pulling import Puller
+    from relay.follow.reports import Listener
+
+
+_DAY = 86_400  # seconds
 
 
 @cache
@@ -45,6 +55,7 @@ def configuration() -> SsmConfiguration:
         clients.ssm(),
         env.parameter_prefix,
         env.config_ttl_seconds,
+        more=(RECORDS_KEY, REPORTS_TOKEN, REPORTS_URL) if env.delivery_reports == "push" else (RECORDS_KEY,),
         on_stale=lambda: telemetry().count("ConfigurationStale"),
         on_mistake=_configuration_mistaken,
         on_secret=telemetry().hide,
@@ -74,8 +85,18 @@ def outbox() -> SqsOutbox:
 
 @cache
 def omni() -> GuardedOmni:
+    return _guarded_omni("circuit#omni")
+
+
+@cache
+def omni_logs() -> GuardedOmni:
+    """Returns OMNI for the pull. It has its own circuit, because failing logs must not stop messages."""
+    return _guarded_omni("circuit#omni-logs")
+
+
+def _guarded_omni(name: str) -> GuardedOmni:
     table = environment().table_name
-    circuit = Circuit("circuit#omni", clients.dynamodb(), table, failures=DOWN, on_transition=_breaker_moved)
+    circuit = Circuit(name, clients.dynamodb(), table, failures=DOWN, on_transition=_breaker_moved)
     return GuardedOmni(configuration(), circuit, on_mistake=_configuration_mistaken, span=span)
 
 
@@ -84,7 +105,16 @@ def _breaker_moved(transition: "CircuitTransition") -> None:
     telemetry().count(f"Breaker{str(transition.to_state).title().replace('_', '')}")
 
 
-_CONNECTED = (clients.ssm, clients.dynamodb, clients.sqs, omni)
+_CONNECTED = (
+    clients.ssm,
+    clients.dynamodb,
+    clients.records,
+    clients.patient_records,
+    clients.events,
+    clients.sqs,
+    omni,
+    omni_logs,
+)
 
 
 def _close_connections() -> None:
@@ -97,12 +127,42 @@ def _close_connections() -> None:
 _connections = clients.IdleConnections(_close_connections)
 
 
+@cache
 def records() -> Records:
-    return NoRecords()
+    """Returns the table of records for functions that a sender waits for."""
+    return _records(clients.records())
 
 
+def _records(client: "DynamoDBClient") -> DynamoDbRecords:
+    env = environment()
+    return DynamoDbRecords(client, env.records_table_name, env.message_ttl_days * _DAY)
+
+
+@cache
 def event_bus() -> EventBus:
-    return NoBus()
+    bus = environment().event_bus_name
+    return EventBridgeBus(clients.events(), bus) if bus else NoBus()
+
+
+def report_tokens() -> tuple[str, ...]:
+    """Returns the secrets of the reports' URL; none if there is none yet. Raises ConfigurationUnavailable."""
+    return parse_secrets(configuration().value(REPORTS_TOKEN) or "")
+
+
+def _notify_url() -> str | None:
+    """Returns where OMNI pushes reports. Without it the pull brings them, so a failure is none."""
+    try:
+        url, tokens = configuration().value(REPORTS_URL), report_tokens()
+    except ConfigurationUnavailable:
+        return None
+    return f"{url}/{tokens[0]}" if url and tokens else None
+
+
+def _hash_key() -> str | None:
+    try:
+        return configuration().value(RECORDS_KEY)
+    except ConfigurationUnavailable:
+        return None
 
 
 def sns() -> SnsHttp:
@@ -130,6 +190,7 @@ def relayer(context: "LambdaContext") -> Relayer:
         now=now,
         destinations_per_request=env.max_destinations_per_request,
         installation=env.installation,
+        follows=env.delivery_reports != "off",
     )
 
 
@@ -163,6 +224,41 @@ def _escalator(dispatcher: Dispatcher) -> Escalator:
     )
 
 
+def listener() -> "Listener":
+    """Builds what hears OMNI's reports."""
+    from relay.follow.reports import Listener
+
+    return Listener(
+        records=_records(clients.patient_records()),
+        outbox=outbox(),
+        bus=event_bus(),
+        telemetry=telemetry(),
+        now=now,
+    )
+
+
+def puller(context: "LambdaContext") -> "Puller":
+    """Builds what asks OMNI's logs in one invocation."""
+    from relay.follow.pulling import Puller
+
+    env = environment()
+    return Puller(
+        records=_records(clients.patient_records()),
+        omni=omni_logs(),
+        listener=listener(),
+        telemetry=telemetry(),
+        now=now,
+        remaining=partial(_remaining_seconds, context),
+        call_seconds=env.omni_timeout_seconds,
+        takes_reports=env.delivery_reports == "pull",
+    )
+
+
+def refresh_connections() -> None:
+    """Must be called before the first request of each invocation that builds no relayer and no deliverer."""
+    _connections.use()
+
+
 def _dispatcher(context: "LambdaContext") -> Dispatcher:
     _connections.use()
     ledger().register(context)
@@ -177,6 +273,16 @@ def _dispatcher(context: "LambdaContext") -> Dispatcher:
         now=now,
         remaining=partial(_remaining_seconds, context),
         call_seconds=env.omni_timeout_seconds,
+        recorder=Recorder(
+            records=records(),
+            outbox=outbox(),
+            bus=event_bus(),
+            telemetry=telemetry(),
+            now=now,
+            hash_key=_hash_key,
+            keep_content=env.keep_content,
+        ),
+        notify_url=_notify_url if env.delivery_reports == "push" else lambda: None,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -24,6 +24,11 @@ class Environment(BaseModel):
     retry_delays: tuple[int, ...]
     account_retry_delays: tuple[int, ...]
     record_ttl_seconds: int = Field(gt=0)
+    records_table_name: str
+    message_ttl_days: int = Field(gt=0)
+    keep_content: bool
+    delivery_reports: Literal["pull", "push", "off"]
+    event_bus_name: str = ""
 
     @field_validator("retry_delays", "account_retry_delays", mode="before")
     @classmethod

@@ -25,18 +25,19 @@ def inbound_request(event: Mapping[str, Any]) -> InboundRequest:
         path=event["rawPath"],
         query=event.get("rawQueryString", ""),
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
-        body=_body(event),
+        body=body(event),
         # This is API Gateway's clock, so that a recorded event verifies whenever it is run again.
         received_at=datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC),
     )
 
 
-def _body(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
+def body(event: Mapping[str, Any]) -> bytes:
+    """Returns the bytes of a request's body. Raises MalformedRequest for one that claims to be base64 and isn't."""
+    text = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return str(body).encode("utf-8", errors="surrogatepass")
+        return str(text).encode("utf-8", errors="surrogatepass")
     try:
-        return base64.b64decode(body, validate=True)
+        return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise MalformedRequest("The body is not base64.") from None
 

@@ -46,6 +46,10 @@ TEMPLATE_BUILT_CHARS = 4_000_000  # characters and list entries that filters and
 TEMPLATE_NUMBER = 10**77  # of calculations; a number in a body has fewer digits
 TEMPLATE_EXPONENT = 256  # of `**`
 
+# A body of pushed delivery reports.
+REPORTS = 2_000  # the most that OMNI pushes at once
+REPORTS_BYTES = 4_000_000  # 2,000 characters for each; Lambda lets no more than 6 MB through
+
 # What is written down.
 EXPLANATION_CHARS = 300  # of OMNI's own words about a refusal, in a parked item
 DISPATCHES_TOLD = 20  # dispatches that an event's log line names; it counts all of them

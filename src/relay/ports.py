@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from omni.models import AdvancedRequest, Log, OmniResponse, TextRequest
 from omni.models import Report as OmniReport
@@ -97,11 +97,24 @@ class BusUnavailable(Exception):
     """EventBridge did not take every event."""
 
 
+class OpenMessage(NamedTuple):
+    """A message whose end was not told yet: its ids, and when OMNI took it (aware)."""
+
+    message_id: str
+    dispatch_id: str
+    at: datetime
+
+
 class Records(Protocol):
     """What is known of each message. A final state is never undone."""
 
-    def put(self, records: Sequence[Record]) -> None:
-        """Writes records unless they are final already. Raises RecordsUnavailable if one was not confirmed."""
+    def put(self, records: Sequence[Record], *, fresh: bool = False) -> None:
+        """Writes records, each unless a final or a newer one is there.
+
+        With `fresh`, OMNI took the messages just now, so there can be none, and many are written at once.
+
+        Raises RecordsUnavailable if one was not confirmed.
+        """
         ...
 
     def get(self, message_ids: Collection[str]) -> Mapping[str, Record]:
@@ -118,8 +131,8 @@ class Records(Protocol):
         """Notes that the end was logged, counted and published. Raises RecordsUnavailable."""
         ...
 
-    def open(self, since: datetime, until: datetime) -> Iterator[Record]:
-        """Yields records of that time whose end was not told yet, the oldest first. Raises RecordsUnavailable."""
+    def open(self, since: datetime) -> Iterator[OpenMessage]:
+        """Yields the messages since then whose end was not told yet, the oldest first. Raises RecordsUnavailable."""
         ...
 
 
@@ -176,6 +189,8 @@ class Telemetry(Protocol):
     def event_received(self, fields: Mapping[str, Json]) -> None: ...
 
     def message_status(self, fields: Mapping[str, Json]) -> None: ...
+
+    def message_report(self, fields: Mapping[str, Json]) -> None: ...
 
     def log(self, level: Literal["info", "warning", "error"], message: str, **fields: Json) -> None: ...
 

@@ -71,6 +71,12 @@ def mask_email(email: str) -> str:
     return f"{name[:1]}***@{domain}"
 
 
+def masked_addresses(phone: str | None, email: str | None) -> dict[str, str]:
+    """Returns a recipient's addresses as logs and records show them."""
+    shown = {"phone": mask_phone(phone) if phone else "", "email": mask_email(email) if email else ""}
+    return {kind: address for kind, address in shown.items() if address}
+
+
 class Redactor:
     """Masks what must not be logged. Secrets may be added at any time; everything else is found by its form."""
 

@@ -14,6 +14,7 @@ from relay.deliver.delivering import Deliverer
 from relay.deliver.relaying import Relayer
 from relay.deliver.sending import Dispatcher
 from relay.follow.escalation import Escalator
+from relay.follow.records import Recorder
 from relay.model import records as model
 from relay.model.items import Parked, QueueItem
 from relay.model.records import Record, State
@@ -21,6 +22,7 @@ from relay.ports import (
     BusUnavailable,
     InFlight,
     LedgerUnavailable,
+    OpenMessage,
     QueueUnavailable,
     RecordsUnavailable,
     UnknownScenario,
@@ -167,11 +169,11 @@ class FakeRecords:
         self.records: dict[str, Record] = {}
         self.down = False
 
-    def put(self, records: Sequence[Record]) -> None:
+    def put(self, records: Sequence[Record], *, fresh: bool = False) -> None:
         self._check()
         for record in records:
             known = self.records.get(record.message_id)
-            if not (known and known.state.final):
+            if fresh or not (known and (known.state.final or known.at > record.at)):
                 self.records[record.message_id] = record
 
     def get(self, message_ids: Collection[str]) -> Mapping[str, Record]:
@@ -189,10 +191,11 @@ class FakeRecords:
         self._check()
         self.records[message_id] = self.records[message_id].model_copy(update={"told": True})
 
-    def open(self, since: datetime, until: datetime) -> Iterator[Record]:
+    def open(self, since: datetime) -> Iterator[OpenMessage]:
         self._check()
-        some = [record for record in self.records.values() if since <= record.at < until and not record.told]
-        yield from sorted((r for r in some if r.state is not State.PARKED), key=lambda record: record.at)
+        some = [record for record in self.records.values() if since <= record.at and not record.told]
+        for record in sorted((r for r in some if r.state is not State.PARKED), key=lambda record: record.at):
+            yield OpenMessage(record.message_id, record.dispatch_id, record.at)
 
     def _check(self) -> None:
         if self.down:
@@ -258,6 +261,7 @@ class FakeTelemetry:
     def __init__(self) -> None:
         self.received: list[Mapping[str, Any]] = []
         self.statuses: list[Mapping[str, Any]] = []
+        self.reports: list[Mapping[str, Any]] = []
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
         self.counts: dict[str, int] = {}
 
@@ -266,6 +270,9 @@ class FakeTelemetry:
 
     def message_status(self, fields: Mapping[str, Any]) -> None:
         self.statuses.append(fields)
+
+    def message_report(self, fields: Mapping[str, Any]) -> None:
+        self.reports.append(fields)
 
     def log(self, level: str, message: str, **fields: Any) -> None:
         self.lines.append((level, message, fields))
@@ -287,6 +294,7 @@ class World:
         self.records = FakeRecords()
         self.bus = FakeBus()
         self.follows = True
+        self.hash_key: str | None = "local-records-key"
         self.dispatcher = Dispatcher(
             ledger=self.ledger,
             outbox=self.outbox,
@@ -297,6 +305,15 @@ class World:
             now=self.clock.now,
             remaining=lambda: self.clock.remaining,
             call_seconds=8.0,
+            recorder=Recorder(
+                records=self.records,
+                outbox=self.outbox,
+                bus=self.bus,
+                telemetry=self.telemetry,
+                now=self.clock.now,
+                hash_key=lambda: self.hash_key,
+                keep_content=False,
+            ),
             jitter=random.Random(7).uniform,
         )
         self.limit = limit

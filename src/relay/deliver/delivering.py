@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from omni.statuses import Policy
-from relay import limits
 from relay.configure.sources import SCHEDULE
 from relay.deliver.parking import park
 from relay.deliver.relaying import Relayer
 from relay.deliver.retries import LONGEST_VISIBILITY, Attempt
 from relay.deliver.sending import Deferred, Dispatcher
 from relay.follow.escalation import Escalator, InDoubt
+from relay.follow.records import tell_lost
 from relay.model.dispatches import Dispatch
 from relay.model.events import Event
 from relay.model.items import Parked, QueueItem, Reason, Watch
@@ -143,15 +143,13 @@ class Deliverer:
             delay = self.dispatcher.next_delay(item.first_attempt_at, Policy.RETRY)
             if delay is not None:
                 return delay
-            self.telemetry.count("RecordsLost", len(records))
-            ids = [record.message_id for record in records]
-            self.telemetry.log("error", "record_lost", messages=len(ids), message_ids=ids[: limits.DISPATCHES_TOLD])
+            tell_lost(records, self.telemetry)
         return None
 
     def _park(self, reason: Reason, detail: str, attempts: int, first_at: datetime, **what: Any) -> None:
         times = {"first_attempt_at": first_at, "last_attempt_at": self.now()}
         parked = Parked(reason=reason, detail=detail, attempts=attempts, **times, **what)
-        park(parked, self.outbox, self.telemetry)
+        park(parked, self.outbox, self.telemetry, self.dispatcher.recorder)
 
 
 def _item_of(body: str) -> QueueItem | None:

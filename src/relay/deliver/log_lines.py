@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omni.models import Status
 from omni.statuses import Policy, classify
 from relay.deliver.retries import Attempt
-from relay.model.dispatches import Dispatch, Message
+from relay.model.dispatches import Dispatch
 from relay.model.receipts import Receipt
-from relay.redaction import mask_email, mask_phone
+from relay.model.records import shown_status
+from relay.redaction import masked_addresses
 
 OUTCOMES: Mapping[Policy, str] = {
     Policy.ACCEPTED: "sent",
@@ -16,7 +16,6 @@ OUTCOMES: Mapping[Policy, str] = {
     Policy.RETRY_ACCOUNT: "retry",
     Policy.PARK: "parked",
 }
-_STATUS_FIELDS = ("groupId", "groupName", "id", "name")  # the description and the action are OMNI's prose
 
 
 def message_lines(
@@ -45,11 +44,11 @@ def message_lines(
             outcome, why = "parked", given_up
         yield _names(attempt.dispatch) | {
             "message_id": message.message_id,
-            "to": _masked(message),
+            "to": masked_addresses(message.phone, message.email),
             "attempt": attempt.number,
             "outcome": outcome,
             "cause": why,
-            "status": _shown(status) if status else None,
+            "status": shown_status(status) if status else None,
             "latency_ms": round(latency_ms, 1),
         }
 
@@ -64,16 +63,3 @@ def _names(dispatch: Dispatch) -> dict[str, Any]:
         "dispatch_id": dispatch.id,
         "bulk_id": dispatch.id,
     }
-
-
-def _shown(status: Status) -> dict[str, Any]:
-    wire = status.wire()
-    return {field: wire.get(field) for field in _STATUS_FIELDS}
-
-
-def _masked(message: Message) -> dict[str, str]:
-    masked = {
-        "phone": message.phone and mask_phone(message.phone),
-        "email": message.email and mask_email(message.email),
-    }
-    return {key: value for key, value in masked.items() if value}

@@ -213,7 +213,7 @@ class Relayer:
         parked = Parked(reason=reason, detail=detail, source=event.source, event=event, attempts=1, **times)
         # The key holds the detail, because another route that fails for this event later is another matter.
         key = derive_id(event.source, event.key, event.nonce, detail)
-        duplicate = self._once("park", key, lambda: park(parked, self.outbox, self.telemetry))
+        duplicate = self._once("park", key, lambda: park(parked, self.outbox, self.telemetry, self.dispatcher.recorder))
         outcome.parked.append(f"{reason}: {detail}")
         outcome.count(duplicate=duplicate)
 

@@ -17,6 +17,7 @@ from relay import limits
 from relay.deliver.log_lines import message_lines
 from relay.deliver.parking import park
 from relay.deliver.retries import LONGEST_DELAY, Attempt, retry_delay
+from relay.follow.records import Recorder
 from relay.model.dispatches import Dispatch, request_of
 from relay.model.items import Parked, QueueItem, Reason, Watch
 from relay.model.receipts import AnswerMismatch, Receipt, receipt_of
@@ -73,6 +74,8 @@ class Dispatcher:
         retry_bounds: for RETRY and RETRY_ACCOUNT, the longest waits in seconds before further attempts.
         remaining: returns the seconds until the function is stopped.
         call_seconds: how long one call of OMNI may take.
+        recorder: keeps the record of each message.
+        notify_url: returns where OMNI pushes reports of what goes by `/advanced`, or None. It holds a secret.
         jitter: see `retry_delay`.
     """
 
@@ -85,6 +88,8 @@ class Dispatcher:
     now: Callable[[], datetime]
     remaining: Callable[[], float]
     call_seconds: float
+    recorder: Recorder
+    notify_url: Callable[[], str | None] = lambda: None
     jitter: Callable[[float, float], float] = random.uniform
 
     def send(self, attempt: Attempt) -> tuple[Receipt, bool]:
@@ -162,7 +167,7 @@ class Dispatcher:
         dispatch = attempt.dispatch
         try:
             key = self.configuration.scenario_key(dispatch.content.scenario)
-            response = self.omni.send(request_of(dispatch, key), self.call_time())
+            response = self.omni.send(request_of(dispatch, key, self.notify_url), self.call_time())
             receipt = receipt_of(dispatch, response)
         except UnknownScenario:
             detail = f"scenario: no key is configured for {dispatch.content.scenario}"
@@ -203,6 +208,7 @@ class Dispatcher:
         except QueueUnavailable:
             raise Deferred("queue_unavailable") from None
         self._log(attempt, receipt=receipt, given_up=given_up)
+        self.recorder.sent(dispatch, receipt, receipt.ids(Policy.ACCEPTED), attempt.number)
         parked = "; ".join(f"{reason}: {_status_names(receipt, ids)}" for reason, ids in parts.items())
         return receipt.model_copy(update={"parked": parked or None, "requeued": int(requeued)})
 
@@ -225,7 +231,7 @@ class Dispatcher:
     def _park(self, attempt: Attempt, dispatch: Dispatch, reason: Reason, detail: str) -> None:
         times = {"first_attempt_at": attempt.first_at, "last_attempt_at": self.now()}
         what = {"source": dispatch.source, "dispatch": dispatch, "attempts": attempt.number}
-        park(Parked(reason=reason, detail=detail, **what, **times), self.outbox, self.telemetry)
+        park(Parked(reason=reason, detail=detail, **what, **times), self.outbox, self.telemetry, self.recorder)
         # OMNI may have taken a message of unknown status, so that one is escalated when its time is over.
         if dispatch.unless_delivered and reason is not Reason.STATUS_UNKNOWN:
             self.outbox.enqueue(QueueItem(watch=Watch.over(dispatch), first_attempt_at=self.now()))

@@ -1,6 +1,6 @@
 """A dispatch: one OMNI request ready to send. It is the unit of sending, retrying and idempotency."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -162,8 +162,13 @@ def _dispatches(scope: str, to: Iterable[Recipient], limit: int, **common: Any) 
         yield Dispatch(id=_dispatch_id(scope, chunk), messages=chunk, **common)
 
 
-def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedRequest:
-    """Returns the OMNI request, for `/text` if that method can carry the content, else for `/advanced`."""
+def request_of(
+    dispatch: Dispatch, scenario_key: str, report_url: Callable[[], str | None] = lambda: None
+) -> TextRequest | AdvancedRequest:
+    """Returns the OMNI request, for `/text` if that method can carry the content, else for `/advanced`.
+
+    `report_url` is asked where OMNI should push reports of an `/advanced` request without a `notify_url` of its own.
+    """
     content = dispatch.content
     destinations = tuple(
         Destination(message_id=m.message_id, to=To(phone_number=m.phone, email_address=m.email))
@@ -172,12 +177,13 @@ def request_of(dispatch: Dispatch, scenario_key: str) -> TextRequest | AdvancedR
     common = {"destinations": destinations, "bulk_id": dispatch.id, "scenario_key": scenario_key}
     if not content.advanced:
         return TextRequest(**common, text=content.text or "", mail_subject=content.subject)
+    notify_url = content.notify_url or report_url()
     extras = {
         "send_at": content.send_at,
         "callback_data": content.callback_data,
-        "notify_url": content.notify_url,
-        "notify": True if content.notify_url else None,
-        "notify_content_type": "application/json" if content.notify_url else None,
+        "notify_url": notify_url,
+        "notify": True if notify_url else None,
+        "notify_content_type": "application/json" if notify_url else None,
     }
     return AdvancedRequest(**common, **{k: v for k, v in extras.items() if v is not None}, **_channel_bodies(content))
 

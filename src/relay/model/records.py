@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from omni import statuses
+from omni.models import Status
 from relay.model.dispatches import Step
 
 
@@ -34,6 +35,15 @@ FINAL_STATES: Mapping[int, State] = {
     statuses.EXPIRED: State.EXPIRED,
     statuses.REJECTED: State.REJECTED,
 }
+
+
+_STATUS_FIELDS = ("groupId", "groupName", "id", "name")  # the description and the action are OMNI's prose
+
+
+def shown_status(status: Status) -> dict[str, Any]:
+    """Returns what logs and records show of a status."""
+    wire = status.wire()
+    return {field: wire.get(field) for field in _STATUS_FIELDS}
 
 
 class Report(BaseModel):
