@@ -19,6 +19,7 @@ from starlette.routing import Route
 from relay.verification.sns import signed_content
 
 CERTIFICATE_PATH = "/SimpleNotificationService-local.pem"
+PAYPAL_PATH = "/v1/notifications/certs/CERT-local-sandbox"  # the relay fetches PayPal's certificate by the same port
 CERTIFICATE_URL = f"https://sns.eu-central-1.amazonaws.com{CERTIFICATE_PATH}"
 
 # The two primes of a throw-away key. It stands here so that the event files stay verifiable; only this SNS uses it.
@@ -92,5 +93,6 @@ def sns_routes(prefix: str = "") -> list[Route]:
     """Routes for a Starlette app. `AWS_ENDPOINT_URL_SNS` is the app's address followed by `prefix`."""
     return [
         Route(prefix + CERTIFICATE_PATH, _certificate, methods=["GET"]),
+        Route(prefix + PAYPAL_PATH, _certificate, methods=["GET"]),
         Route(prefix + "/", _confirm, methods=["GET"]),
     ]

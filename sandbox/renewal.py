@@ -240,6 +240,7 @@ _RENAMES: dict[str, Rename] = {
     "okta": _set("eventId"),
     "microsoft-graph": _set("value[].id"),
     "event-grid": _set("[].id"),
+    "pubsub": _set("message.messageId"),
     "adyen": _set("notificationItems[].NotificationRequestItem.pspReference"),
     "paddle": _set("event_id"),
     "opsgenie": _set("alert.alertId"),

@@ -15,6 +15,8 @@ import yaml
 from relay.verification import Verification, event_ids, parse
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
 from relay.verification.handshakes import NOTHING, SIGNATURE, Handshake
+from relay.verification.json_web_tokens import TokenOfKeySetScheme
+from relay.verification.paypal import PaypalScheme
 from relay.verification.primitives import Scheme
 from relay.verification.signatures import SignatureScheme
 from relay.verification.sns import SnsScheme
@@ -116,6 +118,8 @@ _SHORT: Mapping[type[Any], str] = {
     StandardWebhooksScheme: "HMAC-SHA-256 or ed25519, 5 minutes",
     SnsScheme: "RSA, SNS's certificate",
     TwilioScheme: "HMAC-SHA-1 or -SHA-256",
+    TokenOfKeySetScheme: "a JSON Web Token",
+    PaypalScheme: "RSA, PayPal's certificate",
 }
 
 
@@ -124,20 +128,26 @@ def _algorithm(scheme: SignatureScheme) -> str:
 
 
 def _proof(scheme: Scheme) -> str:
+    proof = "HMAC-SHA-1 or -SHA-256 of the address and each form field, base64, in `x-twilio-signature`"
     match scheme:
         case SignatureScheme():
             covered = f"`{scheme.signed}`" if scheme.signed.count("{field:") < _MANY_FIELDS else "fields of the body"
-            return f"{_algorithm(scheme)} of {covered}, {scheme.encoding}, in {_place(scheme)}"
+            proof = f"{_algorithm(scheme)} of {covered}, {scheme.encoding}, in {_place(scheme)}"
         case StandardWebhooksScheme():
             signed = "`{id}.{timestamp}.{body}`"
-            return f"`v1` (HMAC-SHA-256) or `v1a` (ed25519) of {signed} in `{scheme.names}-signature`"
+            proof = f"`v1` (HMAC-SHA-256) or `v1a` (ed25519) of {signed} in `{scheme.names}-signature`"
         case TokenScheme():
-            return f"the secret itself in {_place(scheme)}"
+            proof = f"the secret itself in {_place(scheme)}"
         case AuthorizationScheme():
-            return "the secret in `authorization`: " + (scheme.auth or "bearer, or basic if it has a colon")
+            proof = "the secret in `authorization`: " + (scheme.auth or "bearer, or basic if it has a colon")
+        case TokenOfKeySetScheme():
+            algorithms = ", ".join(scheme.algorithms)
+            proof = f"a JSON Web Token ({algorithms}) in `{scheme.header}`, by a key of `{scheme.key_set}`"
         case SnsScheme():
-            return "RSA by SNS's certificate over fields of the body"
-    return "HMAC-SHA-1 or -SHA-256 of the address and each form field, base64, in `x-twilio-signature`"
+            proof = "RSA by SNS's certificate over fields of the body"
+        case PaypalScheme():
+            proof = "RSA-SHA-256 by PayPal's certificate over two headers and the body's CRC-32"
+    return proof
 
 
 def _place(scheme: SignatureScheme | TokenScheme) -> str:
@@ -178,8 +188,6 @@ def _named(event_id: event_ids.EventId) -> str:
             shared = ".".join(takewhile(lambda step: all(step in path for path in paths), paths[0].split(".")[:-1]))
             named = ", ".join(f"`{path.removeprefix(shared).lstrip('.')}`" for path in paths)
             return f"{named} in the body's `{shared}`" if shared else f"the body's {named}"
-        case event_ids.FirstOf(finders):
-            return ", else ".join(map(_named, finders))
     return _IDS_BY_FUNCTION[event_id]
 
 

@@ -3,22 +3,27 @@
 import base64
 import hmac
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
 from relay.verification import parse
 from relay.verification.credentials import AuthorizationScheme, TokenScheme
 from relay.verification.inbound import InboundRequest
+from relay.verification.json_web_tokens import TokenOfKeySetScheme
+from relay.verification.paypal import PaypalScheme
 from relay.verification.places import Places
 from relay.verification.primitives import ENCODERS, Scheme
 from relay.verification.signatures import SignatureScheme
-from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
 from relay.verification.twilio import TwilioScheme
-from sandbox import local_keys
+from sandbox import local_keys, local_sns, local_tokens
 
 _EVENT_ID_HEADERS = {
     "github": "x-github-delivery",
@@ -29,6 +34,8 @@ _EVENT_ID_HEADERS = {
     "jira": "x-atlassian-webhook-identifier",
     "dropbox": "x-amzn-trace-id",
 }
+
+_TRANSMISSION = "d938e770-8046-11e6-8103-6b62a8a99ac4"  # PayPal names each attempt, and its events in the body
 
 
 class CannotSign(ValueError):
@@ -67,7 +74,7 @@ def sign(
     configured `public_url`. Raises CannotSign if no secret can sign.
     """
     verification = parse(verify)
-    if not secret and not isinstance(verification.scheme, SnsScheme):
+    if not secret and verification.has_secret:
         raise CannotSign(source, "it has no secret")
     if secret.startswith("whpk_"):
         raise CannotSign(source, "its secret is a public key, which only verifies")
@@ -105,18 +112,23 @@ def signed_query(verify: str | Mapping[str, Any], secret: str, query: str) -> st
 
 
 def _signature_headers(scheme: Scheme, draft: Draft) -> dict[str, str]:
+    headers: dict[str, str] = {}  # SNS has none
     match scheme:
         case SignatureScheme():
-            return _in_header(scheme, draft)
+            headers = _in_header(scheme, draft)
         case StandardWebhooksScheme():
-            return _in_header(scheme.symmetric, draft)
-        case TokenScheme():
-            return {scheme.header: scheme.prefix + draft.secret} if scheme.header else {}
+            headers = _in_header(scheme.symmetric, draft)
+        case TokenScheme(header=str(name)) if name:
+            headers = {name: scheme.prefix + draft.secret}
         case AuthorizationScheme():
-            return {"authorization": _authorization(scheme, draft.secret)}
+            headers = {"authorization": _authorization(scheme, draft.secret)}
         case TwilioScheme():
-            return _twilio(scheme, draft)
-    return {}  # SNS
+            headers = _twilio(scheme, draft)
+        case TokenOfKeySetScheme():
+            headers = {scheme.header: scheme.prefix + local_tokens.token(scheme, draft.now)}
+        case PaypalScheme():
+            headers = _paypal(scheme, draft)
+    return headers
 
 
 def _in_header(scheme: SignatureScheme, draft: Draft) -> dict[str, str]:
@@ -168,6 +180,19 @@ def _authorization(scheme: AuthorizationScheme, secret: str) -> str:
     if (scheme.auth or ("basic" if ":" in secret else "bearer")) == "basic":
         return f"Basic {base64.b64encode(secret.encode()).decode()}"
     return f"Bearer {secret}"
+
+
+def _paypal(scheme: PaypalScheme, draft: Draft) -> dict[str, str]:
+    at = draft.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    content = f"{_TRANSMISSION}|{at}|{scheme.webhook_id}|{zlib.crc32(draft.body)}".encode()
+    signature = local_sns.private_key().sign(content, padding.PKCS1v15(), hashes.SHA256())
+    return {
+        "paypal-auth-algo": "SHA256withRSA",
+        "paypal-cert-url": f"https://api.paypal.com{local_sns.PAYPAL_PATH}",
+        "paypal-transmission-id": _TRANSMISSION,
+        "paypal-transmission-sig": base64.b64encode(signature).decode(),
+        "paypal-transmission-time": at,
+    }
 
 
 def _twilio(scheme: TwilioScheme, draft: Draft) -> dict[str, str]:

@@ -56,16 +56,6 @@ def from_body(*paths: str) -> EventId:
     return FromBody(paths)
 
 
-@dataclass(frozen=True, slots=True)
-class FirstOf:
-    """Asks these finders in turn, for a sender whose bodies have two shapes."""
-
-    finders: tuple[EventId, ...]
-
-    def __call__(self, request: InboundRequest, body: Any) -> str | None:
-        return next((found for finder in self.finders if (found := finder(request, body))), None)
-
-
 def from_twilio(_request: InboundRequest, body: Any) -> str | None:
     """Joins the SID and the status, because a message or call reports all its statuses under one SID."""
     sid = _first(body, ("MessageSid", "SmsSid", "CallSid"))

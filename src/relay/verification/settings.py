@@ -82,6 +82,16 @@ class PaypalSettings(VerifySettings):
     webhook_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,50}$")]
 
 
+class PubSubSettings(VerifySettings):
+    """`audience` and `email`: the audience and the service account, as entered at the subscription."""
+
+    audience: ClaimText
+    email: ClaimText
+
+    def overrides(self) -> dict[str, Any]:
+        return {"audience": self.audience, "claims": {"email": self.email, "email_verified": True}}
+
+
 class OpenSettings(VerifySettings):
     """What any sender may need besides its proof: Handshake and Verification explain the fields."""
 
