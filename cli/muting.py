@@ -51,8 +51,8 @@ class Mutes:
         return bool(deleted)
 
     def all(self) -> list[Mute]:
-        """Returns all mutes, those that have ended too."""
-        return list(_mutes(self._parameters("sources")))
+        """Returns all mutes by name, those that have ended too."""
+        return sorted(_mutes(self._parameters("sources")), key=lambda mute: mute.what)
 
     def _check(self, what: str) -> None:
         found = [_SETTINGS.fullmatch(name) for name in self._parameters("sources")]
