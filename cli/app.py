@@ -8,8 +8,8 @@ import click
 from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
-    "Configuration": ("check", "plan", "push", "history", "diff", "rollback", "secrets"),
-    "What happens": ("tail", "story", "explain", "doctor"),
+    "Configuration": ("check", "preview", "plan", "push", "history", "diff", "rollback", "secrets"),
+    "What happens": ("tail", "story", "explain", "send", "mute", "unmute", "doctor"),
     "OMNI": ("scenarios",),
     "Parked items": ("replay",),
     "This command": ("completion",),

@@ -45,6 +45,8 @@ def _proof(one: Explanation) -> str:
 def _outcome(one: Explanation) -> str:
     if one.outcome == "messages":
         return counted(sum(len(message.to) for route in one.routes for message in route.messages), "message")
+    if one.outcome == "muted" and one.source_muted:
+        return f"{_OUTCOMES['muted']}; if the source weren't muted, its routes would say:"
     if one.outcome != "refused":
         return _OUTCOMES[one.outcome]
     although = "; if it were verified, its routes would say:" if one.routes else ""

@@ -66,12 +66,15 @@ class Target:
     def _described(self) -> Any:
         return self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"][0]
 
-    def client(self, service: str) -> Any:
-        """Gives a boto3 client of the target's account. It retries patiently, because SSM takes few writes a second."""
+    def client(self, service: str, endpoint_url: str | None = None) -> Any:
+        """Gives a boto3 client of the target's account. It retries patiently, because SSM takes few writes a second.
+
+        `endpoint_url` takes the place of the local stack's AWS.
+        """
         from botocore.config import Config
 
         patient = Config(retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS})
-        endpoint = {"endpoint_url": self.run["urls"]["aws"]} if self.run is not None else {}
+        endpoint = {"endpoint_url": endpoint_url or self.run["urls"]["aws"]} if self.run is not None else {}
         return self._session.client(service, config=patient, **endpoint)  # type: ignore[call-overload]  # boto3-stubs wants literals
 
     @cached_property

@@ -66,7 +66,8 @@ def _explaining(target: Target, config: Path | None, secrets: Path | None, *, de
     if deployed:
         return by_target(target)
     if target.run is not None and config is None:
-        config, secrets = Path(target.run["config"]), secrets or Path(target.run["secrets"] or "")
+        config, known = Path(target.run["config"]), target.run["secrets"]
+        secrets = secrets or (Path(known) if known else None)
     return by_files(config or Path("relay.yaml"), secrets)
 
 

@@ -114,9 +114,10 @@ class Explainer:
             return _of_event(event, "refused", proof=proof, problem=problem.detail, errors=_errors(problem))
         rules = {rule.name: rule for rule in source.routes}
         routes = tuple(self._route(verdict, rules.get(verdict.route), event) for verdict in verdicts)
-        outcome = "muted" if source.is_muted(self.now()) else _outcome(verdicts)
+        is_muted = source.is_muted(self.now())
         refusal = proof.problem if proof else None
-        return _of_event(event, "refused" if refusal else outcome, proof=proof, problem=refusal, routes=routes)
+        outcome = "refused" if refusal else "muted" if is_muted else _outcome(verdicts)
+        return _of_event(event, outcome, proof=proof, problem=refusal, routes=routes, source_muted=is_muted)
 
     def dispatch(self, dispatch: Dispatch) -> Explanation:
         """Explains what a route made once, and the queue or the dead-letter queue holds.

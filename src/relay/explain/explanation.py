@@ -95,6 +95,7 @@ class Explanation:
         errors: the wrong fields, each with what was expected.
         proof: None for an event that comes from no webhook, such as a firing.
         headers: those that routes see.
+        source_muted: the routes tell what they would do if the source weren't muted.
     """
 
     source: str
@@ -106,3 +107,4 @@ class Explanation:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     routes: tuple[RouteExplanation, ...] = ()
+    source_muted: bool = False

@@ -18,9 +18,11 @@ import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from sandbox.running import announced
 from sandbox.stack.cloud_server import KeepAlive, OneAtATime
 from sandbox.stack.settings import PROJECT
 from tests.support.moto_stack import create_stack
+from tests.support.proxies import ProxiedStack
 
 ACCOUNT = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
@@ -123,6 +125,14 @@ def account(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, s
 @pytest.fixture
 def omni_relay(account: Mapping[str, str], tmp_path: Path) -> Command:
     return Command(tmp_path, account)
+
+
+@pytest.fixture
+def local(stack: ProxiedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """The command where a local stack runs."""
+    monkeypatch.setenv("RUN_FILE", str(tmp_path / "run.json"))
+    with announced(stack):
+        yield Command(PROJECT, {"RUN_FILE": str(tmp_path / "run.json")})
 
 
 @pytest.fixture

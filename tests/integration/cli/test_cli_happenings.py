@@ -3,17 +3,15 @@
 import json
 import select
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 import requests
 import yaml
 
-from sandbox.running import announced
 from sandbox.stack.settings import PROJECT
 from tests.integration.cli.conftest import Command
 from tests.support.proxies import ProxiedStack
@@ -24,14 +22,6 @@ ALERT: dict[str, Any] = {
     "groupKey": "disk",
     "alerts": [{"labels": {"alertname": "DiskFull"}, "status": "firing"}],
 }
-
-
-@pytest.fixture
-def local(stack: ProxiedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    """The command where a local stack runs."""
-    monkeypatch.setenv("RUN_FILE", str(tmp_path / "run.json"))
-    with announced(stack):
-        yield Command(PROJECT, {"RUN_FILE": str(tmp_path / "run.json")})
 
 
 def alert(stack: ProxiedStack, name: str, secret: str = "local-alertmanager-token") -> requests.Response:
