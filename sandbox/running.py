@@ -18,6 +18,7 @@ from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.specs import REGION
 from sandbox.stack.stack import Stack, StackStopped
 from sandbox.variables import Unusable, named_files, run_file_path, settings_from_environment
+from sandbox.watching import watching
 
 MISTAKE = 2
 _EXAMPLE = "github-release"  # the one that README.md names
@@ -94,6 +95,10 @@ def _relayed(stack: Stack) -> Iterator[str]:
     yield from lines
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 @contextmanager
 def announced(stack: Stack) -> Iterator[None]:
     """Tells verbs of the stack in run.json, as long as it runs."""
@@ -122,7 +127,7 @@ def _serve(settings: StackSettings, ending: _Ending) -> None:
     print("Starting …", flush=True)
     made = Stack(settings)
     ending.stops(made)
-    with made as stack, announced(stack):
+    with made as stack, announced(stack), watching(stack, _say):
         for line in chain(_relayed(stack), [guide(stack)]):
             if stack.stopping:
                 break

@@ -80,6 +80,7 @@ def settings_from_environment() -> StackSettings:
         ),
         bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
         public_host=os.environ.get("PUBLIC_HOST") or None,
+        template_parameters={"ConfigTtlSeconds": "1"},  # an edited file is live at once
         logs=Path(os.environ.get("LOGS") or PROJECT / ".local" / "logs"),
     )
 

@@ -14,6 +14,7 @@ from sandbox.omni_api.errors import ApiError
 from sandbox.omni_api.faults import FAULT_KINDS, ControlBody, order_model
 from sandbox.omni_api.models import account_notify
 from sandbox.omni_api.query import among, whole
+from sandbox.omni_api.settings import SettingsError, scenarios_in
 from sandbox.omni_api.state import State
 from sandbox.omni_api.wire import parse_json
 
@@ -100,6 +101,17 @@ def set_account(state: State, _: Request, body: bytes) -> Response:
     return Response(status_code=204)
 
 
+def add_scenarios(state: State, _: Request, body: bytes) -> Response:
+    """Takes `{"scenarios": …}` as relay.yaml has them, because that file may change while the sandbox runs."""
+    content = parse_json(body)
+    try:
+        keys, flows = scenarios_in(content.get("scenarios") if isinstance(content, dict) else content)
+    except SettingsError as mistake:
+        raise ApiError(400, str(mistake)) from None
+    state.scenarios.add(keys, flows)
+    return Response(status_code=204)
+
+
 def add_trail(state: State, _: Request, body: bytes) -> Response:
     order = checked(TrailOrder, parse_json(body))
     parts: Mapping[str, Any] = order.model_extra or {}
@@ -124,6 +136,7 @@ ROUTES: Final[tuple[tuple[str, str, Control], ...]] = (
     ("GET", "/sandbox/clock", show_clock),
     ("POST", "/sandbox/clock", set_clock),
     ("POST", "/sandbox/account", set_account),
+    ("POST", "/sandbox/scenarios", add_scenarios),
     ("POST", "/sandbox/trail", add_trail),
     ("GET", "/sandbox/health", health),
 )

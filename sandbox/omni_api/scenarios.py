@@ -1,7 +1,7 @@
 """The account's scenarios, by key. One of them is the default. Calls list, get, create and update them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -55,11 +55,16 @@ class Scenarios:
             SEED_KEY: Scenario(SEED_KEY, "documentation", usual),
             ACCOUNT_DEFAULT_KEY: Scenario(ACCOUNT_DEFAULT_KEY, "account default", usual, default=True),
         }
-        for name, key in settings.scenario_keys.items():
-            flow = flow_of(settings.scenario_flows[name]) if name in settings.scenario_flows else usual
-            self._known[key] = Scenario(key, name, flow, default=key == ACCOUNT_DEFAULT_KEY)
+        self.add(settings.scenario_keys, settings.scenario_flows)
         self._creations = Throttle(clock, CREATIONS)
         self._updates = Throttle(clock, UPDATES)
+
+    def add(self, keys: Mapping[str, str], flows: Mapping[str, Sequence[str]]) -> None:
+        """Adds scenarios by name, or replaces those with the same keys."""
+        for name, key in keys.items():
+            flow = flow_of(flows.get(name, USUAL_FLOW))
+            default = key in self._known and self._known[key].default
+            self._known[key] = Scenario(key, name, flow, default)
 
     def find(self, key: str | None) -> Scenario:
         """The scenario of that key, or the account's default one.

@@ -58,16 +58,22 @@ def settings_from(config: Path, **others: Any) -> SandboxSettings:
         scenarios = read_yaml(config).get("scenarios")
     except Unreadable as problem:
         raise SettingsError(str(problem)) from None
+    keys, flows = scenarios_in(scenarios, f"{config}: ")
+    return SandboxSettings(scenario_keys=keys, scenario_flows=flows, **others)
+
+
+def scenarios_in(scenarios: Any, where: str = "") -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """The keys and the flows by name. `where` begins the text of a SettingsError, which is raised if they are wrong."""
     if not isinstance(scenarios or {}, dict):
-        raise SettingsError(f"{config}: scenarios: expected names with their keys")
+        raise SettingsError(f"{where}scenarios: expected names with their keys")
     keys: dict[str, str] = {}
     flows: dict[str, tuple[str, ...]] = {}
     for name, value in (scenarios or {}).items():
         extended = value if isinstance(value, dict) else {"key": value}
-        keys[str(name)] = _key(f"{config}: scenarios.{name}", extended.get("key"))
+        keys[str(name)] = _key(f"{where}scenarios.{name}", extended.get("key"))
         if "flow" in extended:
-            flows[str(name)] = _flow(f"{config}: scenarios.{name}.flow", extended["flow"])
-    return SandboxSettings(scenario_keys=keys, scenario_flows=flows, **others)
+            flows[str(name)] = _flow(f"{where}scenarios.{name}.flow", extended["flow"])
+    return keys, flows
 
 
 def _key(where: str, value: object) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from http.client import OK, SERVICE_UNAVAILABLE
+from typing import Any
 
 import requests
 
@@ -57,7 +58,7 @@ class Assembly:
     async def start(self, running: AsyncExitStack) -> None:
         """`running` later stops what this starts. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
-        parameters = self._parameters()
+        parameters = self.parameters(self._settings.config, self._settings.secrets)
         await self._start_server(cloud_process(self._listeners["aws"], self._settings.hosts), running)
         sandbox = await self._start_sandbox(running)
         trail = Trail(self._urls["sandbox"])
@@ -85,14 +86,14 @@ class Assembly:
         }
         return replace(template, queues=queues, functions=functions)
 
-    def _parameters(self) -> list[Parameter]:
+    def parameters(self, config: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[Parameter]:
+        """What the functions read in SSM. Raises Mistakes."""
         prefixes = {function.environment.get("PARAMETER_PREFIX") for function in self.template.functions.values()}
         prefix = next(iter(prefixes - {None}), None)
         if prefix is None:
             return []
         # Containers call it at another address than loopback, also by plain HTTP. The push command would refuse that.
         sandbox = Parameter(f"{prefix}/omni/base-url", "String", self.public_url("sandbox"))
-        config, secrets = self._settings.config, self._settings.secrets
         return [sandbox, *parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)]
 
     async def _start_sandbox(self, running: AsyncExitStack) -> ServerProcess | None:

@@ -72,6 +72,14 @@ def create_tables(url: str, tables: Iterable[TableSpec]) -> None:
             dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=ttl)
 
 
+def replace_parameters(url: str, before: Iterable[Parameter], after: Iterable[Parameter]) -> None:
+    """Writes what differs, and deletes what is gone."""
+    old, new = {one.name: one for one in before}, {one.name: one for one in after}
+    put_parameters(url, [one for name, one in new.items() if old.get(name) != one])
+    for name in old.keys() - new.keys():
+        client("ssm", url).delete_parameters(Names=[name])
+
+
 def put_parameters(url: str, parameters: Iterable[Parameter]) -> None:
     ssm = client("ssm", url)
     for parameter in parameters:

@@ -7,22 +7,27 @@ import signal
 import socket
 import threading
 from asyncio import FIRST_COMPLETED
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import requests
+
+from sandbox.omni_api.settings import scenarios_in
 from sandbox.sockets import listen, port_of
 from sandbox.stack.assembly import START_TIMEOUT, Assembly
-from sandbox.stack.cloud import client
+from sandbox.stack.cloud import client, replace_parameters
 from sandbox.stack.function_log import hold
 from sandbox.stack.invocations import FunctionOutcome
 from sandbox.stack.settings import StackError, StackSettings
 from sandbox.stack.specs import SamTemplate
 
 _T = TypeVar("_T")
+_NO_PROXY = {"http": ""}  # the user's proxy must not be asked for this machine
 
 
 class StackStopped(Exception):
@@ -110,6 +115,19 @@ class Stack:
             **{f"{name}Url": self.queue_url(name) for name in self.template.queues},
             **{f"{name}Name": table.name for name, table in self.template.tables.items()},
         }
+
+    def configure(self, config: Mapping[str, Any], secrets: Mapping[str, Any]) -> None:
+        """Puts another configuration in the place of the present one. Queues, messages and processes stay.
+
+        Functions read it after `ConfigTtlSeconds`. Raises Mistakes and SettingsError, and then changes nothing.
+        """
+        after = self._assembly.parameters(config, secrets)
+        before = self._assembly.parameters(self.settings.config, self.settings.secrets)
+        scenarios = {"scenarios": config.get("scenarios")}
+        scenarios_in(scenarios["scenarios"])
+        requests.post(f"{self.sandbox_url}/sandbox/scenarios", json=scenarios, timeout=5, proxies=_NO_PROXY)
+        replace_parameters(self.aws_url, before, after)
+        self.settings = replace(self.settings, config=config, secrets=secrets)
 
     def invoke(self, function: str, payload: Any) -> FunctionOutcome:
         """Invokes the function with that logical id, and waits for it. `payload` becomes JSON."""

@@ -22,6 +22,9 @@ def test_functions_call_the_sandbox_by_the_address_that_they_reach(settings: Sta
     assembly = Assembly(settings, {}, {"sandbox": "http://127.0.0.1:8025"})
     assembly.template = read_template(settings.template, cloud_url="http://cloud.test")
 
-    written = {parameter.name.split("/", 3)[3]: parameter.value for parameter in assembly._parameters()}
+    written = {
+        parameter.name.split("/", 3)[3]: parameter.value
+        for parameter in assembly.parameters(settings.config, settings.secrets)
+    }
     assert written["omni/base-url"] == base_url
     assert {"omni/authorization", "sources/ci/settings"} <= written.keys()
