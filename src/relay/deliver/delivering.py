@@ -26,6 +26,7 @@ from relay.ports import (
     InFlight,
     Ledger,
     LedgerUnavailable,
+    NoTimeLeft,
     Outbox,
     QueueUnavailable,
     Records,
@@ -123,7 +124,7 @@ class Deliverer:
         due = item.not_before or item.first_attempt_at
         try:
             self.escalator.attend(watch, overdue=(self.now() - due).total_seconds())
-        except (InDoubt, InFlight):
+        except (InDoubt, InFlight, NoTimeLeft):
             return SHORTLY
         except (LedgerUnavailable, BusUnavailable) as failure:
             delay = self.dispatcher.next_delay(due, Policy.RETRY)

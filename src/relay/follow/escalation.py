@@ -46,7 +46,7 @@ class Escalator:
     """Sends the next step for each message that is not delivered.
 
     Attributes:
-        call_seconds: returns how long one call of OMNI may take now.
+        call_seconds: returns how long one call of OMNI may take now. Raises NoTimeLeft.
         destinations_per_request: how many messages a dispatch holds at most.
     """
 
@@ -73,12 +73,14 @@ class Escalator:
         Raises:
             InDoubt: what became of a message can't be known now. After DOUBT_SECONDS it is escalated all the same.
             InFlight: another copy escalates a message now.
+            NoTimeLeft: the function has no time for the other messages.
             LedgerUnavailable, QueueUnavailable, BusUnavailable: what could not be done has to be done later.
         """
         states = self._states(watch.message_ids, patient=overdue < DOUBT_SECONDS)
         waiting = {message_id: state for message_id, state in states.items() if state != State.DELIVERED}
         in_flight = False
         for message_id, state in waiting.items():
+            self.call_seconds()  # a function that is stopped in the middle leaves its queue message hidden for long
             try:
                 self.ledger.once("escalate", message_id, partial(self._escalate, watch, message_id, state))
             except InFlight:

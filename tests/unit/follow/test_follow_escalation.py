@@ -87,6 +87,18 @@ class Run:
         )
         self.world.records.records[record.message_id] = record
 
+    def queued_from_now(self) -> list[QueueItem]:
+        """Returns a list that grows by each item that is queued from now on."""
+        queued: list[QueueItem] = []
+        enqueue = self.world.outbox.enqueue
+
+        def counting(item: QueueItem, delay: int = 0) -> None:
+            enqueue(item, delay)
+            queued.append(item)
+
+        self.world.outbox.enqueue = counting  # type: ignore[method-assign]  # only this test's queue counts
+        return queued
+
     @property
     def escalations(self) -> list[dict[str, Any]]:
         return [fields for _, line, fields in self.world.telemetry.lines if line == "escalated"]
@@ -284,12 +296,15 @@ def test_while_the_queue_is_down_the_escalation_waits_for_it(run: Run) -> None:
 
 
 def test_an_escalation_that_was_queued_but_not_published_is_sent_once_and_told_once(run: Run) -> None:
+    run.pass_time(1)
+    queued = run.queued_from_now()
     run.world.bus.down = True
-    run.pass_time(WITHIN + 10)
+    run.pass_time(WITHIN + 1000)
     assert (run.told, run.escalations) == ([FIRST, SECOND], [])
     run.world.bus.down = False
-    run.pass_time(1000)
+    run.pass_time(4000)
     assert run.told == [FIRST, SECOND]
+    assert [item.dispatch is not None for item in queued] == [True]  # each try would queue another copy
     assert len(run.escalations) == len(run.world.bus.events) == run.world.telemetry.counts["Escalations"] == 1
 
 
@@ -309,6 +324,25 @@ def test_a_function_that_dies_while_it_escalates_sends_each_message_once(failed_
     run.pass_time(100_000)
     assert run.told == [FIRST, SECOND, THIRD]
     assert len(run.escalations) == 2
+
+
+def test_a_function_that_runs_out_of_time_leaves_the_other_messages_for_the_next_one() -> None:
+    run = Run(a_route(FIRST, THIRD))
+    run.relay()
+    run.pass_time(WITHIN - 1)
+    enqueue = run.world.outbox.enqueue
+
+    def slow(item: QueueItem, delay: int = 0) -> None:
+        enqueue(item, delay)
+        run.world.clock.remaining = 2.5
+
+    run.world.outbox.enqueue = slow  # type: ignore[method-assign]  # only this test's queue is slow
+    run.pass_time(10)
+    assert len(run.escalations) == 1
+    run.world.clock.remaining, run.world.outbox.enqueue = 20, enqueue  # type: ignore[method-assign]  # as it was
+    run.pass_time(4000)
+    assert len(run.escalations) == 2
+    assert run.told == [FIRST, THIRD, SECOND, SECOND]
 
 
 def test_while_another_copy_escalates_it_the_watch_waits(run: Run) -> None:
