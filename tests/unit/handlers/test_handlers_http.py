@@ -19,6 +19,7 @@ from relay.problems import (
     NotAuthenticated,
 )
 from relay.receive.handshakes import Answer
+from sandbox import local_tokens
 from tests.support.certificates import local_certificate
 
 ROOT = Path(__file__).parents[3]
@@ -27,14 +28,18 @@ SAMPLES = sorted((ROOT / "events").glob("webhook-*.json"))
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_verifies_as_it_is_shipped(sample):
-    config = yaml.safe_load((ROOT / "relay.yaml").read_text())
-    secrets = yaml.safe_load((ROOT / "secrets.local.yaml").read_text())["sources"]
+    sources = sources_of("relay.yaml") | sources_of("events/senders.yaml")
+    secrets = sources_of("secrets.local.yaml") | sources_of("events/senders-secrets.yaml")
     event = json.loads(sample.read_text())
     name = event["pathParameters"]["source"]
-    settings = {key: value for key, value in config["sources"][name].items() if key != "routes"}
+    settings = {key: value for key, value in sources[name].items() if key != "routes"}
     secret = secrets.get(name, ())
     source = parse_source(name, settings, {}, (secret,) if isinstance(secret, str) else tuple(secret))
-    source.verification.check(http.inbound_request(event), source.secrets, local_certificate)
+    source.verification.check(http.inbound_request(event), source.secrets, local_certificate, local_tokens.keys)
+
+
+def sources_of(file):
+    return yaml.safe_load((ROOT / file).read_text())["sources"]
 
 
 def an_event(**changes):
