@@ -34,6 +34,9 @@ PLACES: list[tuple[Any, dict[str, str], Any, str]] = [
     (TWILIO, {}, {"MessageSid": "SM1"}, "SM1:"),
     (SNS, {}, {"MessageId": "m-1"}, "m-1"),
     (HMAC, {"x-id": "b-1"}, {}, "b-1"),
+    ("sendgrid", {}, [{"sg_event_id": "sg-1"}], "sg-1"),
+    ("microsoft-graph", {}, {"value": [{"id": "n-1"}]}, "n-1"),
+    ("dropbox", {"x-amzn-trace-id": "Root=1-69071b08"}, {}, "Root=1-69071b08"),
 ]
 
 
@@ -113,3 +116,41 @@ class TestGroupsOfAlerts:
         one = group({"fingerprint": "ab", "startsAt": "c"})
         other = group({"fingerprint": "a", "startsAt": "bc"})
         assert event_id(verify, one) != event_id(verify, other)
+
+
+def linear(**changed: Any) -> dict[str, Any]:
+    issue = {"id": "i-1", "type": "Issue", "action": "update", "createdAt": "2026-03-01T12:00:00Z"} | changed
+    return {**issue, "data": {"id": issue["id"]}, "webhookTimestamp": changed.get("sent", 1)}
+
+
+def test_several_fields_name_an_event_together() -> None:
+    same = event_id("linear", linear())
+    assert same is not None
+    assert same.startswith("sha256-")
+    assert event_id("linear", linear(sent=2)) == same  # a repetition has another time of sending
+    others = [
+        linear(id="i-2"),
+        linear(type="Comment"),
+        linear(action="create"),
+        linear(createdAt="2026-03-02T12:00:00Z"),
+    ]
+    assert len({same, *(event_id("linear", other) for other in others)}) == 5
+
+
+def test_a_missing_field_beside_the_first_counts_as_empty() -> None:
+    whole = {
+        "data": {"envelopeId": "e-1", "recipientId": "1"},
+        "event": "recipient-completed",
+        "generatedDateTime": "t",
+    }
+    without = whole | {"data": {"envelopeId": "e-1"}}
+    assert None not in (event_id("docusign", whole), event_id("docusign", without))
+    assert event_id("docusign", whole) != event_id("docusign", without)
+    assert event_id("docusign", whole | {"data": {}}) is None
+
+
+def test_every_item_of_a_list_names_the_event() -> None:
+    one, two = {"sg_event_id": "a"}, {"sg_event_id": "b"}
+    assert len({event_id("sendgrid", body) for body in ([one], [two], [one, two], [two, one])}) == 4
+    for body in ([], [one, {}], {}, [7], None):
+        assert event_id("sendgrid", body) is None
