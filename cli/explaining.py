@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aws.key_sets import KeySetsHttp
 from aws.sns import SnsHttp
 from cli.events import Found, Webhook
 from cli.frame import Mistake
@@ -88,6 +89,7 @@ def _explainer(configuration: Configuration, installation: str) -> Explainer:
         installation=installation,
         sns=SnsHttp(),
         now=lambda: datetime.now(UTC),
+        key_sets=KeySetsHttp(on_stale=lambda: None),
     )
 
 
