@@ -13,7 +13,7 @@ State = Mapping[str, Parameter]  # by names without the prefix
 
 # What a push makes of the files, and so deletes once it is gone from them. Secrets need their own word. Everything else
 # under the prefix is somebody else's: the stack's claim, a mute, the account, a token.
-_MADE = re.compile(r"scenarios/[^/]+|sources/[^/]+/(?:settings|routes/[^/]+)|source-names/\d+")
+_MADE = re.compile(r"scenarios/[^/]+|sources/[^/]+/(?:settings|routes/[^/]+)|source-names/\d+|schedules/[^/]+")
 _SECRETS = re.compile(r"(sources/[^/]+)/secrets")
 _OF_A_SOURCE = re.compile(r"(sources/[^/]+)/")
 _WORDS = (
@@ -22,6 +22,7 @@ _WORDS = (
     (r"sources/([^/]+)/routes/(.+)", "source {}, route {}"),
     (r"sources/([^/]+)/secrets", "source {}, secrets"),
     (r"source-names/(\d+)", "index of sources, page {}"),
+    (r"schedules/(.+)", "schedule {}"),
     (r"omni/base-url", "OMNI's address"),
     (r"omni/authorization", "OMNI's authorization"),
     (r"reports/token", "token of the reports' address"),
@@ -152,7 +153,7 @@ def fields_of(parameter: Parameter | None) -> Mapping[str, str]:
     """Gives what a parameter says, field by field, as relay.yaml has it: JSON values in one line each."""
     if parameter is None:
         return {}
-    if parameter.type == "String" and parameter.value.startswith("{"):
+    if parameter.type in {"String", "Schedule"} and parameter.value.startswith("{"):
         content: Mapping[str, object] = json.loads(parameter.value)
         return {name: json.dumps(value, ensure_ascii=False) for name, value in content.items()}
     return {"": parameter.value}

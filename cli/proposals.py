@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cli.plans import Change, Plan
     from cli.pushing import Store
     from configuration.parameters import Parameter
+    from configuration.scheduler import Scheduler
 
 _HINTS = {
     "base-url": "nothing can be sent; give --omni-base-url once",
@@ -84,11 +85,12 @@ def files(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def of_files(target: Target, given: Files) -> Proposal:
     """Compares the files with the target. Raises Mistakes and Unreadable before anything is written."""
-    from cli.pushing import made_once
+    from cli.pushing import made_once, schedule_parameter
     from configuration.checking import unfollowed
     from configuration.files import read_yaml
     from configuration.mistakes import Mistakes
     from configuration.parameters import parameters_of
+    from configuration.schedules import schedules_of
 
     config = read_yaml(given.config)
     wanted = parameters_of(
@@ -101,9 +103,12 @@ def of_files(target: Target, given: Files) -> Proposal:
     if any(True for _ in unfollowed(config)) and target.parameters.get("DeliveryReports") == "off":
         raise Mistakes(list(unfollowed(config)))
     named = [replace(parameter, name=parameter.name.removeprefix("/")) for parameter in wanted]
+    schedules = [schedule_parameter(schedule) for schedule in schedules_of(config)]
+    if schedules and scheduler_of(target) is None:
+        raise Mistake(f"stack {target.name} is older than this command, and takes no schedules: deploy it again")
     return _proposal(
         target,
-        lambda current, _history: [*named, *made_once(current)],
+        lambda current, _history: [*named, *schedules, *made_once(current)],
         given.kms_key_id,
         deletes_secrets=given.delete_secrets,
     )
@@ -138,13 +143,26 @@ def history_of(target: Target) -> "History":
     return History(target.client("dynamodb"), target.output("TableName"))
 
 
+def scheduler_of(target: Target) -> "Scheduler | None":
+    """Gives the stack's group of schedules, or None for a stack that doesn't name it in its outputs."""
+    from configuration.scheduler import Scheduler
+    from configuration.scheduler import Target as Invoked
+
+    names = ("ScheduleGroupName", "ScheduleFunctionArn", "SchedulerRoleArn", "DeadLetterQueueArn")
+    if not set(names) <= target.outputs.keys():
+        return None
+    group, *arns = (target.outputs[name] for name in names)
+    return Scheduler(target.client("scheduler"), group, Invoked(*arns))
+
+
 def _proposal(
     target: Target, wanted: Callable[[Any, "History"], "Iterable[Parameter]"], kms_key_id: str | None, **choices: bool
 ) -> Proposal:
     from cli.plans import plan_of
     from cli.pushing import Store
 
-    store, history = Store(target.client("ssm"), target.prefix, kms_key_id), history_of(target)
+    store = Store(target.client("ssm"), target.prefix, kms_key_id, scheduler_of(target))
+    history = history_of(target)
     head = history.head()  # before the parameters, so that a push in between is noticed
     current = store.state()
     plan = plan_of(current, wanted(current, history), head.number, encrypts_anew=bool(kms_key_id), **choices)

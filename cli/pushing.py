@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, TypedDict
 from cli.history import LEASE_SECONDS, Entry, History
 from cli.plans import Change, Plan, State
 from configuration.parameters import Parameter
+from configuration.scheduler import Scheduler, as_text, from_text
+from configuration.schedules import Schedule
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
+_SCHEDULES = "schedules/"
 _AT_ONCE = 10  # names in one call of DeleteParameters
 _BASELINE = "what was there before the first recorded push"
 
@@ -28,8 +31,14 @@ class Store:
     client: "SSMClient"
     prefix: str
     kms_key_id: str | None = None  # of secrets; the account's aws/ssm if it is None
+    scheduler: Scheduler | None = None
 
     def state(self) -> dict[str, Parameter]:
+        """Gives the parameters in SSM, and the schedules that pushes made as `schedules/{name}`."""
+        pushed = self.scheduler.pushed() if self.scheduler else {}
+        return self._parameters() | {one.name: one for one in map(schedule_parameter, pushed.values())}
+
+    def _parameters(self) -> dict[str, Parameter]:
         pages = self.client.get_paginator("get_parameters_by_path").paginate(
             Path=self.prefix, Recursive=True, WithDecryption=True
         )
@@ -38,6 +47,10 @@ class Store:
         return {name: Parameter(name, one["Type"], one["Value"]) for name, one in zip(names, found, strict=True)}
 
     def write(self, parameter: Parameter) -> None:
+        if parameter.type == "Schedule":
+            if self.scheduler:
+                self.scheduler.write(from_text(parameter.name.removeprefix(_SCHEDULES), parameter.value))
+            return
         key: _Key = {"KeyId": self.kms_key_id} if self.kms_key_id and parameter.type == "SecureString" else {}
         self.client.put_parameter(
             Name=f"{self.prefix}/{parameter.name}",
@@ -48,10 +61,19 @@ class Store:
         )
 
     def delete(self, names: Iterable[str]) -> None:
-        waiting = [f"{self.prefix}/{name}" for name in names]
+        given = list(names)
+        for name in given:
+            if self.scheduler and name.startswith(_SCHEDULES):
+                self.scheduler.delete(name.removeprefix(_SCHEDULES))
+        waiting = [f"{self.prefix}/{name}" for name in given if not name.startswith(_SCHEDULES)]
         while waiting:
             self.client.delete_parameters(Names=waiting[:_AT_ONCE])
             waiting = waiting[_AT_ONCE:]
+
+
+def schedule_parameter(schedule: Schedule) -> Parameter:
+    """Gives a schedule as plans and the history keep it."""
+    return Parameter(f"{_SCHEDULES}{schedule.name}", "Schedule", as_text(schedule))
 
 
 def made_once(current: State) -> Iterator[Parameter]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from configuration.files import Parts
 from configuration.mistakes import Mistake, at, nearest, shown
+from configuration.schedules import schedule_mistakes
 from relay.configure.routes import ROUTE_FIELDS, STEP_FIELDS, compile_route
 from relay.configure.sources import SOURCE_FIELDS, SOURCE_NAME, ConfigurationMistake, parse_source
 from relay.message.channels import CHANNELS
@@ -24,7 +25,7 @@ _SOURCE = re.compile(SOURCE_NAME)
 _FIELD = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _MOST = 50  # mistakes that are looked for in one route or in one source's settings
 
-TOP = ("scenarios", "sources")
+TOP = ("scenarios", "sources", "schedules")
 STEPS = "unless_delivered"
 OF_SOURCE = (*SOURCE_FIELDS, "routes")
 # Something right for each field, with which the search for further mistakes goes on. None takes the field away.
@@ -60,6 +61,7 @@ def mistakes(config: Json, secrets: Json) -> Iterator[Mistake]:
     yield from _scenario_mistakes(config, scenarios)
     for name, source in sources.items():
         yield from _SourceCheck(config, name, source, scenarios).mistakes()
+    yield from schedule_mistakes(config)
     yield from _secret_mistakes(secrets, sources)
 
 
@@ -100,7 +102,7 @@ def _needs_secret(source: Json) -> bool:
 def _top_mistakes(config: Mapping[str, Json]) -> Iterator[Mistake]:
     for name in sorted(set(config) - set(TOP)):
         words, meant = _misplaced(name, "at the top"), nearest(name, TOP)
-        words = words or f"unknown field {shown(name)}; expected {' and '.join(TOP)}"
+        words = words or f"unknown field {shown(name)}; expected {', '.join(TOP)}"
         yield Mistake(words, field=shown(name), meant=meant, **at(config, (name,)))
     if not config.get("sources"):
         yield Mistake("there are no sources: expected at least one under sources", **at(config, ("sources",)))

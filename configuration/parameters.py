@@ -17,8 +17,10 @@ VALUE_BYTES = 4_096  # of a standard parameter
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
+    """A value of an installation. `Schedule` is none of SSM's types: EventBridge Scheduler holds those."""
+
     name: str
-    type: Literal["String", "StringList", "SecureString"]
+    type: Literal["String", "StringList", "SecureString", "Schedule"]
     value: str
 
 

@@ -6,7 +6,7 @@ import click
 
 from cli.frame import Mistake, prints, verb
 from cli.output import Output
-from cli.proposals import entry_of, history_of, show_changes
+from cli.proposals import entry_of, history_of, scheduler_of, show_changes
 from cli.target import Target, targets
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _state(target: Target, history: "History", push: str) -> "State":
     from cli.pushing import Store
 
     if push == _NOW:
-        current = Store(target.client("ssm"), target.prefix).state()
+        current = Store(target.client("ssm"), target.prefix, None, scheduler_of(target)).state()
         return {name: one for name, one in current.items() if one.type != "SecureString"}
     number = _number(push)
     return history.content(entry_of(history, number)) if number else {}

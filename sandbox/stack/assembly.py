@@ -14,6 +14,8 @@ from typing import Any
 import requests
 
 from configuration.parameters import Parameter, parameters_of
+from configuration.scheduler import Scheduler, Target
+from configuration.schedules import schedules_of
 from sandbox.omni_api.settings import SettingsError, settings_from
 from sandbox.sockets import listen, port_of
 from sandbox.stack.cloud import CREDENTIALS, client, cloud_process, create_resources
@@ -26,14 +28,18 @@ from sandbox.stack.processes import ServerProcess
 from sandbox.stack.runtime_api import runtime_api
 from sandbox.stack.sam_template import read_template
 from sandbox.stack.sandbox_server import KEY_SETS_PATH, SNS_PATH
+from sandbox.stack.schedule_group import ScheduleGroup
 from sandbox.stack.schedule_timers import ScheduleTimer, schedule_timers
 from sandbox.stack.servers import Server
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackError, StackSettings
-from sandbox.stack.specs import FunctionSpec, SamTemplate
+from sandbox.stack.specs import ACCOUNT, FunctionSpec, SamTemplate
 from sandbox.stack.trail import Trail
 from sandbox.stack.workers import Worker
 
 START_TIMEOUT = 60
+SCHEDULED = "ScheduleFunction"
+GROUP = "omni-relay-local"
+LOCAL_ROLE = f"arn:aws:iam::{ACCOUNT}:role/local-scheduler"
 NOWHERE = "http://127.0.0.1:9"  # functions need only plain HTTP to this machine, and nothing may leave it
 
 
@@ -66,6 +72,7 @@ class Assembly:
         await create_resources(self._urls["aws"], self.template, parameters)
         await self._until_functions_are_ready()
         await self._start_triggers(running)
+        await self._start_schedules(running)
         if sandbox is not None:
             await self._until_sandbox_is_ready(sandbox)
             trail.start()
@@ -95,6 +102,38 @@ class Assembly:
         # Containers call it at another address than loopback, also by plain HTTP. The push command would refuse that.
         sandbox = Parameter(f"{prefix}/omni/base-url", "String", self.public_url("sandbox"))
         return [sandbox, *parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)]
+
+    @property
+    def scheduling(self) -> dict[str, str]:
+        """The outputs by which schedules are made; none for a template without a function for them."""
+        function = self.template.functions.get(SCHEDULED)
+        if function is None:
+            return {}
+        letters = self.template.queues["DeadLetterQueue"].arn
+        arns = {"ScheduleFunctionArn": function.arn, "SchedulerRoleArn": LOCAL_ROLE, "DeadLetterQueueArn": letters}
+        return {"ScheduleGroupName": GROUP, **arns}
+
+    def replace_schedules(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """Puts the schedules of one configuration in the place of another's."""
+        scheduler = self._scheduler()
+        if scheduler:
+            old, new = ({one.name: one for one in schedules_of(config)} for config in (before, after))
+            scheduler.replace(old, new)
+
+    def _scheduler(self) -> Scheduler | None:
+        if not self.scheduling:
+            return None
+        group, *arns = self.scheduling.values()
+        return Scheduler(client("scheduler", self._urls["aws"]), group, Target(*arns))
+
+    async def _start_schedules(self, running: AsyncExitStack) -> None:
+        scheduler = self._scheduler()
+        if scheduler:
+            await asyncio.to_thread(scheduler.client.create_schedule_group, Name=GROUP)
+            await asyncio.to_thread(self.replace_schedules, {}, self._settings.config)
+            group = ScheduleGroup(scheduler, self.functions[SCHEDULED])
+            group.start()
+            running.push_async_callback(group.stop)
 
     async def _start_sandbox(self, running: AsyncExitStack) -> ServerProcess | None:
         if not self._settings.with_sandbox:

@@ -112,6 +112,7 @@ class Stack:
         prefix = next((found["PARAMETER_PREFIX"] for found in environments if "PARAMETER_PREFIX" in found), "")
         return {
             "ParameterPrefix": prefix,
+            **self._assembly.scheduling,
             **{f"{name}Url": self.queue_url(name) for name in self.template.queues},
             **{f"{name}Name": table.name for name, table in self.template.tables.items()},
         }
@@ -127,6 +128,7 @@ class Stack:
         scenarios_in(scenarios["scenarios"])
         requests.post(f"{self.sandbox_url}/sandbox/scenarios", json=scenarios, timeout=5, proxies=_NO_PROXY)
         replace_parameters(self.aws_url, before, after)
+        self._assembly.replace_schedules(self.settings.config, config)
         self.settings = replace(self.settings, config=config, secrets=secrets)
 
     def invoke(self, function: str, payload: Any) -> FunctionOutcome:
