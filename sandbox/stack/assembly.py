@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from http.client import OK, SERVICE_UNAVAILABLE
+from secrets import token_urlsafe
 from typing import Any
 
 import requests
@@ -27,7 +28,7 @@ from sandbox.stack.polling import QueuePoller
 from sandbox.stack.processes import ServerProcess
 from sandbox.stack.runtime_api import runtime_api
 from sandbox.stack.sam_template import read_template
-from sandbox.stack.sandbox_server import KEY_SETS_PATH, SNS_PATH
+from sandbox.stack.sandbox_server import KEY_SETS_PATH, REPORT_URL, SNS_PATH
 from sandbox.stack.schedule_group import ScheduleGroup
 from sandbox.stack.schedule_timers import ScheduleTimer, schedule_timers
 from sandbox.stack.servers import Server
@@ -52,6 +53,7 @@ class Assembly:
         self.functions: dict[str, LambdaFunction] = {}
         self.servers: list[ServerProcess] = []
         self.template: SamTemplate
+        self.report_token, self._records_key = token_urlsafe(), token_urlsafe()
         self._settings = settings
         self._listeners = listeners
         self._urls = urls
@@ -65,7 +67,8 @@ class Assembly:
         """`running` later stops what this starts. Raises TemplateError, Mistakes and StackError."""
         self.template = self._read_template()
         parameters = self.parameters(self._settings.config, self._settings.secrets)
-        await self._start_server(cloud_process(self._listeners["aws"], self._settings.hosts), running)
+        bus_log = self._settings.logs / "EventBus.jsonl"
+        await self._start_server(cloud_process(self._listeners["aws"], self._settings.hosts, bus_log), running)
         sandbox = await self._start_sandbox(running)
         trail = Trail(self._urls["sandbox"])
         await self._start_functions(running, trail)
@@ -81,7 +84,10 @@ class Assembly:
     def _read_template(self) -> SamTemplate:
         settings = self._settings
         template = read_template(
-            settings.template, cloud_url=self._urls["aws"], parameters=settings.template_parameters
+            settings.template,
+            cloud_url=self._urls["aws"],
+            api_url=self._urls["relay"],
+            parameters=settings.template_parameters,
         )
         queues = {
             name: replace(queue, attributes={**queue.attributes, **settings.queue_attributes.get(name, {})})
@@ -95,13 +101,15 @@ class Assembly:
 
     def parameters(self, config: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[Parameter]:
         """What the functions read in SSM. Raises Mistakes."""
-        prefixes = {function.environment.get("PARAMETER_PREFIX") for function in self.template.functions.values()}
-        prefix = next(iter(prefixes - {None}), None)
+        prefix = self.template.environment.get("PARAMETER_PREFIX")
         if prefix is None:
-            return []
+            return list(self.template.parameters)
         # Containers call it at another address than loopback, also by plain HTTP. The push command would refuse that.
         sandbox = Parameter(f"{prefix}/omni/base-url", "String", self.public_url("sandbox"))
-        return [sandbox, *parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)]
+        made = {"reports/token": self.report_token, "records/key": self._records_key}
+        own = [Parameter(f"{prefix}/{name}", "SecureString", secret) for name, secret in made.items()]
+        pushed = parameters_of(config, secrets, prefix, omni_authorization=OMNI_AUTHORIZATION)
+        return [sandbox, *own, *self.template.parameters, *pushed]
 
     @property
     def scheduling(self) -> dict[str, str]:
@@ -146,7 +154,10 @@ class Assembly:
         except SettingsError as mistake:
             raise StackError(str(mistake).removeprefix(f"{config}: ")) from None
         arguments = (str(config), str(self._settings.time_scale), *self._settings.hosts)
-        sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments)
+        account = {}
+        if self.template.environment.get("DELIVERY_REPORTS") == "push":
+            account = {REPORT_URL: f"{self._urls['relay']}/reports/{self.report_token}"}
+        sandbox = ServerProcess("sandbox.stack.sandbox_server", self._listeners["sandbox"], *arguments, **account)
         await self._start_server(sandbox, running)
         return sandbox
 
@@ -162,10 +173,15 @@ class Assembly:
         environment["AWS_ENDPOINT_URL_SNS"] = self._urls["sandbox"] + SNS_PATH
         environment["KEY_SETS_ENDPOINT_URL"] = self._urls["sandbox"] + KEY_SETS_PATH
         environment |= self._settings.environment
+
+        def listener(record: dict[str, Any]) -> None:
+            trail.note(record)
+            self._settings.listener(record)
+
         specs = self.template.functions
         sockets = {name: [listen("127.0.0.1") for _ in range(self._settings.processes)] for name in specs}
         for name, spec in specs.items():
-            log = FunctionLog(self._settings.logs / f"{name}.jsonl", trail.note)
+            log = FunctionLog(self._settings.logs / f"{name}.jsonl", listener)
             ports = [port_of(listener) for listener in sockets[name]]
             self.functions[name] = LambdaFunction(spec, environment=environment, ports=ports, log=log)
         workers: dict[int, tuple[FunctionSpec, Worker]] = {
@@ -194,7 +210,7 @@ class Assembly:
             )
             for m in template.mappings
         ]
-        triggers += schedule_timers(template, functions)
+        triggers += schedule_timers(template, functions, self._settings.rate_scale)
         for trigger in triggers:
             trigger.start()
             running.push_async_callback(trigger.stop)

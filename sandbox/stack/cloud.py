@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -42,9 +43,10 @@ def client(service: str, url: str) -> Any:
     return _session().client(service, endpoint_url=url, config=_ONE_TRY)  # type: ignore[call-overload]  # boto3-stubs wants literals
 
 
-def cloud_process(listener: socket.socket, hosts: Iterable[str]) -> ServerProcess:
-    """`hosts` are the names by which containers call this machine."""
-    return ServerProcess("sandbox.stack.cloud_server", listener, *hosts, AWS_DEFAULT_REGION=REGION, **CREDENTIALS)
+def cloud_process(listener: socket.socket, hosts: Iterable[str], bus_log: Path) -> ServerProcess:
+    """`hosts` are the names by which containers call this machine. `bus_log` gets the events of EventBridge's buses."""
+    environment = CREDENTIALS | {"AWS_DEFAULT_REGION": REGION}
+    return ServerProcess("sandbox.stack.cloud_server", listener, str(bus_log), *hosts, **environment)
 
 
 async def create_resources(url: str, template: SamTemplate, parameters: Iterable[Parameter]) -> None:
@@ -53,6 +55,7 @@ async def create_resources(url: str, template: SamTemplate, parameters: Iterable
         asyncio.to_thread(create_queues, url, template.queues),
         asyncio.to_thread(create_tables, url, template.tables.values()),
         asyncio.to_thread(put_parameters, url, parameters),
+        asyncio.to_thread(create_bus, url, template.environment.get("EVENT_BUS_NAME")),
     )
 
 
@@ -78,6 +81,11 @@ def replace_parameters(url: str, before: Iterable[Parameter], after: Iterable[Pa
     put_parameters(url, [one for name, one in new.items() if old.get(name) != one])
     for name in old.keys() - new.keys():
         client("ssm", url).delete_parameters(Names=[name])
+
+
+def create_bus(url: str, name: str | None) -> None:
+    if name:
+        client("events", url).create_event_bus(Name=name)
 
 
 def put_parameters(url: str, parameters: Iterable[Parameter]) -> None:

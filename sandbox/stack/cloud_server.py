@@ -1,4 +1,6 @@
-"""SSM, SQS and DynamoDB in memory: moto, with the consistency that its server lacks. cloud.py runs it as a process.
+"""SSM, SQS, DynamoDB and EventBridge's buses in memory: moto, with the consistency that its server lacks.
+
+cloud.py runs it as a process.
 
 Moto's state has no locks: two conditional writes at once could both succeed, and a delete could swallow a send.
 Therefore one call runs at a time. Long polling must not hold the lock, so this module waits instead of moto.
@@ -6,11 +8,14 @@ Therefore one call runs at a time. Long polling must not hold the lock, so this 
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from io import BytesIO
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -59,6 +64,28 @@ class OneAtATime:
             time.sleep(_POLL_INTERVAL)
 
 
+class BusLog:
+    """Writes each event that a bus has taken to a file, one JSON line each, because no rule listens to it here."""
+
+    def __init__(self, app: WsgiApp, path: Path) -> None:
+        self._app = app
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") != "AWSEvents.PutEvents":
+            return self._app(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        answer = b"".join(self._app({**environ, "wsgi.input": BytesIO(body)}, start_response))
+        results = json.loads(answer).get("Entries", ())
+        for entry, result in zip(json.loads(body).get("Entries", ()), results, strict=False):
+            if "EventId" in result:
+                detail = {"detail-type": entry.get("DetailType"), "detail": json.loads(entry["Detail"])}
+                line = {"time": datetime.now(UTC).isoformat(), "bus": entry.get("EventBusName"), **detail}
+                os.write(self._file, json.dumps(line).encode() + b"\n")
+        return [answer]
+
+
 class KeepAlive(MotoRequestHandler, BaseHTTPRequestHandler):
     """Serves many calls on one connection, as AWS does."""
 
@@ -99,11 +126,12 @@ def guarded(app: WsgiApp, hosts: Collection[str]) -> WsgiApp:
 
 
 def main() -> None:
-    """`cloud_server.py FILE_DESCRIPTOR HOST…`: the descriptor of a listening socket, the names of this machine."""
-    descriptor, *hosts = sys.argv[1:]
+    """`cloud_server.py FILE_DESCRIPTOR BUS_LOG HOST…`: a socket that listens, the buses' log, this machine's names."""
+    descriptor, bus_log, *hosts = sys.argv[1:]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     refuse_references()
-    app = guarded(OneAtATime(DomainDispatcherApplication(create_backend_app)), hosts)
+    moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    app = guarded(BusLog(moto, Path(bus_log)), hosts)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=KeepAlive, fd=int(descriptor))
     server.serve_forever()
 

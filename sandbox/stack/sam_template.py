@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from configuration.parameters import Parameter
 from sandbox.stack.intrinsics import Json, Resolver, TemplateError, load_yaml, text
 from sandbox.stack.specs import (
     ACCOUNT,
@@ -37,6 +38,7 @@ _NAMES = {
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Serverless::HttpApi": "Name",
     "AWS::SNS::Topic": "TopicName",
+    "AWS::SSM::Parameter": "Name",
 }
 _ARNS = {
     "AWS::Serverless::Function": "lambda:{region}:{account}:function:{name}",
@@ -59,15 +61,25 @@ _QUEUE_ATTRIBUTES = (
 )
 
 
-def read_template(path: Path, *, cloud_url: str, parameters: Mapping[str, str] | None = None) -> SamTemplate:
-    """`cloud_url` is the address of SQS, because the Ref of a queue is a URL. Raises TemplateError."""
-    return _Reader(path, cloud_url, parameters or {}).read()
+def read_template(
+    path: Path, *, cloud_url: str, api_url: str = "http://api.local", parameters: Mapping[str, str] | None = None
+) -> SamTemplate:
+    """Reads the template. Raises TemplateError.
+
+    Args:
+        path: the template.
+        cloud_url: the address of SQS, because the Ref of a queue is a URL.
+        api_url: the address of the HTTP API.
+        parameters: values in place of the parameters' defaults.
+    """
+    return _Reader(path, cloud_url, api_url, parameters or {}).read()
 
 
 class _Reader:
-    def __init__(self, path: Path, cloud_url: str, overrides: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, cloud_url: str, api_url: str, overrides: Mapping[str, str]) -> None:
         self._folder = path.parent
         self._cloud_url = cloud_url
+        self._api_url = api_url
         self._document = load_yaml(path)
         self._resources: dict[str, dict[str, Json]] = self._document.get("Resources", {})
         self._resolver = Resolver(
@@ -88,6 +100,7 @@ class _Reader:
             mappings=tuple(self._mappings()),
             tables={name: self._table(name) for name in self._of_type("AWS::DynamoDB::Table")},
             schedules=tuple(self._schedules()),
+            parameters=tuple(self._ssm_parameter(name) for name in self._of_type("AWS::SSM::Parameter")),
         )
 
     def _parameters(self, overrides: Mapping[str, str]) -> dict[str, Json]:
@@ -128,9 +141,13 @@ class _Reader:
         kind, name = self._resources[logical_id]["Type"], self._physical_name(logical_id)
         if attribute == "Arn":
             return "arn:aws:" + _ARNS[kind].format(region=REGION, account=ACCOUNT, name=name)
-        return {("AWS::SQS::Queue", "QueueName"): name, ("AWS::SQS::Queue", "QueueUrl"): self._reference(logical_id)}[
-            kind, attribute
-        ]
+        if (kind, attribute) == ("AWS::SSM::Parameter", "Value"):
+            return self._property(logical_id, "Value")
+        return {
+            ("AWS::SQS::Queue", "QueueName"): name,
+            ("AWS::SQS::Queue", "QueueUrl"): self._reference(logical_id),
+            ("AWS::Serverless::HttpApi", "ApiEndpoint"): self._api_url,
+        }[kind, attribute]
 
     def _property(self, logical_id: str, name: str, default: Json = None) -> Json:
         """A resource's own property, or else the one of Globals. Two mappings are merged, as SAM does."""
@@ -229,6 +246,10 @@ class _Reader:
         name, ttl = self._physical_name(logical_id), self._property(logical_id, "TimeToLiveSpecification", {})
         definition = {key: value for key, value in given.items() if value is not None}
         return TableSpec(logical_id, name, definition, ttl.get("AttributeName"))
+
+    def _ssm_parameter(self, logical_id: str) -> Parameter:
+        value = text(self._property(logical_id, "Value"))
+        return Parameter(self._physical_name(logical_id), self._property(logical_id, "Type", "String"), value)
 
     def _schedules(self) -> Iterator[ScheduleSpec]:
         for function, place, properties in self._events("ScheduleV2", "Schedule"):

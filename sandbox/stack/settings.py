@@ -1,6 +1,6 @@
 """The settings of a local stack."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class StackSettings:
     `template_parameters` override the template's defaults. `queue_attributes` and `timeouts` (seconds), by logical id,
     shorten what tests can't wait for. `processes` is per function. `environment` are further variables of every
     function's process. `public_host` is the name by which containers reach this machine, where that is another one.
+    `time_scale` is the sandbox's; `rate_scale` is how many times as often as the template says its rates fire.
+    `listener` gets each line that a function logs, parsed, in the stack's thread.
     """
 
     template: Path = PROJECT / "template.yaml"
@@ -51,6 +53,8 @@ class StackSettings:
     integration_timeout: float = 30
     with_sandbox: bool = True
     time_scale: float = 1
+    rate_scale: float = 1
+    listener: Callable[[Mapping[str, Any]], None] = lambda _: None
 
     @property
     def hosts(self) -> frozenset[str]:

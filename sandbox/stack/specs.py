@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from configuration.parameters import Parameter
+
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
@@ -85,6 +87,11 @@ class TableSpec:
     definition: Mapping[str, Any]
     ttl_attribute: str | None
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of the attributes that are an item's key."""
+        return tuple(part["AttributeName"] for part in self.definition["KeySchema"])
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSpec:
@@ -100,7 +107,7 @@ class ScheduleSpec:
 
 @dataclass(frozen=True, slots=True)
 class SamTemplate:
-    """The keys are logical ids. `function` and `queue` of the other specs are such ids."""
+    """The keys are logical ids. `function` and `queue` of the other specs are such ids. `parameters` are SSM's."""
 
     functions: Mapping[str, FunctionSpec]
     routes: tuple[RouteSpec, ...]
@@ -109,6 +116,12 @@ class SamTemplate:
     mappings: tuple[MappingSpec, ...]
     tables: Mapping[str, TableSpec]
     schedules: tuple[ScheduleSpec, ...]
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of all functions together."""
+        return {name: value for function in self.functions.values() for name, value in function.environment.items()}
 
     def queue_url(self, logical_id: str, cloud_url: str) -> str:
         return f"{cloud_url}/{ACCOUNT}/{self.queues[logical_id].name}"

@@ -94,6 +94,11 @@ class Stack:
     def template(self) -> SamTemplate:
         return self._assembly.template
 
+    @property
+    def report_token(self) -> str:
+        """The secret in the URL of the pushed reports."""
+        return self._assembly.report_token
+
     def public_url(self, name: str) -> str:
         """The address of relay, sandbox, aws or lambda, as containers reach it."""
         return self._assembly.public_url(name)
@@ -108,8 +113,7 @@ class Stack:
     @property
     def outputs(self) -> dict[str, str]:
         """The template's outputs that verbs need, by their keys."""
-        environments = [function.environment for function in self.template.functions.values()]
-        prefix = next((found["PARAMETER_PREFIX"] for found in environments if "PARAMETER_PREFIX" in found), "")
+        prefix = self.template.environment.get("PARAMETER_PREFIX", "")
         return {
             "ParameterPrefix": prefix,
             **self._assembly.scheduling,
@@ -152,8 +156,12 @@ class Stack:
 
     def log_records(self, function: str) -> list[dict[str, Any]]:
         """The lines that the function has logged since the start. A line that is still being written is left out."""
-        whole, _, _ = self.log_path(function).read_bytes().rpartition(b"\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        return _records(self.log_path(function))
+
+    @property
+    def bus_events(self) -> list[dict[str, Any]]:
+        """What was published on EventBridge's buses since the start: `{time, bus, detail-type, detail}`."""
+        return _records(self.log_path("EventBus"))
 
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -182,6 +190,11 @@ class Stack:
                 self._ended.set_result(None)
             else:
                 self._ended.set_exception(StackError(f"{ended.pop().result()}, so the stack stops"))
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def _bound(settings: StackSettings, held: ExitStack) -> dict[str, socket.socket]:

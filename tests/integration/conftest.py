@@ -81,7 +81,7 @@ def clean(stack: ProxiedStack) -> None:
     dynamodb = stack.client("dynamodb")
     for table in stack.template.tables.values():
         for item in dynamodb.scan(TableName=table.name)["Items"]:
-            dynamodb.delete_item(TableName=table.name, Key={"id": item["id"]})
+            dynamodb.delete_item(TableName=table.name, Key={name: item[name] for name in table.key})
 
 
 def _drain(sqs: Any, url: str) -> None:

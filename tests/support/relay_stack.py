@@ -245,7 +245,7 @@ class Relay:
         dynamodb = self.stack.client("dynamodb")
         for table in self.stack.template.tables.values():
             for item in dynamodb.scan(TableName=table.name)["Items"]:
-                dynamodb.delete_item(TableName=table.name, Key={"id": item["id"]})
+                dynamodb.delete_item(TableName=table.name, Key={name: item[name] for name in table.key})
 
     def _refuse_what_waits(self) -> None:
         """Empties the queue by making OMNI refuse everything, because PurgeQueue is allowed only once a minute."""

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from sandbox.stack.cloud_server import Environ, OneAtATime, StartResponse
+from sandbox.stack.cloud_server import BusLog, Environ, OneAtATime, StartResponse
 
 
-def call(app: OneAtATime, target: str, **body: Any) -> Any:
+def call(app: OneAtATime | BusLog, target: str, **body: Any) -> Any:
     """The answer to a call of the JSON protocol."""
     content = json.dumps(body).encode()
     environ = {
@@ -67,3 +68,14 @@ def test_a_long_poll_for_nothing_ends_after_its_wait() -> None:
     started = time.monotonic()
     assert call(app, "AmazonSQS.ReceiveMessage", WaitTimeSeconds=1) == {}
     assert 1 <= time.monotonic() - started < 5
+
+
+def test_what_a_bus_takes_is_logged_and_what_it_refuses_is_not(tmp_path: Path) -> None:
+    app = BusLog(backend(lambda _: {"Entries": [{"EventId": "1"}, {"ErrorCode": "No"}]}), tmp_path / "logs" / "bus")
+    entries = [{"EventBusName": "b", "DetailType": kind, "Detail": '{"id": 1}'} for kind in ("taken", "refused")]
+
+    call(app, "AWSEvents.PutEvents", Entries=entries)
+    call(app, "AWSEvents.DescribeEventBus", Name="b")
+
+    (line,) = (tmp_path / "logs" / "bus").read_text().splitlines()
+    assert {"bus": "b", "detail-type": "taken", "detail": {"id": 1}}.items() <= json.loads(line).items()

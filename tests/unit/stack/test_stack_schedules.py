@@ -44,6 +44,12 @@ def test_an_expression_has_its_next_time(expression: str, expected: str | None) 
     assert following(expression) == expected
 
 
+def test_a_rate_can_come_more_often_here_and_a_time_of_day_can_not() -> None:
+    each_minute, daily = replace(SPEC, expression="rate(1 minute)"), replace(SPEC, expression="cron(31 10 * * ? *)")
+    assert next_firing(each_minute, 12)(FRIDAY) == FRIDAY + timedelta(seconds=5)
+    assert next_firing(daily, 12)(FRIDAY) == next_firing(daily)(FRIDAY)
+
+
 def test_the_hour_is_that_of_the_schedules_time_zone_in_summer_and_winter() -> None:
     morning = "cron(0 8 * * ? *)"
     assert following(morning, "Europe/Zurich") == "2026-01-03 07:00"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from configuration.parameters import Parameter
 from sandbox.stack.intrinsics import TemplateError
 from sandbox.stack.sam_template import read_template
 from sandbox.stack.settings import PROJECT
@@ -87,7 +88,7 @@ def read(tmp_path: Path) -> Read:
     def read(text: str = TEMPLATE, **parameters: str) -> SamTemplate:
         path = tmp_path / "template.yaml"
         path.write_text(text)
-        return read_template(path, cloud_url="http://aws", parameters=parameters)
+        return read_template(path, cloud_url="http://aws", api_url="http://api", parameters=parameters)
 
     return read
 
@@ -110,6 +111,25 @@ def test_intrinsic_functions_give_what_cloudformation_gives(read: Read) -> None:
         "EITHER": "no",
         "BOTH": "no",
     }
+
+
+def test_parameters_of_ssm_know_the_apis_address(read: Read) -> None:
+    text = (
+        TEMPLATE
+        + """
+  Api: {Type: AWS::Serverless::HttpApi}
+  Told:
+    Type: AWS::SSM::Parameter
+    Properties: {Name: !Sub "/x/${Stage}/told", Type: String, Value: !Sub "${Api.ApiEndpoint}/told"}
+  Copied:
+    Type: AWS::SSM::Parameter
+    Condition: HasExtra
+    Properties: {Name: !Sub "${Told}-again", Type: String, Value: !GetAtt Told.Value}
+"""
+    )
+    told = Parameter("/x/dev/told", "String", "http://api/told")
+    assert read(text).parameters == (told,)
+    assert read(text, Extra="more").parameters == (told, Parameter("/x/dev/told-again", "String", "http://api/told"))
 
 
 def test_parameters_override_and_conditions_follow_them(read: Read) -> None:
