@@ -90,7 +90,7 @@ def omni() -> GuardedOmni:
 
 @cache
 def omni_logs() -> GuardedOmni:
-    """Returns OMNI for the pull. It has its own circuit, because failing logs must not stop messages."""
+    """Returns OMNI for the pull and for watches. It has its own circuit: failing logs must not stop messages."""
     return _guarded_omni("circuit#omni-logs")
 
 
@@ -213,7 +213,7 @@ def deliverer(context: "LambdaContext") -> Deliverer:
 def _escalator(dispatcher: Dispatcher) -> Escalator:
     return Escalator(
         records=records(),
-        omni=omni(),
+        omni=omni_logs(),
         ledger=ledger(),
         outbox=outbox(),
         bus=event_bus(),
