@@ -30,7 +30,7 @@ SAM = PROJECT / ".venv-sam" / "bin" / "sam"
 ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 DOCKER_DESKTOP = "host.docker.internal"
 # Variables whose values only a running stack knows. SAM itself would pass logical ids.
-_FROM_STACK = ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
+_FROM_STACK = ("TABLE_NAME", "RECORDS_TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
 
 
 class CannotInvoke(Exception):

@@ -24,7 +24,7 @@ from omni.models import OmniResponse
 from sandbox import local_sns, local_tokens
 from sandbox.stack.http_events import Received, http_event
 from sandbox.stack.invocations import new_trace_id
-from tests.support.fakes import FakeLedger, FakeOmni
+from tests.support.fakes import FakeLedger, FakeOmni, FakeRecords
 
 PREFIX = "/omni-relay/hostile"
 AUTHORIZATION = "App planted-omni-key-7f3a"
@@ -41,6 +41,10 @@ ENVIRONMENT = {
     "RETRY_DELAYS": "5,15,60",
     "ACCOUNT_RETRY_DELAYS": "900,1800",
     "RECORD_TTL_SECONDS": "1296000",
+    "RECORDS_TABLE_NAME": "records",
+    "MESSAGE_TTL_DAYS": "30",
+    "KEEP_CONTENT": "false",
+    "DELIVERY_REPORTS": "push",
     "POWERTOOLS_SERVICE_NAME": "omni-relay-hostile",
     "POWERTOOLS_METRICS_NAMESPACE": "OmniRelay",
     "AWS_DEFAULT_REGION": "eu-central-1",
@@ -154,6 +158,7 @@ class Relay:
     sqs: Sqs = field(default_factory=Sqs)
     ledger: Ledger = field(default_factory=Ledger)
     omni: Omni = field(default_factory=Omni)
+    records: FakeRecords = field(default_factory=FakeRecords)
     output: io.StringIO = field(default_factory=io.StringIO)
     _ids: Iterator[int] = field(default_factory=count)
 
@@ -244,6 +249,7 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
             patch.object(composition, "ledger", lambda: made.ledger),
             patch.object(composition, "outbox", lambda: outbox),
             patch.object(composition, "omni", lambda: made.omni),
+            patch.object(composition, "records", lambda: made.records),
             patch.object(composition, "sns", Sns),
             patch.object(composition, "key_sets", lambda: local_tokens),
         ):

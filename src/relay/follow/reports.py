@@ -21,7 +21,7 @@ from relay.ports import EventBus, Outbox, Records, Telemetry
 WORKERS = 8  # calls of DynamoDB at the same time: 2,000 pushed results must be recorded before OMNI gives up
 _PUBLISHED: Mapping[State, str] = {State.DELIVERED: "message.delivered", State.UNREPORTED: "message.unreported"}
 _COUNTED: Mapping[State, str] = {State.DELIVERED: "MessagesDelivered", State.UNREPORTED: "MessagesUnreported"}
-_NO_ERROR = 0
+_NO_ERROR = "NO_ERROR"
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -55,7 +55,7 @@ def heard_of(log: Log) -> Heard | None:
 def _error(log: Log) -> dict[str, Any] | None:
     """Returns the error with its name and whether it is permanent. Published codes add what OMNI left out."""
     error = log.error if isinstance(log, OmniReport) else None
-    if error is None or (not error.id and not error.group_id and not error.name):
+    if error is None or (not (error.id or error.group_id) and error.name in ("", _NO_ERROR)):
         return None
     wire = error.wire()
     shown = {name: wire.get(name) for name in ("groupId", "groupName", "id", "name", "permanent")}
@@ -67,7 +67,7 @@ def _error(log: Log) -> dict[str, Any] | None:
 
 @cache
 def _published_errors() -> Mapping[str, bool]:
-    return {known.name: known.permanent for known in known_errors() if known.id != _NO_ERROR}
+    return {known.name: known.permanent for known in known_errors()}
 
 
 @dataclass(frozen=True, slots=True)

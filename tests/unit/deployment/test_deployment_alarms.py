@@ -8,7 +8,7 @@ import pytest
 from sandbox.stack.specs import SamTemplate
 from tests.support.template import Json, of_type
 
-FUNCTIONS = {"WebhookFunction", "DeliveryFunction", "ScheduleFunction"}
+FUNCTIONS = {"WebhookFunction", "DeliveryFunction", "ScheduleFunction", "ReportFunction", "ReportPullFunction"}
 
 
 @pytest.fixture

@@ -52,7 +52,8 @@ def test_local_containers_look_where_the_local_stack_creates(project: Path) -> N
     assert given.pop("AWS_ENDPOINT_URL") == host
     assert given.pop("AWS_ENDPOINT_URL_SNS") == f"http://host.docker.internal:8025{SNS_PATH}"
     assert given.pop("KEY_SETS_ENDPOINT_URL") == f"http://host.docker.internal:8025{KEY_SETS_PATH}"
-    assert given == {name: created[name] for name in ("TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")}
+    names = ("TABLE_NAME", "RECORDS_TABLE_NAME", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL")
+    assert given == {name: created[name] for name in names}
 
 
 def test_sam_can_set_every_variable_that_local_containers_need(project: Path, document: dict[str, Any]) -> None:
@@ -72,7 +73,7 @@ def test_each_function_has_a_handler(function: FunctionSpec, project: Path) -> N
 def test_the_example_schedule_carries_a_notification_of_the_example_configuration(
     template: SamTemplate, project: Path
 ) -> None:
-    [schedule] = template.schedules
+    [schedule] = (one for one in template.schedules if one.function == "ScheduleFunction")
     carried = parse_notification(json.loads(schedule.input or ""))
 
     assert carried.id == "<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>"  # what no attempt changes

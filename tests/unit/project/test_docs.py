@@ -41,6 +41,8 @@ QUOTED = {
     "TEMPLATE_BUILT_CHARS": f"{limits.TEMPLATE_BUILT_CHARS:,} characters on the way to its text",
     "TEMPLATE_NUMBER": f"numbers of {len(str(limits.TEMPLATE_NUMBER)) - 1} digits",
     "TEMPLATE_EXPONENT": f"exponents of {limits.TEMPLATE_EXPONENT}",
+    "REPORTS": f"| pushed reports | {limits.REPORTS:,} results",
+    "REPORTS_BYTES": f"{limits.REPORTS_BYTES:,} bytes",
     "LOG_LEVELS": f"| log record | {limits.LOG_LEVELS} levels",
     "LOG_NUMBER_BITS": f"integers of {limits.LOG_NUMBER_BITS} bits",
 }

@@ -1,0 +1,214 @@
+"""Each end of a message is recorded once and told until that has succeeded; whatever else OMNI says changes nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from omni.models import Log
+from omni.models import Report as OmniReport
+from relay.follow.reports import Heard, Listener, heard_of
+from relay.model.dispatches import Content, Step
+from relay.model.records import Record, State
+from relay.ports import BusUnavailable, QueueUnavailable, RecordsUnavailable
+from tests.support.fakes import World
+
+DELIVERED = {"groupId": 3, "groupName": "DELIVERED", "id": 5, "name": "DELIVERED_TO_HANDSET"}
+UNDELIVERABLE = {"groupId": 2, "groupName": "UNDELIVERABLE", "id": 9, "name": "UNDELIVERABLE_NOT_DELIVERED"}
+EXPIRED = {"groupId": 4, "groupName": "EXPIRED", "id": 15, "name": "EXPIRED_EXPIRED"}
+REJECTED = {"groupId": 5, "groupName": "REJECTED", "id": 6, "name": "REJECTED_NETWORK"}
+PENDING = {"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE"}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def listener(world: World) -> Listener:
+    return Listener(world.records, world.outbox, world.bus, world.telemetry, world.clock.now)
+
+
+def known(world: World, message_id: str = "m1", **changes: Any) -> None:
+    record = Record(
+        message_id=message_id,
+        event_id="e1",
+        source="ci",
+        route="all",
+        scenario="incident",
+        dispatch_id="d1",
+        to={"phone": "4179*****27"},
+        attempt=1,
+        at=world.clock.now(),
+        state=State.SENT,
+    )
+    world.records.put([record.model_copy(update=changes)])
+
+
+def said(status: dict[str, Any], message_id: str = "m1", **fields: Any) -> Heard:
+    heard = heard_of(OmniReport.from_wire({"messageId": message_id, "status": status, "channel": "VIBER", **fields}))
+    assert heard
+    return heard
+
+
+def names(world: World) -> list[str]:
+    return [message for _, message, _ in world.telemetry.lines]
+
+
+def test_a_delivered_message_is_told_with_channel_and_seconds(world: World, listener: Listener) -> None:
+    known(world)
+    done_at = (world.clock.now() + timedelta(seconds=12.5)).isoformat()
+
+    listener.hear([said(DELIVERED, doneAt=done_at, price={"pricePerMessage": 0.01, "currency": "EUR"})])
+
+    [line] = world.telemetry.reports
+    assert (line["final"], line["state"], line["channel"], line["seconds"]) == (True, "delivered", "VIBER", 12.5)
+    assert line["status"] == DELIVERED
+    assert line["price"] == {"pricePerMessage": 0.01, "currency": "EUR"}
+    [(kind, detail)] = world.bus.events
+    assert (kind, detail["id"], detail["state"]) == ("message.delivered", "m1", "delivered")
+    assert world.telemetry.counts == {"MessagesDelivered": 1}
+    assert world.records.records["m1"].told
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(UNDELIVERABLE, "undelivered"), (EXPIRED, "expired"), (REJECTED, "rejected")]
+)
+def test_a_failed_message_is_told_as_undelivered(
+    world: World, listener: Listener, status: dict[str, Any], state: str
+) -> None:
+    known(world)
+
+    listener.hear([said(status)])
+
+    assert [(kind, detail["state"]) for kind, detail in world.bus.events] == [("message.undelivered", state)]
+    assert world.telemetry.counts == {"MessagesUndelivered": 1}
+    assert world.telemetry.reports[0]["seconds"] is None
+
+
+def test_an_error_says_whether_it_is_permanent_even_where_omni_does_not(world: World, listener: Listener) -> None:
+    known(world)
+
+    listener.hear([said(UNDELIVERABLE, error={"groupId": 1, "id": 1, "name": "EC_UNKNOWN_SUBSCRIBER"})])
+
+    assert world.telemetry.reports[0]["error"]["permanent"] is True
+
+
+def test_no_error_is_no_error() -> None:
+    heard = said(DELIVERED, error={"groupId": 0, "groupName": "OK", "id": 0, "name": "NO_ERROR", "permanent": False})
+
+    assert heard.report
+    assert heard.report.error is None
+
+
+def test_a_repeated_report_changes_and_tells_nothing(world: World, listener: Listener) -> None:
+    known(world)
+    listener.hear([said(DELIVERED), said(DELIVERED)])
+    listener.hear([said(DELIVERED)])
+
+    assert len(world.bus.events) == len(world.telemetry.reports) == 1
+    assert world.telemetry.counts == {"MessagesDelivered": 1, "ReportsRepeated": 2}
+    assert names(world) == ["report_repeated"]
+
+
+@pytest.mark.parametrize("late", [UNDELIVERABLE, PENDING])
+def test_a_final_state_is_never_undone(world: World, listener: Listener, late: dict[str, Any]) -> None:
+    known(world)
+    listener.hear([said(DELIVERED)])
+    listener.hear([said(late)])
+
+    assert world.records.records["m1"].state is State.DELIVERED
+    assert names(world) == ["report_late"]
+    assert len(world.bus.events) == 1
+
+
+def test_a_delivery_after_unreported_is_late(world: World, listener: Listener) -> None:
+    known(world)
+    listener.hear([Heard("m1", None)])
+    listener.hear([said(DELIVERED)])
+
+    assert world.records.records["m1"].state is State.UNREPORTED
+    assert [kind for kind, _ in world.bus.events] == ["message.unreported"]
+    assert names(world) == ["report_late"]
+
+
+def test_a_report_on_the_way_is_logged_and_ends_nothing(world: World, listener: Listener) -> None:
+    known(world)
+
+    listener.hear([said(PENDING)])
+
+    [line] = world.telemetry.reports
+    assert (line["final"], line["state"]) == (False, "sent")
+    assert not world.bus.events
+    assert world.records.records["m1"].state is State.SENT
+
+
+@pytest.mark.parametrize("status", [DELIVERED, PENDING])
+def test_an_unknown_message_is_named(world: World, listener: Listener, status: dict[str, Any]) -> None:
+    listener.hear([said(status, "stranger")])
+
+    assert names(world) == ["report_unknown"]
+    assert world.telemetry.counts == {"ReportsUnknown": 1}
+
+
+def test_what_was_parked_ends_too(world: World, listener: Listener) -> None:
+    # OMNI may have taken a message whose answer was lost.
+    known(world, state=State.PARKED)
+
+    listener.hear([said(DELIVERED)])
+
+    assert world.records.records["m1"].state is State.DELIVERED
+
+
+STEP = Step(within=300, to=(), content=Content(scenario="wake-up-call", text="Nobody has it yet"))
+
+
+def test_a_failed_message_starts_what_unless_delivered_says(world: World, listener: Listener) -> None:
+    known(world, unless_delivered=(STEP,))
+    known(world, "m2", unless_delivered=(STEP,))
+
+    listener.hear([said(UNDELIVERABLE), said(DELIVERED, "m2")])
+
+    [(item, delay)] = world.outbox.queue
+    assert item.watch
+    assert (item.watch.message_ids, item.watch.steps, item.not_before, delay) == (("m1",), (STEP,), None, 0)
+
+
+@pytest.mark.parametrize("broken", ["bus", "outbox"])
+def test_what_could_not_be_told_is_told_by_the_repeated_report(world: World, listener: Listener, broken: str) -> None:
+    known(world, unless_delivered=(STEP,))
+    getattr(world, broken).down = True
+    with pytest.raises((BusUnavailable, QueueUnavailable)):
+        listener.hear([said(UNDELIVERABLE)])
+    assert not world.records.records["m1"].told
+
+    getattr(world, broken).down = False
+    listener.hear([said(UNDELIVERABLE)])
+
+    assert world.records.records["m1"].told
+    assert len(world.telemetry.reports) == len(world.outbox.queue) == 1
+
+
+def test_an_end_that_cannot_be_recorded_is_refused(world: World, listener: Listener) -> None:
+    known(world)
+    world.records.down = True
+
+    with pytest.raises(RecordsUnavailable):
+        listener.hear([said(DELIVERED)])
+    assert not world.bus.events
+
+
+def test_thousands_of_results_are_told_once_each(world: World, listener: Listener) -> None:
+    for number in range(2_000):
+        known(world, f"m{number}")
+
+    listener.hear([said(DELIVERED, f"m{number}") for number in range(2_000)])
+
+    assert {detail["id"] for _, detail in world.bus.events} == world.records.records.keys()
+    assert world.telemetry.counts == {"MessagesDelivered": 2_000}
+
+
+@pytest.mark.parametrize("log", [Log(status=None, message_id="m1"), Log.from_wire({"status": DELIVERED})])
+def test_an_entry_without_message_or_status_says_nothing(log: Log) -> None:
+    assert heard_of(log) is None
