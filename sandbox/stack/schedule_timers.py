@@ -140,7 +140,7 @@ class Invocable(Protocol):
 class ScheduleTimer:
     """Fires one schedule until it has no next time."""
 
-    def __init__(self, spec: ScheduleSpec, function: Invocable, rate_scale: float) -> None:
+    def __init__(self, spec: ScheduleSpec, function: Invocable, rate_scale: float = 1) -> None:
         self._spec = spec
         self._function = function
         self._next = next_firing(spec, rate_scale)

@@ -152,5 +152,6 @@ def test_a_missing_field_beside_the_first_counts_as_empty() -> None:
 def test_every_item_of_a_list_names_the_event() -> None:
     one, two = {"sg_event_id": "a"}, {"sg_event_id": "b"}
     assert len({event_id("sendgrid", body) for body in ([one], [two], [one, two], [two, one])}) == 4
-    for body in ([], [one, {}], {}, [7], None):
+    nameless: list[object] = [[], [one, {}], {}, [7], None]
+    for body in nameless:
         assert event_id("sendgrid", body) is None
