@@ -130,9 +130,14 @@ class Escalator:
             self._enqueue("enqueue", dispatch, QueueItem(dispatch=dispatch, first_attempt_at=now))
             if dispatch.unless_delivered:
                 self._enqueue("watch", dispatch, watch_over(dispatch, now), delay=dispatch.unless_delivered[0].within)
-        step = watch.steps[0]
-        facts = {"scenario": step.content.scenario, "message_id": message_id, "state": str(state), "to": len(step.to)}
-        facts = names | facts | {"dispatch_ids": [dispatch.id for dispatch in dispatches]}
+        facts = {
+            **names,
+            "scenario": watch.steps[0].content.scenario,
+            "message_id": message_id,
+            "state": str(state),
+            "recipients": len(watch.steps[0].to),
+            "dispatch_ids": [dispatch.id for dispatch in dispatches],
+        }
         self.bus.publish([("escalated", facts)])
         self.telemetry.log("warning", "escalated", **facts)
         self.telemetry.count("Escalations")
