@@ -9,7 +9,7 @@ from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
     "Configuration": ("check", "preview", "plan", "push", "history", "diff", "rollback", "secrets"),
-    "What happens": ("tail", "story", "explain", "send", "mute", "unmute", "doctor"),
+    "What happens": ("tail", "find", "story", "explain", "send", "mute", "unmute", "doctor"),
     "OMNI": ("scenarios",),
     "Parked items": ("replay",),
     "This command": ("completion",),

@@ -175,3 +175,31 @@ def test_scenarios_stand_beside_omnis_and_a_flow_is_written_there(local: Command
     after = local("scenarios", "list", "--local", "--json", "--config", str(config))
     assert after.code == 0
     assert json.loads(after.out)[0]["omni"] == [["SMS", ""]]
+
+
+def test_messages_are_found_by_recipient_event_and_source(
+    stack: ProxiedStack, local: Command, eventually: Callable[..., Any]
+) -> None:
+    answer = alert(stack, "to be found").json()
+    message_ids = {message["messageId"] for message in answer["messages"]}
+
+    def found(*options: str) -> set[str]:
+        run = local("find", "--local", "--json", *options)
+        assert run.code == 0, run.err
+        return {record["message_id"] for record in json.loads(run.out)}
+
+    assert eventually(lambda: found("--event", answer["eventId"]) >= message_ids)
+    phone = requests.get(f"{stack.sandbox_url}/sandbox/messages", timeout=5).json()["messages"][0]["to"]["phoneNumber"]
+    assert found("--to", f"+{phone}") & message_ids
+    assert found("--source", "alertmanager", "--since", "1h") >= message_ids
+    assert found("--source", "github") & message_ids == set()
+    assert found("--event", answer["eventId"], "--status", "parked") == set()
+    assert found() >= message_ids
+    assert phone not in local("find", "--local", "--event", answer["eventId"]).out
+
+
+def test_a_recipient_that_is_no_number_is_a_mistake(stack: ProxiedStack, local: Command) -> None:
+    del stack
+    run = local("find", "--local", "--to", "079 302 67 27")
+    assert run.code == 2
+    assert "expected its country code first" in run.err
