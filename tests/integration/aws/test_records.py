@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
-import boto3
 import pytest
 from botocore.exceptions import ConnectionError as Unreachable
 
 from aws.records import INDEXES, REST_SECONDS, DynamoDbRecords
 from relay.model.records import Record, Report, State
 from relay.ports import RecordsUnavailable
+from sandbox.stack.cloud import client as cloud_client
 from sandbox.stack.cloud import create_tables
 from sandbox.stack.sam_template import read_template
 from sandbox.stack.settings import PROJECT
@@ -20,13 +20,10 @@ REPORT = Report(channel="SMS", status={"groupId": 3, "name": "DELIVERED_TO_HANDS
 
 
 @pytest.fixture
-def client(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, value in {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+def client(moto_endpoint: str) -> Any:
     template = read_template(PROJECT / "template.yaml", cloud_url=moto_endpoint)
     create_tables(moto_endpoint, [template.tables["RecordsTable"]])
-    return boto3.client("dynamodb", endpoint_url=moto_endpoint)
+    return cloud_client("dynamodb", moto_endpoint)
 
 
 @pytest.fixture
