@@ -5,11 +5,16 @@ from typing import Any
 
 import boto3
 
+GROUP = "the-group"
 OUTPUTS = {
     "ParameterPrefix": {"Value": {"Fn::Sub": "/omni-relay/${Stage}"}},
     "QueueUrl": {"Value": {"Ref": "Queue"}},
     "DeadLetterQueueUrl": {"Value": {"Ref": "DeadLetterQueue"}},
     "TableName": {"Value": {"Ref": "Table"}},
+    "ScheduleGroupName": {"Value": GROUP},
+    "ScheduleFunctionArn": {"Value": "arn:aws:lambda:eu-central-1:123456789012:function:schedule:live"},
+    "SchedulerRoleArn": {"Value": "arn:aws:iam::123456789012:role/scheduler"},
+    "DeadLetterQueueArn": {"Value": "arn:aws:sqs:eu-central-1:123456789012:letters"},
 }
 _KEY = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}
 _TEMPLATE: dict[str, Any] = {
@@ -31,5 +36,6 @@ _TEMPLATE: dict[str, Any] = {
 
 def create_stack(name: str = "omni-relay", **changes: Any) -> None:
     """Creates the stack in the moto that the environment names. `changes` replace parts of its template."""
+    boto3.client("scheduler").create_schedule_group(Name=GROUP)
     body = json.dumps(_TEMPLATE | {"Outputs": OUTPUTS} | changes)
     boto3.client("cloudformation").create_stack(StackName=name, TemplateBody=body)

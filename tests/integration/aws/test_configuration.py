@@ -47,7 +47,7 @@ class Ssm:
     def push(self, config=CONFIG, secrets=SECRETS, **account):
         account = {"omni_base_url": "http://127.0.0.1:8025", "omni_authorization": "App key", **account}
         for parameter in parameters_of(config, secrets, PREFIX, **account):
-            assert parameter.type != "Schedule"
+            assert parameter.type != "Schedule"  # a type that isn't SSM's
             self.client.put_parameter(Name=parameter.name, Type=parameter.type, Value=parameter.value, Overwrite=True)
         self.calls.clear()
 

@@ -25,7 +25,7 @@ SERVICES = {
     "AWS::Serverless": {"lambda", "apigateway", "scheduler", "codedeploy"},
 }
 # Their ids are chosen by AWS, or the service knows no narrower resource.
-WITHOUT_NAMES = {"QueueToFunction", "AccessLogsOfTheApi", "DescribeParameters"}
+WITHOUT_NAMES = {"QueueToFunction", "AccessLogsOfTheApi", "DescribeParameters", "ListTheSchedules"}
 
 
 RESOURCES = load_yaml(PROJECT / "deploy" / "github.yaml")["Resources"]
@@ -91,7 +91,13 @@ def test_a_pull_request_may_only_read(roles: dict[str, Json]) -> None:
     assert trust(roles["PreviewRole"])["token.actions.githubusercontent.com:sub"] == {
         "Fn::Sub": "repo:${Repository}:pull_request"
     }
-    assert set(actions) == {"cloudformation:DescribeStacks", "ssm:GetParametersByPath", "dynamodb:GetItem"}
+    assert set(actions) == {
+        "cloudformation:DescribeStacks",
+        "ssm:GetParametersByPath",
+        "dynamodb:GetItem",
+        "scheduler:GetSchedule",
+        "scheduler:ListSchedules",
+    }
 
 
 def test_cloudformation_may_do_all_that_dynamodb_asks_of_whoever_chooses_a_key() -> None:
