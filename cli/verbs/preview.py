@@ -58,13 +58,15 @@ def _shown(out: Output, now: "Preview", others: int) -> int:
 def _compared(out: Output, changed: "Sequence[Difference]", events: int) -> int:
     from dataclasses import asdict
 
+    from cli.explanations import counted
+
     out.data([asdict(one) for one in changed])
     for one in changed:
         out.line(one.event, "bold")
         for sign, style, rows in (("-", "red", one.gone), ("+", "green", one.new)):
             for row in rows:
                 out.line(f"  {sign} {_words(row)}", style)
-    out.line(f"{len(changed)} of {events} events change" if changed else f"nothing changes for {events} events")
+    out.line(f"{len(changed)} of {counted(events, 'event')} would be told otherwise" if changed else "nothing changes")
     return _code(row for one in changed for row in one.new)
 
 

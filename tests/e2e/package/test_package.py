@@ -22,6 +22,7 @@ def test_the_installed_command_runs_without_the_project(tmp_path: Path) -> None:
     assert {name for name in folders if not name.endswith(".dist-info")} == {
         "cli",
         "configuration",
+        "handlers",
         "relay",
         "omni",
         "aws",

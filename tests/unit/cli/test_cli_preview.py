@@ -72,7 +72,7 @@ def test_an_event_that_would_be_parked_ends_with_3(folder: Path, capsys: pytest.
 
 def test_against_a_revision_only_what_changes_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     in_git(folder)
-    assert ran(capsys, "--against", "HEAD")[:2] == (0, "nothing changes for 26 events\n".replace("26", count()))
+    assert ran(capsys, "--against", "HEAD")[:2] == (0, "nothing changes\n")
     changed(folder, "67 27", "67 28")
     code, text, _ = ran(capsys, "--against", "main")
     assert code == 0
@@ -80,7 +80,7 @@ def test_against_a_revision_only_what_changes_is_shown(folder: Path, capsys: pyt
         "github-release",
         "  - route release: +41793026727 by incident, every channel (1 SMS): v2.4.0 is out",
         "  + route release: +41793026728 by incident, every channel (1 SMS): v2.4.0 is out",
-        f"1 of {count()} events change",
+        f"1 of {count()} events would be told otherwise",
     ]
 
 
