@@ -14,7 +14,6 @@ from configuration.parameters import parameters_of
 from sandbox.renewal import Sources
 from sandbox.stack.settings import PROJECT, Ports, StackSettings
 
-
 # An edited file is live within a second, and the pull, which the template starts each minute, comes after five.
 _PARAMETERS = {"ConfigTtlSeconds": "1", "DeliveryReports": "push", "EventBusName": "local"}
 _RATE_SCALE = 12
