@@ -68,7 +68,15 @@ def _report(line: Line) -> Iterator[tuple[str, str]]:
     error = line.get("error") or {}
     yield f"{error.get('name')}: {error.get('description', '')}" if error.get("id") else "", "red"
     seconds = line.get("seconds")
-    yield f"after {seconds:.0f} s" if seconds is not None else "", "dim"
+    yield f"after {seconds:g} s" if seconds is not None else "", "dim"
+
+
+def _escalated(line: Line) -> Iterator[tuple[str, str]]:
+    yield "escalated", "yellow"
+    yield str(line.get("source", "")), "bold"
+    yield str(line.get("event_id", "")), ""
+    yield f"to {line.get('to')} by {line.get('scenario')}", ""
+    yield f"because the message is {line.get('state')}", "dim"
 
 
 def _recipient(line: Line) -> str:
@@ -88,4 +96,5 @@ _TELLERS: Mapping[str, Callable[[Line], Iterator[tuple[str, str]]]] = {
     "event_received": _event,
     "message_status": _status,
     "message_report": _report,
+    "escalated": _escalated,
 }

@@ -6,11 +6,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 
 from configuration import run_file
 from configuration.checking import secretless
 from configuration.mistakes import Mistakes
+from sandbox.live_lines import LiveLines
 from sandbox.samples import relayed_samples, sample_names
 from sandbox.sockets import CannotListen
 from sandbox.stack.intrinsics import TemplateError
@@ -39,7 +41,7 @@ def guide(stack: Stack) -> str:
             *_events(stack),
             *_curl(stack),
             "",
-            "Ctrl-C stops everything.",
+            "What becomes of events and messages follows here. Ctrl-C stops everything.",
         )
     )
 
@@ -99,6 +101,13 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
+def _ends(live: LiveLines) -> Iterator[str]:
+    """How many of the samples' messages have reached which end. From now on, each line is said as it comes."""
+    ends = live.start()
+    if ends:
+        yield f"Their messages so far: {ends}"
+
+
 @contextmanager
 def announced(stack: Stack) -> Iterator[None]:
     """Tells verbs of the stack in run.json, as long as it runs."""
@@ -125,10 +134,11 @@ def announced(stack: Stack) -> Iterator[None]:
 def _serve(settings: StackSettings, ending: _Ending) -> None:
     """Raises what Stack raises, and StackError when a part ends by itself."""
     print("Starting …", flush=True)
-    made = Stack(settings)
+    live = LiveLines(_say)
+    made = Stack(replace(settings, listener=live))
     ending.stops(made)
     with made as stack, announced(stack), watching(stack, _say):
-        for line in chain(_relayed(stack), [guide(stack)]):
+        for line in chain(_relayed(stack), _ends(live), [guide(stack)]):
             if stack.stopping:
                 break
             print(line, flush=True)

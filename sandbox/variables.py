@@ -14,6 +14,10 @@ from configuration.parameters import parameters_of
 from sandbox.renewal import Sources
 from sandbox.stack.settings import PROJECT, Ports, StackSettings
 
+# An edited file is live within a second, and the pull, which the template starts each minute, comes after five.
+_PARAMETERS = {"ConfigTtlSeconds": "1", "DeliveryReports": "push", "EventBusName": "local"}
+_RATE_SCALE = 12
+
 
 class Unusable(Exception):
     """A file or variable can't be used. The text says which one and why."""
@@ -80,8 +84,9 @@ def settings_from_environment() -> StackSettings:
         ),
         bind_host=os.environ.get("BIND_HOST") or "127.0.0.1",
         public_host=os.environ.get("PUBLIC_HOST") or None,
-        template_parameters={"ConfigTtlSeconds": "1"},  # an edited file is live at once
         logs=Path(os.environ.get("LOGS") or PROJECT / ".local" / "logs"),
+        template_parameters=_PARAMETERS,
+        rate_scale=_RATE_SCALE,
     )
 
 

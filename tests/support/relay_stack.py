@@ -13,15 +13,21 @@ from uuid import uuid4
 
 import requests
 
+from aws.records import DynamoDbRecords
 from relay.model.items import Parked
+from relay.model.records import Record
 from sandbox.signing import sign
 from tests.support.proxies import SERVICES, ProxiedStack, Reachability
 
 SECRET = "local-reliability-secret"
 PHONE = "41793026727"
 OTHERS = ("41793026731", "41793026732")
+SECOND = "41793026799"  # the person to whom the source `watched` goes on
+FAILING, SILENT, FAILING_OVER = "41790002000", "41790001000", "41790003002"
+WITHIN = 6  # seconds
 BLOCKLISTED = "41790005014"
 NO_CREDIT = "41790005012"
+REPORTING = ("ReportFunction", "ReportPullFunction")  # the functions that tell of a message's end
 _ALWAYS = 1_000_000
 _PATIENCE = 40
 _COUNTS = (
@@ -48,6 +54,13 @@ def _source(delivery: str, scenario: str = "incident") -> dict[str, Any]:
     }
 
 
+def _watched(delivery: str) -> dict[str, Any]:
+    """Returns a source that goes on to a second person if a message is not delivered in time."""
+    step = {"within": f"{WITHIN}s", "to": [{"phone": f"+{SECOND}"}], "text": "{{ body.text }}, not delivered"}
+    route = {"scenario": "incident", "to": "body.to", "text": "{{ body.text }}", "unless_delivered": step}
+    return {"verify": "github", "delivery": delivery, "routes": {"all": route}}
+
+
 def _a_dispatch_each() -> dict[str, Any]:
     each = {"for_each": "body.to", "scenario": "incident", "to": [{"phone": "{{ item.phone }}"}]}
     return {"verify": "github", "delivery": "direct", "routes": {"each": each | {"text": "{{ body.text }}"}}}
@@ -59,6 +72,8 @@ CONFIG: Mapping[str, Any] = {
     "sources": {
         "direct": _source("direct"),
         "queued": _source("queued"),
+        "watched": _watched("direct"),
+        "watched-queued": _watched("queued"),
         "changing": _source("direct"),
         "retired": _source("direct", scenario="retired"),
         "many": _a_dispatch_each(),
@@ -112,6 +127,7 @@ class Relay:
         self._sqs = stack.client("sqs")
         self._spent = 0
         self._read: dict[str, int] = {}
+        self._published = 0
 
     # The sender's view.
 
@@ -163,6 +179,14 @@ class Relay:
     def sends(self) -> int:
         """The number of calls that reached OMNI since `clean`."""
         return int(self._call("GET", "faults")["spent"]) - self._spent
+
+    def push_reports(self, to: str | None, content_type: str = "application/json") -> None:
+        """Makes OMNI push the reports of later messages to this URL, or to none."""
+        self._call("POST", "account", {"reportUrl": to, "reportContentType": content_type})
+
+    def reports_fail(self, **shares: float) -> None:
+        """Loses, delays, doubles and reorders these shares of the pushed reports."""
+        self._call("POST", "faults", {"kind": "reports", **shares})
 
     def messages(self, event: Sent | None = None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._call("GET", "messages")["messages"]
@@ -217,14 +241,34 @@ class Relay:
         for function in functions or ("WebhookFunction", "DeliveryFunction"):
             yield from self.stack.log_records(function)[self._read.get(function, 0) :]
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self, *functions: str) -> dict[str, float]:
         """Returns the sums of the metrics that the functions have counted since `clean`."""
         sums: dict[str, float] = {}
-        for line in self.all_lines():
+        for line in self.all_lines(*functions):
             for name in _metric_names(line):
                 value = line[name]
                 sums[name] = sums.get(name, 0) + (sum(value) if isinstance(value, list) else value)
         return sums
+
+    def ends(self) -> list[dict[str, Any]]:
+        """Returns the final lines `message_report` that were logged since `clean`, sorted by time."""
+        lines = self.lines(*REPORTING, message="message_report")
+        return [line for line in lines if line["final"]]
+
+    def published(self) -> list[dict[str, Any]]:
+        """Returns the events on the bus since `clean`, as `{time, bus, detail-type, detail}`."""
+        return self.stack.bus_events[self._published :]
+
+    def pull(self) -> None:
+        """Asks OMNI's logs for all messages whose end isn't known."""
+        assert self.stack.invoke("ReportPullFunction", {"at": "2026-01-01T00:00:00Z"}).error is None
+
+    def records(self) -> dict[str, Record]:
+        """Returns the records by message id."""
+        table = self.stack.template.tables["RecordsTable"].name
+        pages = self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=table)
+        ids = [item["message_id"]["S"] for page in pages for item in page["Items"]]
+        return dict(DynamoDbRecords(self.stack.client("dynamodb"), table, 86_400).get(ids))
 
     def clean(self) -> None:
         """Makes every service reachable and empty, as after the start."""
@@ -239,6 +283,7 @@ class Relay:
         self._call("DELETE", "messages")
         self.omni_recovers()
         self._spent += self.sends
+        self._published = len(self.stack.bus_events)
         self._read = {function: len(self.stack.log_records(function)) for function in self.stack.template.functions}
 
     def _forget(self) -> None:
