@@ -214,7 +214,7 @@ class _SourceCheck:
         if path[:1] != ("verify",):
             return OF_SOURCE
         preset = str(self._source["verify"].get("preset")) if len(path) > 1 else ""
-        return PRESETS[preset].settings.model_fields if preset in PRESETS else PRESETS
+        return PRESETS[preset].model.model_fields if preset in PRESETS else PRESETS
 
     def _route_mistakes(self, route: str, rule: Json) -> Iterator[Mistake]:
         if not _NAME.fullmatch(route):

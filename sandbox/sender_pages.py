@@ -100,7 +100,7 @@ def _facts(source: Source) -> Iterator[tuple[str, str]]:
     yield "answer", f"{answer}, or [another](README.md#answers)"
     if verification.handshakes:
         yield "handshake", "; ".join(map(_handshake, verification.handshakes))
-    if settings := [f"`{name}`" for name in verification.settings.model_fields if name != "preset"]:
+    if settings := [f"`{name}`" for name in verification.model.model_fields if name != "preset"]:
         yield "settings", ", ".join(settings) if len(settings) < _MANY else "below"
 
 

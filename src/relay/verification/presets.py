@@ -12,19 +12,6 @@ from relay.verification.event_ids import from_body, from_header
 from relay.verification.handshakes import ANY, NOTHING, Handshake
 from relay.verification.json_web_tokens import TokenOfKeySetScheme
 from relay.verification.paypal import PaypalScheme
-from relay.verification.settings import (
-    AddressSettings,
-    AlertmanagerSettings,
-    GrafanaSettings,
-    HmacSettings,
-    OpenSettings,
-    PaypalSettings,
-    PubSubSettings,
-    QuerySettings,
-    SnsSettings,
-    TokenSettings,
-    WindowSettings,
-)
 from relay.verification.signatures import SignatureScheme
 from relay.verification.sns import SnsScheme
 from relay.verification.standard_webhooks import StandardWebhooksScheme
@@ -46,9 +33,9 @@ _queued = partial(Verification, delivery="queued")
 # fmt: off
 _ROWS = (
     # The Standard Webhooks specification (standardwebhooks.com).
-    Verification("standard-webhooks", StandardWebhooksScheme("webhook"), WindowSettings, from_header("webhook-id")),
+    Verification("standard-webhooks", StandardWebhooksScheme("webhook"), "WindowSettings", from_header("webhook-id")),
     # Svix's page "Verifying Webhooks Manually".
-    Verification("svix", StandardWebhooksScheme("svix"), WindowSettings, from_header("svix-id")),
+    Verification("svix", StandardWebhooksScheme("svix"), "WindowSettings", from_header("svix-id")),
     # GitHub's pages "Validating webhook deliveries" and "Creating webhooks" (a form's field `payload`). It gives up
     # after 10 s and never tries again by itself.
     _queued("github", SignatureScheme(header="x-hub-signature-256", prefix="sha256="),
@@ -60,7 +47,7 @@ _ROWS = (
     _queued("stripe", SignatureScheme(
                 header="stripe-signature", separator=",", prefix="v1=", timestamp_prefix="t=",
                 signed="{timestamp}.{body}", future=_CLOCK_SKEW),
-            WindowSettings, from_body("id")),
+            "WindowSettings", from_body("id")),
     # Shopify's pages "Verify webhook deliveries", "Ignore duplicate webhooks" and "Verify Events deliveries". The
     # headers without `x-` belong to its newer Events. It gives up after 5 s and may delete the subscription.
     _queued("shopify", SignatureScheme(
@@ -70,27 +57,28 @@ _ROWS = (
     _queued("slack", SignatureScheme(
                 header="x-slack-signature", prefix="v0=", timestamp_header="x-slack-request-timestamp",
                 signed="v0:{timestamp}:{body}"),
-            WindowSettings, from_body("event_id"), body_format="json-or-form", handshakes=(
+            "WindowSettings", from_body("event_id"), body_format="json-or-form", handshakes=(
                 Handshake(when={"field:type": "url_verification"}, answer="{field:challenge}"),)),
     # PagerDuty's page "Verifying Signatures" for V3 webhooks. It gives up after seconds.
     _queued("pagerduty", SignatureScheme(header="x-pagerduty-signature", separator=",", prefix="v1="),
             event_id=from_body("event.id")),
     # TwilioScheme names the source. Twilio doesn't repeat a status callback.
-    _queued("twilio", TwilioScheme(), AddressSettings, event_ids.from_twilio, body_format="json-or-form"),
+    _queued("twilio", TwilioScheme(), "AddressSettings", event_ids.from_twilio, body_format="json-or-form",
+            complete=False),
     # Grafana's page "Configure webhook notifications", its HMAC signature.
-    Verification("grafana", SignatureScheme(header="x-grafana-alerting-signature"), GrafanaSettings,
+    Verification("grafana", SignatureScheme(header="x-grafana-alerting-signature"), "GrafanaSettings",
                  event_ids.from_alerts, item_id="fingerprint"),
     # Prometheus' page "Alerting: Configuration", `webhook_config` and `http_config`.
-    Verification("alertmanager", AuthorizationScheme(), AlertmanagerSettings, event_ids.from_alerts,
+    Verification("alertmanager", AuthorizationScheme(), "AlertmanagerSettings", event_ids.from_alerts,
                  item_id="fingerprint"),
     # SnsScheme names the source.
-    Verification("sns", SnsScheme(), SnsSettings, from_body("MessageId"), has_secret=False),
+    Verification("sns", SnsScheme(), "SnsSettings", from_body("MessageId"), complete=False, has_secret=False),
     # LinearWebhookClient in Linear's library for TypeScript (@linear/sdk 98). It tries again with another
     # `webhookTimestamp`, so a hash of the body would not do as the id.
     _queued("linear", SignatureScheme(
                 header="linear-signature", timestamp_field="webhookTimestamp", timestamp_format="milliseconds",
                 tolerance=60),
-            WindowSettings, from_body("data.id", "type", "action", "createdAt"), accepted=200),
+            "WindowSettings", from_body("data.id", "type", "action", "createdAt"), accepted=200),
     # Sentry's page "Webhooks" of its integration platform. It gives up after 1 s and doesn't try again.
     _queued("sentry", SignatureScheme(header="sentry-hook-signature"), event_id=from_header("request-id")),
     # Zendesk's page "Verifying webhook authenticity". A trigger's body is the user's own, and its `id` may be a
@@ -98,7 +86,7 @@ _ROWS = (
     _queued("zendesk", SignatureScheme(
                 header="x-zendesk-webhook-signature", encoding="base64", signed="{timestamp}{body}",
                 timestamp_header="x-zendesk-webhook-signature-timestamp", timestamp_format="iso8601"),
-            WindowSettings),
+            "WindowSettings"),
     # Intercom's page "Signed notifications".
     _queued("intercom", SignatureScheme(header="x-hub-signature", algorithm="sha1", prefix="sha1="),
             event_id=from_body("id")),
@@ -109,7 +97,7 @@ _ROWS = (
     _queued("zoom", SignatureScheme(
                 header="x-zm-signature", prefix="v0=", timestamp_header="x-zm-request-timestamp",
                 signed="v0:{timestamp}:{body}"),
-            WindowSettings, accepted=200, handshakes=(
+            "WindowSettings", accepted=200, handshakes=(
                 Handshake(when={"field:event": "endpoint.url_validation"},
                           answer={"plainToken": "{field:payload.plainToken}",
                                   "encryptedToken": "{hmac-sha256-hex:field:payload.plainToken}"}),)),
@@ -117,31 +105,31 @@ _ROWS = (
     _queued("mailgun", SignatureScheme(
                 field="signature.signature", signed="{timestamp}{field:signature.token}",
                 timestamp_field="signature.timestamp", tolerance=86_400, covers_body=False),
-            WindowSettings, from_body("event-data.id"), accepted=200),
+            "WindowSettings", from_body("event-data.id"), accepted=200),
     # HubSpot's page "Validating requests" (v3) and Signature in its library for Python (hubspot-api-client 12). It
     # counts its attempts in the body.
     _queued("hubspot", SignatureScheme(
                 header="x-hubspot-signature-v3", encoding="base64", signed="{method}{url}{body}{timestamp}",
                 timestamp_header="x-hubspot-request-timestamp", timestamp_format="milliseconds"),
-            AddressSettings, from_body("[].eventId", "[].subscriptionId", "[].occurredAt"),
+            "AddressSettings", from_body("[].eventId", "[].subscriptionId", "[].occurredAt"), complete=False,
             unused_secrets=("x-hubspot-signature",)),
     # Square's page "Validate event notifications" and verify_signature in its library for Python (squareup 46).
     _queued("square", SignatureScheme(
                 header="x-square-hmacsha256-signature", encoding="base64", signed="{url}{body}"),
-            AddressSettings, from_body("event_id"), unused_secrets=("x-square-signature",)),
+            "AddressSettings", from_body("event_id"), complete=False, unused_secrets=("x-square-signature",)),
     # Discord's page "Webhook Events" and verify_key in its library for Python (discord-interactions 0.4). It gives up
     # after 3 s, and tries again for up to 10 minutes.
     _queued("discord", SignatureScheme(
                 header="x-signature-ed25519", algorithm="ed25519", key_encoding="hex", signed="{timestamp}{body}",
                 timestamp_header="x-signature-timestamp", tolerance=900),
-            WindowSettings, accepted=200, handshakes=(Handshake(when={"field:type": "0"}, status=204),)),
+            "WindowSettings", accepted=200, handshakes=(Handshake(when={"field:type": "0"}, status=204),)),
     # EventWebhook in SendGrid's library for Python (sendgrid 6.12). It documents no window, and a signature may be as
     # old as its last attempt.
     _queued("sendgrid", SignatureScheme(
                 header="x-twilio-email-event-webhook-signature", algorithm="ecdsa-p256-sha256", encoding="base64",
                 key_encoding="base64", signed="{timestamp}{body}", tolerance=86_400,
                 timestamp_header="x-twilio-email-event-webhook-timestamp"),
-            WindowSettings, from_body("[].sg_event_id"), item_id="sg_event_id"),
+            "WindowSettings", from_body("[].sg_event_id"), item_id="sg_event_id"),
     # Bitbucket Cloud's pages "Manage webhooks" and "Event payloads".
     _queued("bitbucket", _HUB_SIGNATURE, event_id=from_header("x-request-uuid")),
     # Jira Cloud's page "Webhooks", its secure admin webhooks.
@@ -157,7 +145,7 @@ _ROWS = (
     _queued("calendly", SignatureScheme(
                 header="calendly-webhook-signature", separator=",", prefix="v1=", timestamp_prefix="t=",
                 signed="{timestamp}.{body}", tolerance=180),
-            WindowSettings),
+            "WindowSettings"),
     # LaunchDarkly's page "Webhooks". It tries again only once.
     _queued("launchdarkly", SignatureScheme(header="x-ld-signature"), event_id=from_body("_id")),
     # Checkly's page "Webhooks", its webhook secrets. The body is the user's own.
@@ -181,7 +169,7 @@ _ROWS = (
             handshakes=(
                 Handshake(when={"query:validationToken": ANY}, proof=NOTHING, answer="{query:validationToken}"),)),
     # Microsoft's page "Webhook event delivery" and the CloudEvents specification, "HTTP 1.1 Web Hooks".
-    _queued("event-grid", TokenScheme(query="code"), QuerySettings, from_body("[].id"), item_id="id", handshakes=(
+    _queued("event-grid", TokenScheme(query="code"), "QuerySettings", from_body("[].id"), item_id="id", handshakes=(
                 Handshake(when={"field:[].eventType": "Microsoft.EventGrid.SubscriptionValidationEvent"},
                           answer={"validationResponse": "{field:[].data.validationCode}"}),
                 Handshake(method="OPTIONS", when={"header:webhook-request-origin": ANY}, headers={
@@ -191,7 +179,7 @@ _ROWS = (
     _queued("pubsub", TokenOfKeySetScheme(
                 key_set="https://www.googleapis.com/oauth2/v3/certs",
                 issuers=("https://accounts.google.com", "accounts.google.com")),
-            PubSubSettings, from_body("message.messageId"), has_secret=False),
+            "PubSubSettings", from_body("message.messageId"), complete=False, has_secret=False),
     # generate_notification_sig in Adyen's library for Python (Adyen 16), and its page "Verify HMAC signatures". The
     # signature covers these fields of the only item, and no others.
     _queued("adyen", SignatureScheme(
@@ -199,17 +187,21 @@ _ROWS = (
                 signed=":".join(f"{{field:{_ADYEN_ITEM}.{name}}}" for name in _ADYEN_SIGNED), covers_body=False),
             event_id=from_body(*(f"{_ADYEN_ITEM}.{name}" for name in ("pspReference", "eventCode", "success")))),
     # PaypalScheme names the source.
-    _queued("paypal", PaypalScheme(), PaypalSettings, from_body("id"), has_secret=False),
+    _queued("paypal", PaypalScheme(), "PaypalSettings", from_body("id"), complete=False, has_secret=False),
     # PaddleSignature and Verifier in Paddle's library for Python (paddle-python-sdk 1.16), which takes 5 s.
     _queued("paddle", SignatureScheme(
                 header="paddle-signature", separator=";", prefix="h1=", timestamp_prefix="ts=",
                 signed="{timestamp}:{body}", tolerance=60),
-            WindowSettings, from_body("event_id"), accepted=200),
+            "WindowSettings", from_body("event_id"), accepted=200),
     # The rest is for any other sender.
-    Verification("bearer", AuthorizationScheme("bearer"), OpenSettings, body_format="json-or-form"),
-    Verification("basic", AuthorizationScheme("basic"), OpenSettings, body_format="json-or-form"),
-    Verification("api-key", TokenScheme(header="x-api-key"), TokenSettings, body_format="json-or-form"),
-    Verification("hmac", SignatureScheme(), HmacSettings, body_format="json-or-form"),
+    Verification("bearer", AuthorizationScheme("bearer"), "OpenSettings", body_format="json-or-form"),
+    Verification("basic", AuthorizationScheme("basic"), "OpenSettings", body_format="json-or-form"),
+    Verification("api-key", TokenScheme(header="x-api-key"), "TokenSettings", body_format="json-or-form"),
+    Verification("hmac", SignatureScheme(), "HmacSettings", body_format="json-or-form", complete=False),
+    Verification("public-key", SignatureScheme(key_encoding="pem"), "PublicKeySettings", body_format="json-or-form",
+                 complete=False),
+    Verification("jwt", TokenOfKeySetScheme(), "TokenOfKeySetSettings", body_format="json-or-form", complete=False,
+                 has_secret=False),
 )
 # fmt: on
 
@@ -230,10 +222,9 @@ def parse(value: str | Mapping[str, Any]) -> Verification:
     if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"expected a preset, one of {', '.join(PRESETS)}")
     row = PRESETS[name]
-    settings = row.settings.model_validate(given)
+    if given.keys() == {"preset"} and row.complete:
+        return row
+    settings = row.model.model_validate(given)
     overrides = settings.overrides()
     event_id = from_header(overrides["id_header"]) if "id_header" in overrides else row.event_id
-    made = replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id)
-    if isinstance(settings, OpenSettings):
-        return replace(made, handshakes=settings.handshakes, accepted=settings.accepted)
-    return made
+    return replace(row, scheme=replace(row.scheme, **overrides), event_id=event_id, **settings.of_row())

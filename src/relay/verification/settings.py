@@ -75,6 +75,10 @@ class VerifySettings(BaseModel):
         """Returns the fields of the preset's scheme that these settings replace."""
         return self.model_dump(exclude={"preset", "handshakes", "accepted"}, exclude_unset=True, exclude_none=True)
 
+    def of_row(self) -> dict[str, Any]:
+        """Returns the fields of the preset's row that these settings replace."""
+        return {}
+
 
 class PaypalSettings(VerifySettings):
     """`webhook_id`: the webhook's id, as PayPal's dashboard shows it."""
@@ -97,6 +101,9 @@ class OpenSettings(VerifySettings):
 
     accepted: Literal[200, 202] = 202
     handshakes: Annotated[tuple[Handshake, ...], Field(max_length=5)] = ()
+
+    def of_row(self) -> dict[str, Any]:
+        return {"handshakes": self.handshakes, "accepted": self.accepted}
 
 
 class WindowSettings(VerifySettings):

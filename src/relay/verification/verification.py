@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from relay.problems import NotAuthenticated
 from relay.verification.decoding import BodyFormat
@@ -11,9 +12,11 @@ from relay.verification.event_ids import EventId, FromHeader, unnamed
 from relay.verification.handshakes import TOKEN_MARK, Handshake
 from relay.verification.inbound import InboundRequest
 from relay.verification.primitives import Keys, Scheme
-from relay.verification.settings import VerifySettings
 from relay.verification.signatures import SignatureScheme
 from relay.verification.twilio import TwilioScheme
+
+if TYPE_CHECKING:
+    from relay.verification.settings import VerifySettings
 
 Delivery = Literal["direct", "queued"]
 
@@ -27,10 +30,11 @@ class Verification:
     Attributes:
         name: the preset's name, as written under `verify:`.
         scheme: how a request proves who sent it; a source's settings may replace fields of it.
-        settings: the fields that a source may set.
+        settings: the name of the model in settings.py of the fields that a source may set.
         event_id: gives the event's own id: printable, at most 128 characters. None where this sender gives none.
         delivery: queued for senders that need a quick answer or never try again.
         body_format: how the bodies are decoded.
+        complete: False if a source must set something.
         has_secret: False for a sender that proves itself by a public certificate.
         item_id: for senders whose events are lists, the field that names an item for a JMESPath `for_each`.
         accepted: the status of what is queued or parked, for senders that take only 200 for a success.
@@ -40,15 +44,22 @@ class Verification:
 
     name: str
     scheme: Scheme
-    settings: type[VerifySettings] = VerifySettings
+    settings: str = "VerifySettings"
     event_id: EventId = unnamed
     delivery: Delivery = "direct"
     body_format: BodyFormat = "json"
+    complete: bool = True
     has_secret: bool = True
     item_id: str | None = None
     accepted: Literal[200, 202] = 202
     handshakes: tuple[Handshake, ...] = ()
     unused_secrets: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> "type[VerifySettings]":
+        """The model of the settings. It is imported when a source has some, because all models take long to make."""
+        found: type[VerifySettings] = getattr(import_module("relay.verification.settings"), self.settings)
+        return found
 
     @property
     def redacted(self) -> frozenset[str]:

@@ -31,7 +31,7 @@ PROJECT = Path(__file__).parents[3]
 WEBHOOKS = sorted(path.stem.removeprefix("webhook-") for path in (PROJECT / "events").glob("webhook-*.json"))
 STALE = {
     "grafana", "orders", "svix-orders", "stripe", "slack", "billing", "linear", "zendesk", "zoom", "mailgun", "hubspot",
-    "discord", "sendgrid", "calendly", "paddle", "pubsub",
+    "discord", "sendgrid", "calendly", "paddle", "pubsub", "deploys", "audit",
 }  # fmt: skip
 IN_BODY = {"sns", "linear", "mailgun", "microsoft-graph", "adyen"}  # their signature, secret or time is in the body
 KNOWN = every_source()

@@ -141,6 +141,7 @@ OTHERWISE = (
     "adyen",
     "discord",
     "sendgrid",
+    "public-key",
 )
 VERIFY_OF = {sender.name: sender for sender in SENDERS if sender.name not in OTHERWISE}
 

@@ -27,7 +27,9 @@ from square.utils.webhooks_helper import verify_signature as square_verifies
 from twilio.request_validator import HMAC_SHA256, RequestValidator
 
 from relay.verification.inbound import InboundRequest
+from tests.support.tokens import rs256, rsa_key
 
+_PEM = serialization.Encoding.PEM
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 JSON_BODY = json.dumps({"id": "evt_1", "text": "Grüezi {id} {timestamp} 🚢", "event": {"id": "e1"}}, ensure_ascii=False)
 FORM_FIELDS = {"To": "+41793026727", "From": "+41445550100", "Body": "Grüezi & 100% = ok", "Empty": ""}
@@ -359,6 +361,25 @@ _MINUTES = (300, 300)
 _TWILIO = {"preset": "twilio", "public_url": PUBLIC_URL}
 _GRAFANA_STAMPED = {"preset": "grafana", "timestamp_header": "X-Grafana-Time"}
 _FORM_BODY = urlencode(FORM_FIELDS).encode()
+_PEM_KEYS = {
+    rsa_key(name).public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode(): name
+    for name in ("first", "second")
+}
+_PEMS = tuple(_PEM_KEYS)
+PUBLIC_KEY = {
+    "preset": "public-key",
+    "header": "X-Sig",
+    "algorithm": "rsa-sha256",
+    "encoding": "base64url",
+    "signed": "{timestamp}.{body}",
+    "timestamp_header": "X-At",
+}
+
+
+def public_key_of_rsa(body: bytes, secret: str, at: datetime) -> Headers:
+    signature = rs256(_PEM_KEYS[secret])(f"{_seconds(at)}.".encode() + body)
+    return {"x-sig": base64.urlsafe_b64encode(signature).decode().rstrip("="), "x-at": _seconds(at)}
+
 
 SENDERS = (
     Sender("github", "github", _A, _B, github, ("x-hub-signature-256",)),
@@ -427,6 +448,7 @@ SENDERS = (
         _MINUTES,
     ),
     Sender("hmac", BILLING, _BASE64_A, _BASE64_B, billing, ("x-signature", "x-time", "x-id"), (60, 60)),
+    Sender("public-key", PUBLIC_KEY, _PEMS[0], _PEMS[1], public_key_of_rsa, ("x-sig", "x-at"), _MINUTES),
     Sender("gitlab", "gitlab", _A, _B, gitlab, ("x-gitlab-token",), signs_body=False, wrong="wrong token"),
     Sender(
         "api-key",

@@ -24,6 +24,7 @@ SENDERS_OF_THE_LIST = {
     "square", "discord", "sendgrid", "bitbucket", "jira", "docusign", "vercel", "calendly", "launchdarkly", "checkly",
     "meta", "dropbox", "okta", "microsoft-graph", "event-grid", "pubsub", "adyen", "paypal", "paddle", "bearer",
     "basic", "api-key", "hmac",
+    "public-key", "jwt",
 }  # fmt: skip
 
 
@@ -32,11 +33,11 @@ def test_every_sender_of_the_list_has_its_row() -> None:
 
 
 def test_the_tests_sign_for_every_preset() -> None:
-    """SNS, Pub/Sub and PayPal have no secret: see test_verification_sns.py and test_senders_openssl.py."""
-    assert {parse(sender.verify).name for sender in SENDERS} == set(PRESETS) - {"sns", "pubsub", "paypal"}
+    """Some have no secret: see test_verification_sns.py, test_verification_tokens.py and test_senders_openssl.py."""
+    assert {parse(sender.verify).name for sender in SENDERS} == set(PRESETS) - {"sns", "pubsub", "paypal", "jwt"}
 
 
-@pytest.mark.parametrize("name", sorted(set(PRESETS) - set(REQUIRED)))
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - set(REQUIRED) - {"public-key", "jwt"}))
 def test_a_name_alone_will_do(name: str) -> None:
     assert parse(name) == parse({"preset": name})
     assert parse(name).name == name
@@ -148,3 +149,15 @@ def test_senders_in_a_hurry_and_those_that_never_repeat_are_queued(name: str) ->
 def test_a_source_may_take_200_for_what_is_accepted() -> None:
     assert parse({"preset": "bearer", "accepted": 200}).accepted == 200
     assert {parse(name).accepted for name in ("bearer", "github")} == {202}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_that_needs_no_settings_is_read_without_them(name: str) -> None:
+    row = PRESETS[name]
+    try:
+        row.model.model_validate({"preset": name})
+    except ValidationError:
+        assert not row.complete
+    else:
+        assert row.complete
+        assert parse(name) is row
