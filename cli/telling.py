@@ -14,6 +14,7 @@ _STYLES = {
 }
 _OF_EACH_LINE = {
     *("level", "timestamp", "service", "message", "function_request_id", "xray_trace_id", "request_id"),
+    *("cold_start", "function_name", "function_memory_size", "function_arn"),
     *("event_id", "message_id", "source", "route"),
 }
 
@@ -75,7 +76,7 @@ def _escalated(line: Line) -> Iterator[tuple[str, str]]:
     yield "escalated", "yellow"
     yield str(line.get("source", "")), "bold"
     yield str(line.get("event_id", "")), ""
-    yield f"to {line.get('to')} by {line.get('scenario')}", ""
+    yield f"to {line.get('recipients')} by {line.get('scenario')}", ""
     yield f"because the message is {line.get('state')}", "dim"
 
 
