@@ -126,12 +126,15 @@ def _failure(out: Output, failure: Failure) -> None:
 
 def _message(out: Output, message: Message) -> None:
     item = f"item {message.item}, " if message.item else ""
-    out.line(f"    {item}to {recipients(message)}, by {message.scenario}{_later(message)}")
+    unless = f"unless that is delivered within {message.within} s: " if message.within else ""
+    out.line(f"    {unless}{item}to {recipients(message)}, by {message.scenario}{_later(message)}")
     for text in message.texts:
         out.pieces((f"      {text.channel}: ", "cyan"), (_said(text), ""), (size(text.sms), "dim"))
     out.line(f"      POST {message.method}")
     for line in json.dumps(message.request, indent=2, ensure_ascii=False).splitlines():
         out.line(f"      {line}", "dim")
+    for after in message.then:
+        _message(out, after)
 
 
 def recipients(message: Message) -> str:

@@ -107,11 +107,19 @@ def _of_routes(one: Explanation) -> Iterator[Row]:
         for failure in route.failures:
             yield Row(one.source, route.route, NOBODY, text=f"parked: {_why(failure)}", fails=True)
         for message in route.messages:
-            yield from (_row(one, route.route, message, text) for text in message.texts)
+            yield from _of_message(one, route.route, message)
+
+
+def _of_message(one: Explanation, route: str, message: Message) -> Iterator[Row]:
+    yield from (_row(one, route, message, text) for text in message.texts)
+    for after in message.then:
+        yield from _of_message(one, route, after)
 
 
 def _row(one: Explanation, route: str, message: Message, text: Text) -> Row:
     said = f"{text.subject} / {text.text}" if text.subject else text.text
+    if message.within:
+        said = f"unless delivered within {message.within} s: {said}"
     segments = text.sms.segments if text.sms else None
     return Row(one.source, route, recipients(message), message.scenario, text.channel, said, segments)
 

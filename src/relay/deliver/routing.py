@@ -112,42 +112,39 @@ def route(
         name = rule.name if rule else MESSAGE_ROUTE
         try:
             made, failures = _notifications(rule, event, source, left, until)
-            if not follows:
-                _check_unfollowed(made)
-            for scenario in {scenario for each in made for scenario in each.scenarios}:
-                scenario_key(scenario)
-        except UnknownScenario:
-            unknown = Mistake(f"no key is configured for {scenario}", "scenario")
-            verdicts.append(_failed(name, [unknown], Reason.UNKNOWN_SCENARIO))
+            _check(made, scenario_key, follows=follows)
+        except UnknownScenario as unknown:
+            missing = Mistake(f"no key is configured for {unknown}", "scenario")
+            verdicts.append(_failed(name, [missing], Reason.UNKNOWN_SCENARIO))
             continue
         except Mistake as mistake:
             made, failures = [], [mistake]
-        dispatches: list[Dispatch] = []
-        for each in made:
-            left -= each.reach
-            dispatches += dispatches_of(
-                each.notification,
-                event,
-                route=name,
-                item=each.item,
-                steps=each.steps,
-                limit=limit,
-                installation=installation,
-            )
+        left -= sum(each.reach for each in made)
         verdict = _failed(name, failures) if failures else Verdict(name)
-        notifications = [each.notification for each in made]
-        verdicts.append(replace(verdict, notifications=notifications, dispatches=dispatches))
+        verdicts.append(_with(verdict, made, event, limit=limit, installation=installation))
     verdicts += [_failed(str(mistake.route), [mistake]) for mistake in source.mistakes]
     return [_muted(verdict) if verdict.route in event.muted else verdict for verdict in verdicts]
+
+
+def _with(verdict: Verdict, made: Sequence[_Made], event: Event, **parts: Any) -> Verdict:
+    """Adds what the route made to its verdict. `parts` are for `dispatches_of`."""
+    dispatches: list[Dispatch] = []
+    for each in made:
+        named: dict[str, Any] = {"route": verdict.route, "item": each.item, "steps": each.steps}
+        dispatches += dispatches_of(each.notification, event, **named, **parts)
+    return replace(verdict, notifications=[each.notification for each in made], dispatches=dispatches)
 
 
 def _muted(verdict: Verdict) -> Verdict:
     return verdict if verdict.name == "unmatched" else Verdict(verdict.route, muted=True)
 
 
-def _check_unfollowed(made: Iterable[_Made]) -> None:
-    if any(each.steps for each in made):
+def _check(made: Iterable[_Made], scenario_key: Callable[[str], str], *, follows: bool) -> None:
+    """Raises Mistake, UnknownScenario or ConfigurationUnavailable if nothing of the route may be sent."""
+    if not follows and any(each.steps for each in made):
         raise Mistake("expected the stack's DeliveryReports to be pull or push", "unless_delivered")
+    for scenario in {scenario for each in made for scenario in each.scenarios}:
+        scenario_key(scenario)
 
 
 def _failed(name: str, mistakes: Sequence[Mistake], reason: Reason = Reason.ROUTE_INVALID) -> Verdict:

@@ -14,7 +14,7 @@ from relay.deliver.routing import Verdict, route
 from relay.explain.conditions import Operand, explained, value_of
 from relay.explain.explanation import Explanation, Failure, Message, Proof, RouteExplanation, Text
 from relay.explain.sms import sms_size
-from relay.model.dispatches import Dispatch, request_of
+from relay.model.dispatches import Dispatch, dispatches_after, request_of
 from relay.model.events import Event
 from relay.ports import KeySets, Sns, UnknownScenario
 from relay.problems import InvalidBody, Mistake, Problem
@@ -163,7 +163,7 @@ class Explainer:
                 left -= len(dispatch.messages)
                 yield self._message(dispatch, item)
 
-    def _message(self, dispatch: Dispatch, item: int | None) -> Message:
+    def _message(self, dispatch: Dispatch, item: int | None, within: int | None = None) -> Message:
         request = request_of(dispatch, self.scenario_key(dispatch.content.scenario))
         body, sends_at = json.loads(request.to_json()), dispatch.content.send_at
         return Message(
@@ -175,7 +175,18 @@ class Explainer:
             request=body,
             send_at=sends_at.isoformat() if sends_at else None,
             item=item,
+            within=within,
+            then=tuple(self._after(dispatch)),
         )
+
+    def _after(self, dispatch: Dispatch) -> Iterator[Message]:
+        """Yields what follows the dispatch's first message, by the function that makes it when the time comes."""
+        steps = dispatch.unless_delivered
+        if steps:
+            names = {"event_id": dispatch.event_id, "source": dispatch.source, "route": dispatch.route}
+            first = dispatch.messages[0].message_id
+            for after in dispatches_after(first, names, steps, self.destinations_per_request):
+                yield self._message(after, None, steps[0].within)
 
 
 def _of_event(event: Event, outcome: str, **more: Any) -> Explanation:
@@ -221,9 +232,12 @@ def _failure(mistake: Mistake, rule: Route | None) -> Failure:
 
 
 def _code(rule: Route, name: str, line: int) -> str | None:
-    """Returns a line of the template in that field, such as `channels.sms.text` or `to[0].phone`."""
-    found: Any = {**rule.fields, "to": None if isinstance(rule.to, Expression) else rule.to}
-    for part in re.findall(r"[\w-]+", name):
+    """Returns a line of the template in that field, such as `channels.sms.text` or `unless_delivered.to[0].phone`."""
+    drafts = {f"{step.place}.": step for step in rule.unless_delivered}
+    place = next((place for place in drafts if name.startswith(place)), "")
+    draft = drafts.get(place, rule)
+    found: Any = {**draft.fields, "to": None if isinstance(draft.to, Expression) else draft.to}
+    for part in re.findall(r"[\w-]+", name.removeprefix(place)):
         found = found[int(part)] if isinstance(found, list | tuple) else found[part]
     lines = found.source.splitlines() if isinstance(found, Template) else []
     return lines[line - 1] if 0 < line <= len(lines) else None

@@ -39,6 +39,8 @@ class Message:
         to: each recipient's `phone`, `email` and `message_id`.
         method: the path of the API's method.
         request: its body, as it would be sent.
+        within: after so many seconds it is sent, unless the message before is delivered.
+        then: what follows each recipient's message that is not delivered; its ids are those for the first recipient.
     """
 
     dispatch_id: str
@@ -49,6 +51,8 @@ class Message:
     request: Mapping[str, Any]
     send_at: str | None = None
     item: int | None = None
+    within: int | None = None
+    then: tuple["Message", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

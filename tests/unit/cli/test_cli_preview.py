@@ -123,3 +123,12 @@ def test_a_muted_source_and_a_muted_route_are_heard_by_nobody(folder: Path, caps
     assert "github-release release nobody muted" in " ".join(ran(capsys)[1].split())
     changed(folder, "    verify", "    muted: true\n    verify")
     assert "github-release nobody the source is muted" in " ".join(ran(capsys)[1].split())
+
+
+def test_what_follows_an_undelivered_message_has_its_own_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = '        unless_delivered: {within: 5m, to: [{phone: "+41 79 302 67 31"}], text: nobody}\n        scenario'
+    changed(folder, "        scenario", step)
+    assert (
+        "github-release release +41793026731 incident every channel 1 unless delivered within 300 s: nobody"
+        in " ".join(ran(capsys)[1].split())
+    )

@@ -202,6 +202,48 @@ def test_a_text_tells_its_size_as_an_sms(world: World) -> None:
 
 def test_an_event_of_the_queue_needs_no_request(world: World) -> None:
     source = world.add_source("ci", {"all": ROUTE})
-    event = Event(source="ci", id="e1", headers={}, body={"text": "hi"}, received_at=world.clock.now())
-    explanation = explainer(world).event(event, source)
+    explanation = explainer(world).event(an_event(world), source)
     assert (explanation.outcome, explanation.proof, explanation.event_id) == ("messages", None, "e1")
+
+
+OTHER = [{"phone": "+41793026731"}]
+STEPS = [{"within": "5m", "to": OTHER, "text": "nobody has {{ body.text }}"}, {"within": "90s", "text": "still"}]
+
+
+def test_what_follows_an_undelivered_message_is_told(world: World) -> None:
+    source = world.add_source("ci", {"all": ROUTE | {"unless_delivered": STEPS}})
+    [message] = explain(world, source, {"text": "it"}).routes[0].messages
+    [first] = message.then
+    [second] = first.then
+    assert (first.within, first.to[0]["phone"], first.texts[0].text) == (300, "41793026731", "nobody has it")
+    assert (second.within, second.to[0]["phone"], second.texts[0].text) == (90, "41793026727", "still")
+    assert second.then == ()
+
+
+def test_a_mistake_in_what_follows_is_told_at_its_line(world: World) -> None:
+    wrong = {"within": "5m", "text": "a\n{{ body.who }}"}
+    source = world.add_source("ci", {"all": ROUTE | {"unless_delivered": wrong}})
+    [failure] = explain(world, source, {"text": "it"}).routes[0].failures
+    assert failure == Failure("'who' is undefined", None, "unless_delivered.text", 2, "{{ body.who }}")
+
+
+def test_a_dispatch_of_the_queue_is_explained_by_itself(world: World) -> None:
+    source = world.add_source("ci", {"all": ROUTE})
+    world.relayer.relay(an_event(world), source, delivery="queued")
+    [(item, _)] = world.outbox.queue
+    assert item.dispatch is not None
+    explanation = explainer(world).dispatch(item.dispatch)
+    assert (explanation.outcome, explanation.event_id, explanation.routes[0].route) == ("messages", "e1", "all")
+    world.configuration.scenarios.clear()
+    assert explainer(world).dispatch(item.dispatch).routes[0].failures[0].field == "scenario"
+
+
+def an_event(world: World) -> Event:
+    return Event(source="ci", id="e1", headers={}, body={"text": "hi"}, received_at=world.clock.now())
+
+
+def test_a_get_that_no_handshake_has_is_refused(world: World) -> None:
+    source = world.add_source("ci", {"all": ROUTE})
+    request = InboundRequest("GET", "/webhooks/ci", "", {}, b"", world.clock.now())
+    explanation = explainer(world).webhook(request, source)
+    assert (explanation.outcome, explanation.proof) == ("refused", None)
