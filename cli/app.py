@@ -8,7 +8,18 @@ import click
 from cli.frame import DONE, MISTAKE, REFUSED
 
 VERBS = {
-    "Configuration": ("check", "preview", "plan", "push", "history", "diff", "rollback", "secrets", "schedules"),
+    "Configuration": (
+        "init",
+        "check",
+        "preview",
+        "plan",
+        "push",
+        "history",
+        "diff",
+        "rollback",
+        "secrets",
+        "schedules",
+    ),
     "What happens": ("tail", "find", "story", "explain", "send", "mute", "unmute", "doctor"),
     "OMNI": ("scenarios",),
     "Parked items": ("replay",),

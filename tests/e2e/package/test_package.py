@@ -46,5 +46,6 @@ sys.exit(main(sys.argv[1:]))
         text=True,
         check=False,
     )
+    assert (tmp_path / "installed" / "cli" / "senders" / "github.md").is_file()
     assert (run.returncode, run.stdout) == (1, ""), run.stderr
     assert run.stderr.startswith("AWS: You must specify a region.")
