@@ -13,9 +13,22 @@ from typing import Any
 
 from relay.model.items import Parked
 from tests.support.proxies import SERVICES, Reachability
-from tests.support.relay_stack import BLOCKLISTED, OTHERS, PHONE, Relay, Sent
+from tests.support.relay_stack import (
+    BLOCKLISTED,
+    FAILING,
+    FAILING_OVER,
+    OTHERS,
+    PHONE,
+    REPORTING,
+    SILENT,
+    Relay,
+    Sent,
+)
 
-FUNCTIONS = ("WebhookFunction", "DeliveryFunction")
+FUNCTIONS = ("WebhookFunction", "DeliveryFunction", *REPORTING)
+# A third of the pushed reports never comes, comes late, twice, or after a later one. A late one outlasts the pull.
+REPORT_FAULTS = {"lost": 0.15, "late": 0.1, "doubled": 0.1, "reordered": 0.1, "delayMs": 1500}
+WATCHED = 0.3  # the share of events that have `unless_delivered`
 OUTAGES = (Reachability.REFUSE, Reachability.RESET, Reachability.HANG)
 DONE = range(200, 300)
 
@@ -46,6 +59,9 @@ class Plan:
 
     def _event(self, chance: random.Random, number: int) -> Sent:
         source = chance.choice(("direct", "queued"))
+        if chance.random() < WATCHED:
+            phone = chance.choice((PHONE, FAILING, FAILING_OVER, SILENT))
+            return Sent(f"{self.seed}-{number:05}", (phone,), chance.choice(("watched", "watched-queued")))
         phones, broken = chance.choices(
             (((PHONE,), False), ((PHONE, *OTHERS), False), ((PHONE, BLOCKLISTED), False), ((PHONE,), True)),
             weights=(80, 14, 3, 3),
@@ -55,9 +71,13 @@ class Plan:
 
 @dataclass(slots=True)
 class Course:
-    """Records what happened in a run: events in `acknowledged` got a 2xx, events in `given_up` never got one."""
+    """Records what happened in a run: events in `acknowledged` got a 2xx, events in `given_up` never got one.
+
+    `posted_at` holds the Unix seconds of each event's first post, by its id.
+    """
 
     acknowledged: list[Sent] = field(default_factory=list)
+    posted_at: dict[str, float] = field(default_factory=dict)
     given_up: list[Sent] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
@@ -85,6 +105,7 @@ class Chaos:
         """Posts the event until it is acknowledged, as a sender does. Sometimes posts it once more after that."""
         chance = random.Random(f"{self._plan.seed}/{number}")
         deadline = time.monotonic() + self._plan.patience
+        self.course.posted_at[event.id] = time.time()
         while self._post(event) not in DONE:
             if time.monotonic() > deadline:
                 self.course.given_up.append(event)
@@ -107,6 +128,7 @@ class Chaos:
     def _faults(self) -> Iterator[None]:
         over = Event()
         self._relay.omni_fails_at_random(seed=self._plan.seed)
+        self._relay.reports_fail(**REPORT_FAULTS, seed=self._plan.seed)
         threads = [Thread(target=work, args=(over,)) for work in (self._kill, self._cut_off)]
         for thread in threads:
             thread.start()
