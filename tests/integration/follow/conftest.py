@@ -1,7 +1,6 @@
 """A relay that hears OMNI's reports by both ways: OMNI pushes them, and the pull runs each half second."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
