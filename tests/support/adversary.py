@@ -51,7 +51,9 @@ class Adversary:
         secrets, event_id = self.secrets["sources"].get(source, ""), hashlib.sha256(body).hexdigest()
         secret = secrets if isinstance(secrets, str) else secrets[0]
         query = signed_query(verify, secret, query)
-        with suppress(ValueError, LookupError, TypeError, NotAuthenticated):  # most bodies aren't such a sender's
+        with suppress(
+            ValueError, LookupError, TypeError, RecursionError, NotAuthenticated
+        ):  # most bodies aren't such a sender's
             body = sealed(verify, secret, body, datetime.now(UTC))
         try:
             proof = sign(source, verify, secret, body, event_id=event_id, now=datetime.now(UTC), url=url)

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from relay.verification import PRESETS
 from sandbox.stack.settings import PROJECT
 from tests.support.inprocess import Relay, relay
+from tests.support.senders import every_source
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -40,11 +41,27 @@ SECRETS: dict[str, Any] = {
     "strict": "planted-strict-token",
     "set-up": ["planted-set-up-secret", "verify-token:planted-verify-token"],
 }
-_EVENTS = PROJECT / "events"
-FURTHER = {name: source for name, source in _yaml(_EVENTS / "senders.yaml")["sources"].items() if name in PRESETS}
-# These keys have a form of their own.
-_KEYS = {name: _yaml(_EVENTS / "senders-secrets.yaml")["sources"][name] for name in ("discord", "sendgrid", "adyen")}
-SECRETS |= {name: _KEYS.get(name, f"planted-{name}-secret") for name in FURTHER}
+
+
+def _preset(source: dict[str, Any]) -> str:
+    verify = source["verify"]
+    return str(verify if isinstance(verify, str) else verify["preset"])
+
+
+_KNOWN = every_source()
+# The sources of presets that this folder's relay.yaml lacks, by preset.
+_LISTED = {_preset(source) for source in _yaml(HERE / "relay.yaml")["sources"].values()}
+FURTHER = {
+    preset: (name, source)
+    for name, source in _KNOWN.config["sources"].items()
+    if (preset := _preset(source)) not in _LISTED
+}
+_WITH_KEYS = {"discord", "sendgrid", "adyen", "public-key"}  # their keys have a form of their own
+SECRETS |= {
+    preset: _KNOWN.secrets["sources"][name] if preset in _WITH_KEYS else f"planted-{preset}-secret"
+    for preset, (name, source) in FURTHER.items()
+    if PRESETS[preset].has_secret
+}
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +69,10 @@ def relay_in_memory() -> Iterator[Relay]:
     """Gives a relay with the sources of this folder's relay.yaml, with those of every further sender under its hostile
     routes and, named `example-…`, with those of the example.
     """
-    config, example = _yaml(HERE / "relay.yaml"), _yaml(PROJECT / "relay.yaml")
+    config = _yaml(HERE / "relay.yaml")
     routes = config["sources"]["github"]["routes"]
-    further = {name: {"verify": FURTHER[name]["verify"], "routes": routes} for name in FURTHER}
-    examples = {f"example-{name}": source for name, source in example["sources"].items()}
+    further = {preset: {"verify": source["verify"], "routes": routes} for preset, (_, source) in FURTHER.items()}
+    examples = {f"example-{name}": source for name, source in _KNOWN.config["sources"].items()}
     secrets = SECRETS | {
         name: SECRETS[_preset(source)] for name, source in examples.items() if _preset(source) in SECRETS
     }
@@ -63,11 +80,6 @@ def relay_in_memory() -> Iterator[Relay]:
         {"scenarios": config["scenarios"], "sources": further | config["sources"] | examples}, {"sources": secrets}
     ) as made:
         yield made
-
-
-def _preset(source: dict[str, Any]) -> str:
-    verify = source["verify"]
-    return str(verify if isinstance(verify, str) else verify["preset"])
 
 
 @pytest.fixture
