@@ -80,7 +80,11 @@ class PowertoolsTelemetry:
         """Counts an end by the channel and the group of its status, and takes the time to delivery."""
         group = (fields["status"] or {}).get("groupName") or str(fields["state"]).upper()
         kind = (fields["channel"] or "NONE", group)
-        metrics = self._reports.setdefault(kind, EphemeralMetrics())
+        metrics = self._reports.get(kind)
+        if metrics is None:  # the dimensions come first, because Powertools prints by itself at a hundred values
+            metrics = self._reports[kind] = EphemeralMetrics()
+            metrics.add_dimension(name="channel", value=kind[0])
+            metrics.add_dimension(name="group", value=kind[1])
         metrics.add_metric(name="Reports", unit=MetricUnit.Count, value=1)
         if fields.get("seconds") is not None:
             metrics.add_metric(name="SecondsToDelivery", unit=MetricUnit.Seconds, value=fields["seconds"])
@@ -88,9 +92,7 @@ class PowertoolsTelemetry:
 
     def flush_reports(self) -> None:
         """Prints the metrics of the ends that were told since the last time."""
-        for (channel, group), metrics in self._reports.items():
-            metrics.add_dimension(name="channel", value=channel)
-            metrics.add_dimension(name="group", value=group)
+        for metrics in self._reports.values():
             metrics.flush_metrics()
         self._reports.clear()
 

@@ -224,8 +224,8 @@ def _escalator(dispatcher: Dispatcher) -> Escalator:
     )
 
 
-def listener() -> "Listener":
-    """Builds what hears OMNI's reports."""
+def listener(context: "LambdaContext") -> "Listener":
+    """Builds what hears OMNI's reports in one invocation."""
     from relay.follow.reports import Listener
 
     return Listener(
@@ -234,6 +234,7 @@ def listener() -> "Listener":
         bus=event_bus(),
         telemetry=telemetry(),
         now=now,
+        remaining=partial(_remaining_seconds, context),
     )
 
 
@@ -245,7 +246,7 @@ def puller(context: "LambdaContext") -> "Puller":
     return Puller(
         records=_records(clients.patient_records()),
         omni=omni_logs(),
-        listener=listener(),
+        listener=listener(context),
         telemetry=telemetry(),
         now=now,
         remaining=partial(_remaining_seconds, context),

@@ -20,7 +20,6 @@ from relay.model.dispatches import Dispatch
 from relay.model.events import Event
 from relay.model.items import Parked, QueueItem, Reason, Watch
 from relay.ports import (
-    BusUnavailable,
     Configuration,
     ConfigurationUnavailable,
     InFlight,
@@ -126,7 +125,7 @@ class Deliverer:
             self.escalator.attend(watch, overdue=(self.now() - due).total_seconds())
         except (InDoubt, InFlight, NoTimeLeft):
             return SHORTLY
-        except (LedgerUnavailable, BusUnavailable) as failure:
+        except LedgerUnavailable as failure:
             delay = self.dispatcher.next_delay(due, Policy.RETRY)
             if delay is not None:
                 return delay

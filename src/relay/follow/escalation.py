@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from omni.errors import OmniError
-from omni.models import Log
-from omni.statuses import group_of
+from relay.follow.reports import heard_of, one_each
 from relay.model.dispatches import Dispatch, dispatches_after
 from relay.model.items import QueueItem, Watch
-from relay.model.records import FINAL_STATES, State
+from relay.model.records import State
 from relay.ports import (
     BreakerOpen,
+    BusUnavailable,
     ConfigurationUnavailable,
     EventBus,
     InFlight,
@@ -21,6 +21,7 @@ from relay.ports import (
     NoTimeLeft,
     OmniGateway,
     Outbox,
+    QueueUnavailable,
     Records,
     RecordsUnavailable,
     Telemetry,
@@ -74,19 +75,19 @@ class Escalator:
             InDoubt: what became of a message can't be known now. After DOUBT_SECONDS it is escalated all the same.
             InFlight: another copy escalates a message now.
             NoTimeLeft: the function has no time for the other messages.
-            LedgerUnavailable, QueueUnavailable, BusUnavailable: what could not be done has to be done later.
+            LedgerUnavailable, QueueUnavailable: what could not be done has to be done later.
         """
         states = self._states(watch.message_ids, patient=overdue < DOUBT_SECONDS)
         waiting = {message_id: state for message_id, state in states.items() if state != State.DELIVERED}
-        in_flight = False
+        failures: list[Exception] = []
         for message_id, state in waiting.items():
             self.call_seconds()  # a function that is stopped in the middle leaves its queue message hidden for long
             try:
                 self.ledger.once("escalate", message_id, partial(self._escalate, watch, message_id, state))
-            except InFlight:
-                in_flight = True
-        if in_flight:
-            raise InFlight
+            except (InFlight, QueueUnavailable) as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
         self.telemetry.log(
             "info",
             "watch_ended",
@@ -118,8 +119,8 @@ class Escalator:
     def _logged(self, ids: Sequence[str]) -> Mapping[str, State]:
         """Returns the final states that OMNI's logs know, which no report may have brought yet."""
         logs = self.omni.logs(message_ids=ids, deadline=self.call_seconds())
-        known = {log.message_id: _final_state(log) for log in logs}
-        return {message_id: state for message_id in ids if (state := known.get(message_id))}
+        known = one_each(map(heard_of, logs))
+        return {one.message_id: one.state for one in known.values() if one.state and one.message_id in ids}
 
     def _escalate(self, watch: Watch, message_id: str, state: str) -> None:
         """Makes the next messages durable, with a watch of their own, and tells of it."""
@@ -138,18 +139,16 @@ class Escalator:
             "recipients": len(watch.steps[0].to),
             "dispatch_ids": [dispatch.id for dispatch in dispatches],
         }
-        self.bus.publish([("escalated", facts)])
+        try:
+            self.bus.publish([("escalated", facts)])
+        except BusUnavailable:  # the next person must not wait for whoever listens to the bus
+            self.telemetry.log("error", "event_not_published", message_id=message_id, state=str(state))
         self.telemetry.log("warning", "escalated", **facts)
         self.telemetry.count("Escalations")
 
     def _enqueue(self, kind: Kind, dispatch: Dispatch, item: QueueItem, delay: int = 0) -> None:
         """Queues something once, because it is tried again where a later step of the escalation fails."""
         self.ledger.once(kind, dispatch.id, lambda: self.outbox.enqueue(item, delay))
-
-
-def _final_state(log: Log) -> State | None:
-    group = group_of(log.status) if log.status else None
-    return None if group is None else FINAL_STATES.get(group)
 
 
 def _ended(state: str) -> bool:

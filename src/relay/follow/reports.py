@@ -15,31 +15,37 @@ from omni.models import Log
 from omni.models import Report as OmniReport
 from omni.statuses import group_of, known_errors
 from relay.model.items import QueueItem, Watch
-from relay.model.records import FINAL_STATES, Record, Report, State, shown_status
-from relay.ports import EventBus, Outbox, Records, Telemetry
+from relay.model.records import Record, Report, State, final_state, shown_status
+from relay.ports import BusUnavailable, EventBus, NoTimeLeft, Outbox, Records, Telemetry
 
 WORKERS = 8  # calls of DynamoDB at the same time: 2,000 pushed results must be recorded before OMNI gives up
 _PUBLISHED: Mapping[State, str] = {State.DELIVERED: "message.delivered", State.UNREPORTED: "message.unreported"}
 _COUNTED: Mapping[State, str] = {State.DELIVERED: "MessagesDelivered", State.UNREPORTED: "MessagesUnreported"}
 _NO_ERROR = "NO_ERROR"
+AT_ONCE = 10  # ends that are told before the next ones; PutEvents takes no more
+LEAST_SECONDS = 5.0  # telling some ends takes less
+TELLER_SECONDS = 60  # whoever recorded an end longer ago is not telling it any more: its function has timed out
+BUS_SECONDS = 3_600  # an end that the bus has refused for so long is told without it
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What OMNI says of a message. Without a report, OMNI said nothing for too long."""
+    """What OMNI says of a message.
+
+    Attributes:
+        state: the final state that this means, or None if the message is still on its way.
+        report: None if OMNI said nothing for too long, which is `unreported`.
+    """
 
     message_id: str
+    state: State | None
     report: Report | None
 
-    @property
-    def state(self) -> State | None:
-        """Returns the final state that this means, or None if the message is still on its way."""
-        if self.report is None:
-            return State.UNREPORTED
-        group = self.report.status.get("groupId")
-        return None if group is None else FINAL_STATES.get(group)
+
+def unreported(message_id: str) -> Heard:
+    return Heard(message_id, State.UNREPORTED, None)
 
 
 def heard_of(log: Log) -> Heard | None:
@@ -48,8 +54,25 @@ def heard_of(log: Log) -> Heard | None:
         return None
     status = shown_status(log.status) | {"groupId": group_of(log.status)}
     price = {"pricePerMessage": log.price.price_per_message, "currency": log.price.currency} if log.price else None
-    report = Report(channel=log.channel, status=status, error=_error(log), done_at=log.done_at, price=price)
-    return Heard(log.message_id, report)
+    times = {"sent_at": log.sent_at, "done_at": log.done_at}
+    report = Report(channel=log.channel, status=status, error=_error(log), price=price, **times)
+    return Heard(log.message_id, final_state(log.status), report)
+
+
+def one_each(heard: Iterable[Heard | None]) -> dict[str, Heard]:
+    """Returns one for each message: a delivery rather than another end, and an end rather than anything else.
+
+    OMNI may have several entries of a message id, because the relay repeats the id after a lost answer.
+    """
+    found: dict[str, Heard] = {}
+    for one in heard:
+        if one and (one.message_id not in found or _weight(one) > _weight(found[one.message_id])):
+            found[one.message_id] = one
+    return found
+
+
+def _weight(heard: Heard) -> int:
+    return 2 if heard.state is State.DELIVERED else int(heard.state is not None)
 
 
 def _error(log: Log) -> dict[str, Any] | None:
@@ -79,41 +102,77 @@ class Listener:
     bus: EventBus
     telemetry: Telemetry
     now: Callable[[], datetime]
+    remaining: Callable[[], float]
 
     def hear(self, heard: Sequence[Heard]) -> None:
-        """Takes reports in their order. If it raises, all of them may be heard again.
+        """Takes reports. If it raises, all of them may be heard again.
 
         Raises:
             RecordsUnavailable: an end was not recorded.
-            QueueUnavailable, BusUnavailable: an end is recorded and not told.
+            QueueUnavailable, BusUnavailable, NoTimeLeft: an end is recorded and not told.
         """
         self._note([one for one in heard if one.state is None])
-        ends = {one.message_id: one for one in reversed(heard) if one.state}  # the first end of a message counts
+        ends = one_each(one for one in heard if one.state)
         records = self._each(self._end, ends.values())
         told_now: list[Record] = []
-        for one, record in zip(ends.values(), records, strict=True):
+        for one, (record, mine) in zip(ends.values(), records, strict=True):
             if record is None:
                 self._unknown(one)
             elif record.told:
                 self._again(one, record)
-            else:
+            elif mine or self._is_left_untold(record):
                 told_now.append(record)
-        self._tell(told_now)
+        self._tell_all(told_now)
         repeated = len(heard) - len(ends) - sum(one.state is None for one in heard)
         if repeated:
             self.telemetry.count("ReportsRepeated", repeated)
 
-    def _end(self, heard: Heard) -> Record | None:
-        return self.records.end(heard.message_id, heard.state or State.UNREPORTED, heard.report, self.now())
+    def _end(self, heard: Heard) -> tuple[Record | None, bool]:
+        """Records an end. The flag says that no former report had."""
+        at = self.now()
+        record = self.records.end(heard.message_id, heard.state or State.UNREPORTED, heard.report, at)
+        return record, record is not None and record.ended_at == at
+
+    def _is_left_untold(self, record: Record) -> bool:
+        """Whether the one who recorded the end has died before it was told. Until then, that one tells it."""
+        return record.ended_at is None or (self.now() - record.ended_at).total_seconds() > TELLER_SECONDS
+
+    def _tell_all(self, records: Sequence[Record]) -> None:
+        """Tells of the ends, some at a time, so that a time-out loses no more than the last of them."""
+        silent: BusUnavailable | None = None
+        for start in range(0, len(records), AT_ONCE):
+            if self.remaining() < LEAST_SECONDS:
+                raise NoTimeLeft
+            try:
+                self._tell(records[start : start + AT_ONCE])
+            except BusUnavailable as failure:
+                silent = failure
+        if silent:
+            raise silent
 
     def _tell(self, records: Sequence[Record]) -> None:
-        self.bus.publish([(_PUBLISHED.get(record.state, "message.undelivered"), _event(record)) for record in records])
+        """Whoever is to be told next comes first, because the bus and the log can wait."""
+        self._each(self._escalate, [r for r in records if r.state is not State.DELIVERED and r.unless_delivered])
+        try:
+            self.bus.publish([(_PUBLISHED.get(r.state, "message.undelivered"), _event(r)) for r in records])
+        except BusUnavailable:
+            records = self._told_without_bus(records)
+            if not records:
+                raise
         for record in records:
-            if record.state is not State.DELIVERED and record.unless_delivered:
-                self.outbox.enqueue(QueueItem(watch=_watch(record), first_attempt_at=self.now()))
             self.telemetry.message_report(_end_line(record))
             self.telemetry.count(_COUNTED.get(record.state, "MessagesUndelivered"))
         self._each(self.records.mark_told, [record.message_id for record in records])
+
+    def _escalate(self, record: Record) -> None:
+        self.outbox.enqueue(QueueItem(watch=_watch(record), first_attempt_at=self.now()))
+
+    def _told_without_bus(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Returns the ends that the bus has refused for too long. They are lost for it, and nothing waits for it."""
+        old = [r for r in records if r.ended_at and (self.now() - r.ended_at).total_seconds() > BUS_SECONDS]
+        for record in old:
+            self.telemetry.log("error", "event_not_published", message_id=record.message_id, state=record.state)
+        return old
 
     def _note(self, heard: Sequence[Heard]) -> None:
         """Logs reports of messages that are on their way, such as of a channel's failure before the next is tried."""
@@ -184,8 +243,11 @@ def _seconds(record: Record) -> float | None:
     """Returns the seconds from OMNI's answer to the delivery, or None if the message wasn't delivered."""
     if record.state is not State.DELIVERED:
         return None
-    done_at = (record.report and record.report.done_at) or record.ended_at or record.at
-    return round(max(0.0, (done_at - record.at).total_seconds()), 1)
+    report = record.report
+    # After a lost answer, OMNI took the message before the answer that the relay recorded.
+    sent_at = min(record.at, (report and report.sent_at) or record.at)
+    done_at = (report and report.done_at) or record.ended_at or record.at
+    return round(max(0.0, (done_at - sent_at).total_seconds()), 1)
 
 
 def _event(record: Record) -> dict[str, Any]:

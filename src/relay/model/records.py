@@ -37,6 +37,18 @@ FINAL_STATES: Mapping[int, State] = {
 }
 
 
+def final_state(status: Status) -> State | None:
+    """Returns the final state that a status means, or None if the message is still on its way.
+
+    A rejection that doesn't park a message is no end: the relay itself repeats a message id after a lost answer, which
+    OMNI rejects as a duplicate, and it sends again what was rejected for want of credit.
+    """
+    group = statuses.group_of(status)
+    if group == statuses.REJECTED and statuses.classify(status) is not statuses.Policy.PARK:
+        return None
+    return None if group is None else FINAL_STATES.get(group)
+
+
 _STATUS_FIELDS = ("groupId", "groupName", "id", "name")  # the description and the action are OMNI's prose
 
 
@@ -53,6 +65,7 @@ class Report(BaseModel):
         channel: the one that carried the message, in OMNI's words, such as `VIBER`.
         status: groupId, groupName, id and name.
         error: the same of the error, and `permanent`. Logs have none.
+        sent_at: when OMNI took the message (aware).
         done_at: when the message reached this status (aware).
         price: pricePerMessage and currency.
     """
@@ -62,6 +75,7 @@ class Report(BaseModel):
     channel: str | None = None
     status: dict[str, Any]
     error: dict[str, Any] | None = None
+    sent_at: datetime | None = None
     done_at: datetime | None = None
     price: dict[str, Any] | None = None
 

@@ -75,7 +75,9 @@ class RealWorld:
         }
         self.deliverer = replace(self.fakes.deliverer, **working, **parts)
         others: dict[str, Any] = {"bus": self.fakes.bus, "telemetry": self.fakes.telemetry}
-        self.listener = Listener(records=records, outbox=parts["outbox"], now=parts["now"], **others)
+        self.listener = Listener(
+            records=records, outbox=parts["outbox"], now=parts["now"], remaining=lambda: 60.0, **others
+        )
 
     def relay(self, identity: str, *phones: str, steps: Any) -> None:
         to = [{"phone": f"+{phone}"} for phone in phones]

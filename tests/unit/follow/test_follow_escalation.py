@@ -19,7 +19,7 @@ from tests.support.fakes import BLOCKLISTED, NEW_GROUP, World
 FIRST, SECOND, THIRD = "41793026727", "41793026731", "41793026735"
 WITHIN = 300
 STEP = {"within": "5m", "to": [{"phone": f"+{SECOND}"}], "text": "Nobody has it yet"}
-DELIVERED, FAILED = 3, 2
+DELIVERED, FAILED, REJECTED = 3, 2, 5
 
 
 def a_route(*phones: str, steps: Any = STEP, **fields: Any) -> dict[str, Any]:
@@ -295,17 +295,30 @@ def test_while_the_queue_is_down_the_escalation_waits_for_it(run: Run) -> None:
     assert len(run.escalations) == 1
 
 
-def test_an_escalation_that_was_queued_but_not_published_is_sent_once_and_told_once(run: Run) -> None:
-    run.pass_time(1)
-    queued = run.queued_from_now()
+def test_nobody_waits_for_a_bus_that_fails() -> None:
+    run = Run(a_route(FIRST, THIRD))
+    run.relay()
     run.world.bus.down = True
     run.pass_time(WITHIN + 1000)
-    assert (run.told, run.escalations) == ([FIRST, SECOND], [])
+    assert run.told == [FIRST, THIRD, SECOND, SECOND]  # once for each of the two messages
+    assert [line[1] for line in run.world.telemetry.lines].count("event_not_published") == 2
     run.world.bus.down = False
     run.pass_time(4000)
-    assert run.told == [FIRST, SECOND]
-    assert [item.dispatch is not None for item in queued] == [True]  # each try would queue another copy
-    assert len(run.escalations) == len(run.world.bus.events) == run.world.telemetry.counts["Escalations"] == 1
+    assert len(run.told) == 4
+    assert len(run.escalations) == run.world.telemetry.counts["Escalations"] == 2
+
+
+@pytest.mark.parametrize(
+    "groups", [(DELIVERED, REJECTED), (REJECTED, DELIVERED), (DELIVERED, FAILED), (FAILED, DELIVERED)]
+)
+def test_one_delivery_among_several_entries_of_the_logs_cancels_the_escalation(
+    run: Run, groups: tuple[int, int]
+) -> None:
+    run.pass_time(1)
+    for group in groups:
+        run.omni_logs(FIRST, group)
+    run.pass_time(WITHIN + 1000)
+    assert run.told == [FIRST]
 
 
 @pytest.mark.parametrize("failed_write", [1, 2, 3])
@@ -383,11 +396,11 @@ def test_what_stays_in_doubt_for_five_minutes_goes_on(run: Run) -> None:
 
 def test_a_watch_that_can_not_be_worked_on_for_a_day_is_parked_and_a_replay_works_on_it(run: Run) -> None:
     run.pass_time(WITHIN - 1)
-    run.world.bus.down = True
+    run.world.ledger.down = True
     run.pass_time(200_000)
     [parked] = run.world.outbox.parked
     assert (parked.reason, parked.source) == (Reason.ATTEMPTS_EXHAUSTED, "ci")
-    run.world.bus.down = False
+    run.world.ledger.down = False
     replayed = parked.replayed(run.world.clock.now())
     assert replayed
     assert replayed.watch

@@ -1,5 +1,6 @@
 """The pull asks for young messages often and for old ones rarely, many at once, and ends every message."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,11 +9,11 @@ import pytest
 from omni.errors import Throttled
 from omni.models import Log
 from omni.models import Report as OmniReport
-from relay.follow.pulling import BULKS, IDS, Puller, reach
+from relay.follow.pulling import BULKS, IDS, Puller, is_due, reach
 from relay.follow.reports import Listener
 from relay.model.records import Record, State
-from relay.ports import BreakerOpen
-from tests.support.fakes import World
+from relay.ports import BreakerOpen, BusUnavailable
+from tests.support.fakes import DUPLICATE, NO_CREDIT, World
 from tests.unit.follow.test_follow_reports import DELIVERED, PENDING, UNDELIVERABLE
 
 
@@ -24,7 +25,9 @@ def world() -> World:
 
 
 def puller(world: World, *, takes_reports: bool = True) -> Puller:
-    listener = Listener(world.records, world.outbox, world.bus, world.telemetry, world.clock.now)
+    listener = Listener(
+        world.records, world.outbox, world.bus, world.telemetry, world.clock.now, lambda: world.clock.remaining
+    )
     return Puller(
         records=world.records,
         omni=world.omni,
@@ -68,11 +71,15 @@ def state(world: World, message_id: str) -> State:
 
 
 @pytest.mark.parametrize(
-    ("minute", "age"),
-    [(1, timedelta(minutes=10)), (5, timedelta(hours=1)), (30, timedelta(hours=6)), (185, timedelta(hours=1))],
+    ("hours", "minutes"),
+    [(0, 1), (0.16, 1), (0.17, 5), (0.9, 5), (1, 30), (5.9, 30), (6, 180), (44.9, 180), (45, 30), (60, 30)],
 )
-def test_the_older_a_message_the_more_rarely_it_is_asked_for(minute: int, age: timedelta) -> None:
-    assert reach(datetime.fromtimestamp(minute * 60 + 5, UTC)) == age
+def test_the_older_a_message_the_more_rarely_it_is_asked_for_until_the_logs_forget_it(
+    hours: float, minutes: int
+) -> None:
+    runs = [datetime.fromtimestamp(minute * 60 + 5, UTC) for minute in range(720)]
+    age = timedelta(hours=hours)
+    assert sum(is_due(age, at) and age <= reach(at) for at in runs) == 720 / minutes
 
 
 def test_each_message_is_asked_for_at_some_minute_of_three_hours() -> None:
@@ -111,24 +118,95 @@ def test_a_message_that_ended_is_told_once_and_asked_for_no_more(world: World) -
     assert [line["channel"] for line in world.telemetry.reports] == ["SMS"]
 
 
-def test_many_bulks_are_asked_for_at_once(world: World) -> None:
-    for number in range(BULKS + 1):
+def test_messages_alone_in_their_dispatch_are_asked_for_by_a_hundred_ids_at_once(world: World) -> None:
+    for number in range(BULKS):
         known(world, f"m{number}")
-        logged(world, f"m{number}", DELIVERED)
+        logged(world, f"m{number}", DELIVERED, bulk_id="a bulk of OMNI's own")
 
     pull(world)
 
-    assert len(world.omni.deadlines) == 2
+    assert len(world.omni.deadlines) == 1
     assert {record.state for record in world.records.records.values()} == {State.DELIVERED}
 
 
-def test_what_the_answer_for_bulks_lacks_is_asked_for_by_its_own_id(world: World) -> None:
+def test_messages_of_one_dispatch_are_asked_for_by_its_bulk(world: World) -> None:
+    for number in range(IDS + 1):
+        known(world, f"m{number}", dispatch="d1")
+        logged(world, f"m{number}", DELIVERED, bulk_id="d1")
+
+    pull(world)
+
+    assert len(world.omni.deadlines) == 1
+    assert {record.state for record in world.records.records.values()} == {State.DELIVERED}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_rejected_copy_is_no_end(world: World, first: bool) -> None:
     known(world, "m1")
-    logged(world, "m1", DELIVERED, bulk_id="a bulk of OMNI's own")
+    copies = [DELIVERED, DUPLICATE] if first else [DUPLICATE, DELIVERED]
+    for status in copies:
+        logged(world, "m1", status)
 
     pull(world)
 
     assert state(world, "m1") is State.DELIVERED
+
+
+@pytest.mark.parametrize("status", [DUPLICATE, NO_CREDIT])
+def test_what_the_relay_sends_again_has_not_ended(world: World, status: dict[str, Any]) -> None:
+    known(world, "m1")
+    logged(world, "m1", status)
+
+    pull(world)
+
+    assert state(world, "m1") is State.SENT
+
+
+def test_what_one_answer_says_is_kept_when_the_next_call_fails(world: World) -> None:
+    for number in range(IDS + 1):
+        known(world, f"m{number}")
+        logged(world, f"m{number}", DELIVERED)
+    logs = world.omni.logs
+
+    def failing_at_the_second_call(**asked: Any) -> Any:
+        if world.omni.deadlines:
+            raise BreakerOpen
+        return logs(**asked)
+
+    world.omni.logs = failing_at_the_second_call  # type: ignore[method-assign]  # only this test's logs fail
+    pull(world)
+
+    ended = [record for record in world.records.records.values() if record.state is State.DELIVERED]
+    assert len(ended) >= BULKS
+
+
+def test_while_omni_refuses_only_what_no_answer_can_tell_of_ends(world: World) -> None:
+    for number in range(BULKS * 2):
+        known(world, f"lost{number}", age=51 * 3600 + 1)
+    known(world, "old", age=51 * 3600 - 1)
+    world.omni.failures.append(Throttled(403))
+
+    pull(world)
+
+    ends = Counter(record.state for record in world.records.records.values())
+    assert ends == {State.UNREPORTED: BULKS * 2, State.SENT: 1}
+
+
+def test_a_bus_that_fails_keeps_no_message_from_its_end(world: World) -> None:
+    for number in range(BULKS * 2):
+        known(world, f"m{number}")
+        logged(world, f"m{number}", DELIVERED)
+    world.bus.down = True
+
+    with pytest.raises(BusUnavailable):
+        pull(world)
+    assert {record.state for record in world.records.records.values()} == {State.DELIVERED}
+    assert not world.telemetry.reports
+
+    world.clock.advance(3_601)
+    pull(world)
+    assert len(world.telemetry.reports) == BULKS * 2
+    assert {line[1] for line in world.telemetry.lines} == {"event_not_published"}
 
 
 def test_the_ids_of_one_call_make_no_endless_url(world: World) -> None:
@@ -210,8 +288,11 @@ def test_a_run_ends_in_time(world: World) -> None:
 def test_an_end_that_was_recorded_and_not_told_is_told_by_the_next_pull(world: World) -> None:
     known(world, "m1")
     logged(world, "m1", DELIVERED)
-    world.records.end("m1", State.DELIVERED, None, world.clock.now())  # and the function was killed
+    world.records.end("m1", State.DELIVERED, None, world.clock.now() - timedelta(seconds=5))  # and it was killed
+    pull(world)
+    assert not world.bus.events  # it might still be at work
 
+    world.clock.advance(61)
     pull(world)
 
     assert [kind for kind, _ in world.bus.events] == ["message.delivered"]

@@ -7,10 +7,10 @@ import pytest
 
 from omni.models import Log
 from omni.models import Report as OmniReport
-from relay.follow.reports import Heard, Listener, heard_of
+from relay.follow.reports import Heard, Listener, heard_of, unreported
 from relay.model.dispatches import Content, Step
 from relay.model.records import Record, State
-from relay.ports import BusUnavailable, QueueUnavailable, RecordsUnavailable
+from relay.ports import BusUnavailable, NoTimeLeft, QueueUnavailable, RecordsUnavailable
 from tests.support.fakes import World
 
 DELIVERED = {"groupId": 3, "groupName": "DELIVERED", "id": 5, "name": "DELIVERED_TO_HANDSET"}
@@ -27,7 +27,9 @@ def world() -> World:
 
 @pytest.fixture
 def listener(world: World) -> Listener:
-    return Listener(world.records, world.outbox, world.bus, world.telemetry, world.clock.now)
+    return Listener(
+        world.records, world.outbox, world.bus, world.telemetry, world.clock.now, lambda: world.clock.remaining
+    )
 
 
 def known(world: World, message_id: str = "m1", **changes: Any) -> None:
@@ -125,7 +127,7 @@ def test_a_final_state_is_never_undone(world: World, listener: Listener, late: d
 
 def test_a_delivery_after_unreported_is_late(world: World, listener: Listener) -> None:
     known(world)
-    listener.hear([Heard("m1", None)])
+    listener.hear([unreported("m1")])
     listener.hear([said(DELIVERED)])
 
     assert world.records.records["m1"].state is State.UNREPORTED
@@ -184,10 +186,60 @@ def test_what_could_not_be_told_is_told_by_the_repeated_report(world: World, lis
     assert not world.records.records["m1"].told
 
     getattr(world, broken).down = False
+    world.clock.advance(61)
     listener.hear([said(UNDELIVERABLE)])
 
     assert world.records.records["m1"].told
-    assert len(world.telemetry.reports) == len(world.outbox.queue) == 1
+    assert len(world.telemetry.reports) == 1
+    assert {item.watch.message_ids for item, _ in world.outbox.queue if item.watch} == {("m1",)}
+
+
+def test_whoever_is_to_be_told_next_does_not_wait_for_the_bus(world: World, listener: Listener) -> None:
+    known(world, unless_delivered=(STEP,))
+    world.bus.down = True
+    with pytest.raises(BusUnavailable):
+        listener.hear([said(UNDELIVERABLE)])
+    assert len(world.outbox.queue) == 1
+
+
+def test_an_end_that_another_function_is_telling_is_left_to_it(world: World, listener: Listener) -> None:
+    known(world)
+    world.records.end("m1", State.DELIVERED, None, world.clock.now() - timedelta(seconds=5))
+    listener.hear([said(DELIVERED)])
+    assert not world.telemetry.reports
+    world.clock.advance(60)
+    listener.hear([said(DELIVERED)])
+    assert len(world.telemetry.reports) == 1
+
+
+def test_what_was_told_before_time_ran_out_is_not_told_again(world: World, listener: Listener) -> None:
+    ends = [said(DELIVERED, f"m{number}") for number in range(30)]
+    for end in ends:
+        known(world, end.message_id)
+    marked = world.records.mark_told
+
+    def slow(message_id: str) -> None:
+        marked(message_id)
+        world.clock.remaining -= 1
+
+    world.records.mark_told = slow  # type: ignore[method-assign]  # time passes in this test only
+    with pytest.raises(NoTimeLeft):
+        listener.hear(ends)
+    told = len(world.telemetry.reports)
+    assert 0 < told < 30
+    world.clock.remaining = 60.0
+    world.clock.advance(61)
+    listener.hear(ends)
+    assert len(world.telemetry.reports) == 30
+
+
+def test_time_to_delivery_counts_from_when_omni_took_a_message_whose_answer_was_lost(
+    world: World, listener: Listener
+) -> None:
+    known(world)
+    sent_at, done_at = (world.clock.now() - timedelta(seconds=ago) for ago in (30, 10))
+    listener.hear([said(DELIVERED, sentAt=sent_at.isoformat(), doneAt=done_at.isoformat())])
+    assert world.telemetry.reports[0]["seconds"] == 20.0
 
 
 def test_an_end_that_cannot_be_recorded_is_refused(world: World, listener: Listener) -> None:
