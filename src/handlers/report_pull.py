@@ -26,6 +26,7 @@ def handler(event: Any, context: "LambdaContext") -> None:
         _telemetry.log("warning", "pull_cut_short", cause=type(failure).__name__)
     else:
         _telemetry.count("MessagesAsked", asked)
+        _telemetry.count("MessagesDelivered", 0)  # an alarm compares the two, also where nothing is delivered
     finally:
         _telemetry.flush_reports()
 

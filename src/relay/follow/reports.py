@@ -21,6 +21,7 @@ from relay.ports import BusUnavailable, EventBus, NoTimeLeft, Outbox, Records, T
 WORKERS = 8  # calls of DynamoDB at the same time: 2,000 pushed results must be recorded before OMNI gives up
 _PUBLISHED: Mapping[State, str] = {State.DELIVERED: "message.delivered", State.UNREPORTED: "message.unreported"}
 _COUNTED: Mapping[State, str] = {State.DELIVERED: "MessagesDelivered", State.UNREPORTED: "MessagesUnreported"}
+_FAILED = "MessagesUndelivered"  # every other end
 _NO_ERROR = "NO_ERROR"
 AT_ONCE = 10  # ends that are told before the next ones; PutEvents takes no more
 LEAST_SECONDS = 5.0  # telling some ends takes less
@@ -161,7 +162,7 @@ class Listener:
                 raise
         for record in records:
             self.telemetry.message_report(_end_line(record))
-            self.telemetry.count(_COUNTED.get(record.state, "MessagesUndelivered"))
+            self._count(record.state)
         self._each(self.records.mark_told, [record.message_id for record in records])
 
     def _escalate(self, record: Record) -> None:
@@ -173,6 +174,12 @@ class Listener:
         for record in old:
             self.telemetry.log("error", "event_not_published", message_id=record.message_id, state=record.state)
         return old
+
+    def _count(self, state: State) -> None:
+        """Counts an end as one of three, and as none of the others, so that an alarm can compute with all three."""
+        counted = _COUNTED.get(state, _FAILED)
+        for metric in (*_COUNTED.values(), _FAILED):
+            self.telemetry.count(metric, int(metric == counted))
 
     def _note(self, heard: Sequence[Heard]) -> None:
         """Logs reports of messages that are on their way, such as of a channel's failure before the next is tried."""

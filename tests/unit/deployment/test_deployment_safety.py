@@ -220,7 +220,8 @@ def test_the_example_schedule_sleeps_until_somebody_wakes_it(template: SamTempla
 def test_the_dashboard_is_json_and_shows_metrics_that_the_code_counts(document: dict[str, Json], project: Path) -> None:
     body, _ = document["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     titles = {widget["properties"]["title"] for widget in json.loads(body)["widgets"]}
-    code = (project / "src" / "aws" / "telemetry.py").read_text()
+    files = ("aws/telemetry.py", "relay/follow/reports.py")
+    code = "".join((project / "src" / file).read_text() for file in files)
 
-    assert {"Messages", "Webhooks", "Waiting"} <= titles
+    assert {"Messages", "Webhooks", "Waiting", "Seconds to delivery", "Ends and escalations"} <= titles
     assert set(re.findall(r'"(Messages[A-Z]\w+)"', body)) == set(re.findall(r'"(Messages[A-Z]\w+)"', code))

@@ -54,6 +54,10 @@ def said(status: dict[str, Any], message_id: str = "m1", **fields: Any) -> Heard
     return heard
 
 
+def counted(world: World) -> dict[str, int]:
+    return {metric: value for metric, value in world.telemetry.counts.items() if value}
+
+
 def names(world: World) -> list[str]:
     return [message for _, message, _ in world.telemetry.lines]
 
@@ -70,7 +74,7 @@ def test_a_delivered_message_is_told_with_channel_and_seconds(world: World, list
     assert line["price"] == {"pricePerMessage": 0.01, "currency": "EUR"}
     [(kind, detail)] = world.bus.events
     assert (kind, detail["id"], detail["state"]) == ("message.delivered", "m1", "delivered")
-    assert world.telemetry.counts == {"MessagesDelivered": 1}
+    assert counted(world) == {"MessagesDelivered": 1}
     assert world.records.records["m1"].told
 
 
@@ -85,7 +89,7 @@ def test_a_failed_message_is_told_as_undelivered(
     listener.hear([said(status)])
 
     assert [(kind, detail["state"]) for kind, detail in world.bus.events] == [("message.undelivered", state)]
-    assert world.telemetry.counts == {"MessagesUndelivered": 1}
+    assert counted(world) == {"MessagesUndelivered": 1}
     assert world.telemetry.reports[0]["seconds"] is None
 
 
@@ -110,7 +114,7 @@ def test_a_repeated_report_changes_and_tells_nothing(world: World, listener: Lis
     listener.hear([said(DELIVERED)])
 
     assert len(world.bus.events) == len(world.telemetry.reports) == 1
-    assert world.telemetry.counts == {"MessagesDelivered": 1, "ReportsRepeated": 2}
+    assert counted(world) == {"MessagesDelivered": 1, "ReportsRepeated": 2}
     assert names(world) == ["report_repeated"]
 
 
@@ -151,7 +155,7 @@ def test_an_unknown_message_is_named(world: World, listener: Listener, status: d
     listener.hear([said(status, "stranger")])
 
     assert names(world) == ["report_unknown"]
-    assert world.telemetry.counts == {"ReportsUnknown": 1}
+    assert counted(world) == {"ReportsUnknown": 1}
 
 
 def test_what_was_parked_ends_too(world: World, listener: Listener) -> None:
@@ -258,7 +262,7 @@ def test_thousands_of_results_are_told_once_each(world: World, listener: Listene
     listener.hear([said(DELIVERED, f"m{number}") for number in range(2_000)])
 
     assert {detail["id"] for _, detail in world.bus.events} == world.records.records.keys()
-    assert world.telemetry.counts == {"MessagesDelivered": 2_000}
+    assert counted(world) == {"MessagesDelivered": 2_000}
 
 
 @pytest.mark.parametrize("log", [Log(status=None, message_id="m1"), Log.from_wire({"status": DELIVERED})])
