@@ -239,7 +239,8 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
 
         # A test without tracing must not be the first to import it, because its lines would count as not covered.
         import_module("handlers.webhook")
-        composition.telemetry().logger.registered_handler.setStream(made.output)  # type: ignore[attr-defined]  # a StreamHandler
+        handler: Any = composition.telemetry().logger.registered_handler
+        around = handler.setStream(made.output)
         parts = (composition.environment, composition.configuration)
         for part in parts:
             part.cache_clear()
@@ -254,5 +255,6 @@ def relay(config: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[Rel
             patch.object(composition, "key_sets", lambda: local_tokens),
         ):
             yield made
+        handler.setStream(around)  # another relay's, if this one stood within it
         for part in parts:
             part.cache_clear()
