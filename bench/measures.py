@@ -23,7 +23,7 @@ _EVENTS = {"2 KB": 20, "64 KB": 6, "512 KB": 3}  # in a round
 _WARM_UP = 3
 _ATTEMPTS = 4  # a busy machine lets a call run into its deadline now and then
 _OMNI_MS = 150  # how long OMNI takes where waiting is what is measured
-_SECONDS = 6.0  # of deliveries at each concurrency
+_SECONDS = 2.0  # of deliveries at each concurrency
 _T = TypeVar("_T")
 
 

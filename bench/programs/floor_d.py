@@ -1,7 +1,8 @@
 """Floor D: the relay's libraries, doing the duties of one fixed source by hand.
 
-It reads its configuration from SSM, verifies a Standard Webhook, claims and records the dispatch in DynamoDB, sends it
-to OMNI or puts it into the queue, and logs. It has one route, no retries and no limits. Everything is built at import.
+It reads its configuration from SSM, verifies a Standard Webhook, claims the dispatch in DynamoDB, sends it to OMNI or
+puts it into the queue, records the result and the message, and logs. It has one route, no retries and no limits.
+Everything is built at import.
 """
 
 import base64
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 
 _PREFIX, _TABLE = os.environ["PARAMETER_PREFIX"], os.environ["TABLE_NAME"]
 _QUEUE, _TTL = os.environ["QUEUE_URL"], int(os.environ["RECORD_TTL_SECONDS"])
+_RECORDS = os.environ["RECORDS_TABLE_NAME"]
 _CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}, tcp_keepalive=True)
 _SSM, _DYNAMODB = boto3.client("ssm", config=_CONFIG), boto3.client("dynamodb", config=_CONFIG)
 _SQS = boto3.client("sqs", config=_CONFIG)
@@ -109,6 +111,7 @@ def _send(dispatch: Dispatch) -> None:
     answer.raise_for_status()
     [message] = Answer.model_validate_json(answer.content).messages
     _record(dispatch.id, message.status.name)
+    _follow(dispatch, message.messageId)
     _METRICS.add_metric(name="MessagesSent", unit=MetricUnit.Count, value=1)
     about = {"event_id": dispatch.event_id, "message_id": message.messageId, "status": message.status.name}
     _LOGGER.info("message_status", extra=about | {"at": datetime.now(UTC).isoformat()})
@@ -146,6 +149,12 @@ def _claim(key: str) -> bool:
     except _DYNAMODB.exceptions.ConditionalCheckFailedException:
         return False
     return True
+
+
+def _follow(dispatch: Dispatch, message: str) -> None:
+    """Writes the message's own record, which later reports would complete."""
+    about = {"message_id": message, "event_id": dispatch.event_id, "at": str(time.time()), "state": "sent"}
+    _DYNAMODB.put_item(TableName=_RECORDS, Item={name: {"S": value} for name, value in about.items()})
 
 
 def _record(key: str, result: str) -> None:

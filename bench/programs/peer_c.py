@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 _PREFIX, _TABLE = os.environ["PARAMETER_PREFIX"], os.environ["TABLE_NAME"]
 _QUEUE, _TTL = os.environ["QUEUE_URL"], int(os.environ["RECORD_TTL_SECONDS"])
+_RECORDS = os.environ["RECORDS_TABLE_NAME"]
 _CONFIG = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1}, tcp_keepalive=True)
 _SSM, _DYNAMODB = boto3.client("ssm", config=_CONFIG), boto3.client("dynamodb", config=_CONFIG)
 _SQS = boto3.client("sqs", config=_CONFIG)
@@ -96,6 +97,7 @@ def _send(dispatch: Dispatch) -> None:
     )
     [message] = answer.raise_for_status().json()["messages"]
     _record(dispatch.id, message["status"]["name"])
+    _follow(dispatch, message["messageId"])
     _log("message_status", event_id=dispatch.event_id, message_id=message["messageId"], status=message["status"])
 
 
@@ -135,6 +137,12 @@ def _claim(key: str) -> bool:
     except _DYNAMODB.exceptions.ConditionalCheckFailedException:
         return False
     return True
+
+
+def _follow(dispatch: Dispatch, message: str) -> None:
+    """Writes the message's own record, which later reports would complete."""
+    about = {"message_id": message, "event_id": dispatch.event_id, "at": str(time.time()), "state": "sent"}
+    _DYNAMODB.put_item(TableName=_RECORDS, Item={name: {"S": value} for name, value in about.items()})
 
 
 def _record(key: str, result: str) -> None:
