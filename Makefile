@@ -5,7 +5,7 @@ SAM := .venv-sam/bin/sam
 export PYTHONPATH := src:.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run event invoke test soak check chaos e2e rehearse build build-local deploy protect unprotect uninstall publish check-deployment lock clean
+.PHONY: run event invoke test bench soak check chaos e2e rehearse build build-local deploy protect unprotect uninstall publish check-deployment lock clean
 
 .venv/run: requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.13 …")'
@@ -37,6 +37,10 @@ invoke: .venv/run build-local
 # Fails below the coverage floor in pyproject.toml.
 test: .venv/dev
 	$(BIN)/pytest tests -n 3 --dist worksteal --cov -m "not e2e and not chaos and not slow"
+# Compares what `sam build` makes with two floors and a peer, and writes docs/performance.md: make bench [ROUNDS=7]
+# [BENCH_ARGS=--no-page]. It takes some minutes, and makes .venv-bench of the functions' Python.
+bench: .venv/run build-local
+	@$(BIN)/python -m bench --rounds $(or $(ROUNDS),7) $(BENCH_ARGS)
 # Runs the tests that take long: 20,000 hostile requests, 1,000 events while everything fails, lapses in real time.
 soak: .venv/dev
 	EVENTS=$(or $(EVENTS),1000) $(BIN)/pytest tests -n 2 --dist worksteal -m "slow or chaos"
@@ -91,5 +95,7 @@ lock: .venv-lock/done
 	$(LOCK) requirements/checkov.in -o requirements/checkov.txt
 	$(LOCK) -c requirements/dev.txt requirements/run.in -o requirements/run.txt
 	$(LOCK) -c requirements/dev.txt src/requirements.in -o src/requirements.txt
+	$(LOCK) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+	$(LOCK) -c requirements/dev.txt requirements/peer.in -o requirements/peer.txt
 clean:
 	rm -rf .aws-sam .local .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -72,22 +72,23 @@ def prices_of(region: str) -> Prices:
     return read_prices(HERE / "prices" / f"{region}.toml")
 
 
-def billed_ms(kind: str, *, sends: bool) -> float:
+def billed_ms(kind: str, *, sends: bool, measured: Mapping[str, Any] = USAGE) -> float:
     """The milliseconds of one invocation that Lambda bills: measured processor time, and assumed waits."""
-    usage = USAGE[kind]
+    usage = measured[kind]
     calls = usage["calls"]
     if kind == "queued":  # without the calls of the delivery, which follows
-        calls = {name: count - USAGE["delivery"]["calls"].get(name, 0) for name, count in calls.items()}
+        calls = {name: count - measured["delivery"]["calls"].get(name, 0) for name, count in calls.items()}
     waits = DYNAMODB_MS * (calls["PutItem"] + calls["UpdateItem"]) + SQS_MS * calls.get("SendMessage", 0)
     return float(usage["processor_ms"] / SHARE_OF_PROCESSOR + waits + (OMNI_MS if sends else 0))
 
 
-def lines(way: str, prices: Prices) -> list[CostItem]:
-    """Lists the items that one event with one message costs, `direct` or `queued`."""
-    usage, queued = USAGE[way], way == "queued"
-    milliseconds = billed_ms(way, sends=not queued) + (billed_ms("delivery", sends=True) if queued else 0)
+def lines(way: str, prices: Prices, measured: Mapping[str, Any] = USAGE) -> list[CostItem]:
+    """Lists the items that one event with one message costs, `direct` or `queued`. `measured` is like `USAGE`."""
+    usage, queued = measured[way], way == "queued"
+    milliseconds = billed_ms(way, sends=not queued, measured=measured)
+    milliseconds += billed_ms("delivery", sends=True, measured=measured) if queued else 0
     requests = 2 if queued else 1
-    logged = usage["log_bytes"] + (USAGE["delivery"]["log_bytes"] if queued else 0)
+    logged = usage["log_bytes"] + (measured["delivery"]["log_bytes"] if queued else 0)
     logged += requests * LAMBDA_LOG_BYTES + ACCESS_LOG_BYTES
     writes = usage["calls"]["PutItem"] + usage["calls"]["UpdateItem"]
     gb_seconds = milliseconds / 1000 * MEMORY_GB

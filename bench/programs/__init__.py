@@ -1,0 +1,1 @@
+"""The programs that `make bench` compares with the relay: two floors and a peer. bench/builds.py packs each."""
