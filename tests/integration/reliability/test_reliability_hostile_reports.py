@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def _body(chance: random.Random) -> bytes:
 
 def _report(chance: random.Random) -> Any:
     """A report in which some fields, or fields of fields, are gone or something else."""
-    report: dict[str, Any] = json.loads(json.dumps(REPORT))
+    report: dict[str, Any] = deepcopy(REPORT)
     report["messageId"] = f"m{chance.randrange(10**6)}"
     for _ in range(chance.choice((0, 1, 1, 2, 6))):
         place = chance.choice([report, *(value for value in report.values() if isinstance(value, dict))])
@@ -79,7 +80,7 @@ def _report(chance: random.Random) -> Any:
         if chance.random() < 0.2:
             place.pop(name, None)
         else:
-            place[name] = chance.choice(VALUES)
+            place[name] = deepcopy(chance.choice(VALUES))
     return report
 
 

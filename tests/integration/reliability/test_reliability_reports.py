@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -200,6 +201,33 @@ def test_the_tokens_are_in_no_log_metric_or_trace(relay: Relay, eventually: Wait
         assert relay.stack.report_token not in text, path
         assert wrong not in text, path
     assert relay.stack.report_token not in answer.text
+
+
+def test_what_omni_never_reports_ends_as_unreported_after_two_days(relay: Relay, eventually: Wait) -> None:
+    event = sent(relay, SILENT)
+    relay.pull()
+    assert relay.ends() == []
+
+    age(relay, timedelta(hours=49))
+    relay.pull()
+    relay.pull()
+    (line,) = relay.ends()
+    assert (line["event_id"], line["state"]) == (event.id, "unreported")
+    assert relay.metrics(*REPORTING)["MessagesUnreported"] == 1
+    assert [told["detail-type"] for told in relay.published()] == ["message.unreported"]
+
+
+def age(relay: Relay, by: timedelta) -> None:
+    """Makes the only record so much older."""
+    (record,) = relay.records().values()
+    at = record.at - by
+    relay.stack.client("dynamodb").update_item(
+        TableName=relay.stack.template.tables["RecordsTable"].name,
+        Key={"message_id": {"S": record.message_id}},
+        UpdateExpression="SET #at = :at",
+        ExpressionAttributeNames={"#at": "at"},
+        ExpressionAttributeValues={":at": {"S": at.isoformat(timespec="microseconds")}},
+    )
 
 
 def test_a_record_knows_its_recipient_by_a_keyed_hash(relay: Relay, eventually: Wait) -> None:
