@@ -46,6 +46,14 @@ def reliability_stack(reliability_settings: Callable[..., StackSettings]) -> Ite
         yield stack
 
 
+@pytest.fixture(scope="session")
+def followed_stack(reliability_settings: Callable[..., StackSettings]) -> Iterator[ProxiedStack]:
+    """Gives a stack to which OMNI pushes reports, and which tells an event bus of each end."""
+    parameters = {"DeliveryReports": "push", "EventBusName": "local"}
+    with ProxiedStack(reliability_settings(template_parameters=parameters)) as stack:
+        yield stack
+
+
 @pytest.fixture
 def relay(reliability_stack: ProxiedStack, eventually: Callable[..., Any]) -> Iterator[Relay]:
     """Gives a clean relay after a first event was sent.

@@ -4,24 +4,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
 from relay.model.records import State
-from sandbox.stack.settings import StackSettings
 from tests.support.proxies import ProxiedStack, Reachability
 from tests.support.relay_stack import FAILING, FAILING_OVER, PHONE, REPORTING, SECOND, SILENT, WITHIN, Relay, Sent
 
 Wait = Callable[..., Any]
-PUSHED = {"template_parameters": {"DeliveryReports": "push", "EventBusName": "local"}}
-
-
-@pytest.fixture(scope="module")
-def followed_stack(reliability_settings: Callable[..., StackSettings]) -> Iterator[ProxiedStack]:
-    with ProxiedStack(reliability_settings(**PUSHED, processes=2)) as stack:
-        yield stack
 
 
 @pytest.fixture
@@ -82,17 +75,31 @@ def test_a_pull_says_the_same_and_fetches_the_error(reliability_stack: ProxiedSt
 
 
 def test_pushed_and_pulled_and_each_twice_is_one_end_counted_once(relay: Relay, eventually: Wait) -> None:
-    relay.reports_fail(doubled=1)
     sent(relay, PHONE, FAILING)
-    eventually(lambda: sum(len(message["pushes"]) for message in relay.messages()) == 4)
+    eventually(lambda: len(relay.ends()) == 2 and all(record.told for record in relay.records().values()))
+    for report in [message["report"] for message in relay.messages()]:
+        assert requests.post(url(relay), json={"results": [report, report]}, timeout=20).status_code == 200
     for _ in range(2):
         relay.pull()
 
     metrics = relay.metrics(*REPORTING)
     assert len(relay.ends()) == 2
     assert (metrics["MessagesDelivered"], metrics["MessagesUndelivered"], metrics["Reports"]) == (1, 1, 2)
-    assert metrics["ReportsRepeated"] == 2
+    assert metrics["ReportsRepeated"] == 4
     assert len(relay.published()) == 2
+
+
+def test_copies_of_a_report_that_come_at_once_end_a_message_once(relay: Relay, eventually: Wait) -> None:
+    """Both may tell of the end, because neither knows whether the other will. The bus's events have the same id."""
+    relay.reports_fail(doubled=1)
+    event = sent(relay, FAILING, source="watched")
+    eventually(lambda: len(relay.messages(event)[0]["pushes"]) == 2)
+    eventually(lambda: relay.waiting() == 0, 30)
+
+    (message,) = relay.messages(event)
+    ends = [told["detail"]["id"] for told in relay.published() if told["detail-type"] == "message.undelivered"]
+    assert set(ends) == {message["messageId"]}
+    assert len(to_second(relay, event)) == 1
 
 
 def test_a_lost_report_is_healed_by_the_pull(relay: Relay, eventually: Wait) -> None:
@@ -141,7 +148,7 @@ def kill_some(relay: Relay) -> None:
 
 
 class TestUnlessDelivered:
-    @pytest.mark.parametrize("source", ["watched", "watched-queued"])
+    @pytest.mark.parametrize("source", ["watched", pytest.param("watched-queued", marks=pytest.mark.slow)])
     def test_a_number_whose_channels_all_fail_leads_to_the_second_person_at_once(
         self, relay: Relay, eventually: Wait, source: str
     ) -> None:
@@ -164,6 +171,7 @@ class TestUnlessDelivered:
         assert len(to_second(relay, silent)) == 1
         assert to_second(relay, delivered) == []
 
+    @pytest.mark.slow  # waits until the watch is due
     def test_a_lost_report_of_a_delivered_message_leads_nowhere(self, relay: Relay, eventually: Wait) -> None:
         relay.reports_fail(lost=1)
         event = sent(relay, source="watched")
@@ -193,6 +201,33 @@ def test_the_tokens_are_in_no_log_metric_or_trace(relay: Relay, eventually: Wait
         assert relay.stack.report_token not in text, path
         assert wrong not in text, path
     assert relay.stack.report_token not in answer.text
+
+
+def test_what_omni_never_reports_ends_as_unreported_after_two_days(relay: Relay, eventually: Wait) -> None:
+    event = sent(relay, SILENT)
+    relay.pull()
+    assert relay.ends() == []
+
+    age(relay, timedelta(hours=49))
+    relay.pull()
+    relay.pull()
+    (line,) = relay.ends()
+    assert (line["event_id"], line["state"]) == (event.id, "unreported")
+    assert relay.metrics(*REPORTING)["MessagesUnreported"] == 1
+    assert [told["detail-type"] for told in relay.published()] == ["message.unreported"]
+
+
+def age(relay: Relay, by: timedelta) -> None:
+    """Makes the only record so much older."""
+    (record,) = relay.records().values()
+    at = record.at - by
+    relay.stack.client("dynamodb").update_item(
+        TableName=relay.stack.template.tables["RecordsTable"].name,
+        Key={"message_id": {"S": record.message_id}},
+        UpdateExpression="SET #at = :at",
+        ExpressionAttributeNames={"#at": "at"},
+        ExpressionAttributeValues={":at": {"S": at.isoformat(timespec="microseconds")}},
+    )
 
 
 def test_a_record_knows_its_recipient_by_a_keyed_hash(relay: Relay, eventually: Wait) -> None:
