@@ -10,6 +10,12 @@ def forms_of(secret: str) -> set[str]:
     return {secret, base64.b64encode(secret.encode()).decode(), secret.removeprefix("whsec_")}
 
 
+def each_secret(sources: Mapping[str, str | list[str]]) -> list[str]:
+    """Returns the secrets of all sources, of which some have several and some none."""
+    several = [[secrets] if isinstance(secrets, str) else secrets for secrets in sources.values()]
+    return [secret for secrets in several for secret in secrets if secret]
+
+
 def signatures(headers: Mapping[str, str]) -> set[str]:
     """Returns the values of the headers that prove the sender, but not the time. The names are in lower case."""
     proofs = {name: value for name, value in headers.items() if "sign" in name or name == "authorization"}

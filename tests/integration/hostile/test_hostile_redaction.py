@@ -18,7 +18,7 @@ from omni.errors import BadRequest, ErrorBody, ServerError, Throttled
 from relay.configure.sources import ConfigurationMistake
 from relay.ports import LedgerUnavailable
 from tests.support.adversary import Adversary
-from tests.support.canaries import forms_of, found, signatures
+from tests.support.canaries import each_secret, forms_of, found, signatures
 from tests.support.hostility import FORM
 from tests.support.inprocess import AUTHORIZATION, Answer, Context, Relay
 
@@ -110,9 +110,8 @@ def adversary(inprocess: Relay) -> Adversary:
 def canaries(inprocess: Relay) -> Iterator[set[str]]:
     """Gives the planted values, to which a test may add. Checks afterwards that the log and metrics hold none."""
     planted = {TEXT, PHONE, PHONE_AS_WRITTEN, EMAIL, "canary", "planted"}
-    for secrets in [*inprocess.secrets["sources"].values(), AUTHORIZATION.split()[1]]:
-        for secret in [secrets] if isinstance(secrets, str) else secrets:
-            planted |= forms_of(secret) if secret else set()
+    for secret in [*each_secret(inprocess.secrets["sources"]), AUTHORIZATION.split()[1]]:
+        planted |= forms_of(secret)
     yield planted
     said = inprocess.output.getvalue()
     assert said, "nothing was logged, so the test proves nothing"

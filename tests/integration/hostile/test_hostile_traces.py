@@ -13,10 +13,11 @@ from sandbox import event_files
 from sandbox.renewal import Sources, body_of, resigned
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackSettings
 from sandbox.stack.stack import Stack
-from tests.support.canaries import forms_of, found, signatures
+from tests.support.canaries import each_secret, forms_of, found, signatures
 from tests.support.hostility import WEBHOOKS
 from tests.support.proxies import ProxiedStack
 from tests.support.relay_stack import BLOCKLISTED, CONFIG, PHONE, SECRETS, Relay
+from tests.support.senders import every_source
 from tests.support.xray import XrayDaemon
 
 Wait = Callable[..., Any]
@@ -34,11 +35,12 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def traced(settings: StackSettings, daemon: XrayDaemon) -> StackSettings:
-    """Returns the settings with tracing on, and with the sources of `relay_stack` beside those of relay.yaml."""
+    """Returns the settings with tracing on, and with the sources of `relay_stack` beside those of every sender."""
+    known = every_source()
     return replace(
         settings,
-        config={name: {**settings.config[name], **CONFIG[name]} for name in ("scenarios", "sources")},
-        secrets={"sources": {**settings.secrets["sources"], **SECRETS["sources"]}},
+        config={name: {**known.config[name], **CONFIG[name]} for name in ("scenarios", "sources")},
+        secrets={"sources": {**known.secrets["sources"], **SECRETS["sources"]}},
         template_parameters={**settings.template_parameters, "Tracing": "Active", "OmniTimeoutSeconds": "1"},
         environment={"AWS_XRAY_DAEMON_ADDRESS": daemon.address},
     )
@@ -118,7 +120,7 @@ def test_no_planted_value_is_in_a_segment_log_line_metric_or_answer(
             walk(course)
         eventually(lambda: course.relay.waiting() == 0, 30)
         planted = course.planted | ADDRESSES | {TEXT} | texts(course.relay.messages())
-    planted |= {form for secret in stack.settings.secrets["sources"].values() for form in forms_of(secret)}
+    planted |= {form for secret in each_secret(stack.settings.secrets["sources"]) for form in forms_of(secret)}
     planted.add(OMNI_AUTHORIZATION.split()[1])
 
     assert {200, 202, 400, 401, 404, 422, 500, 503} <= {status for status, _ in course.answers}
