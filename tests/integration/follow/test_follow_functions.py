@@ -129,6 +129,7 @@ def test_an_unknown_message_is_answered_200_and_named(relay: Relay, eventually: 
     assert eventually(lambda: relay.lines("ReportFunction", message="report_unknown"))
 
 
+@pytest.mark.slow
 def test_two_thousand_results_are_taken_in_one_body(relay: Relay) -> None:
     results = [json.loads(report(f"stranger-{number}"))["results"][0] for number in range(2_000)]
 
