@@ -21,6 +21,7 @@ def results(count: int) -> dict[str, Any]:
     """Measures everything, in `count` rounds."""
     packed, python = programs(), runtime_python()
     version = subprocess.run([str(python), "-V"], capture_output=True, text=True, check=True).stdout.strip()
+    _note("calls")
     with read_only([program.folder for program in packed.values()]), scene(python) as running:
         return {
             "date": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -20,6 +20,7 @@ Curve = list[tuple[int, float]]
 KINDS = ("direct", "queued", "delivery")
 SIZES = {"2 KB": 2_000, "64 KB": 64_000, "512 KB": 512_000}
 _EVENTS = {"2 KB": 20, "64 KB": 6, "512 KB": 3}  # in a round
+_BATCHES = 6  # of a delivery, in a round
 _WARM_UP = 3
 _ATTEMPTS = 4  # a busy machine lets a call run into its deadline now and then
 _OMNI_MS = 150  # how long OMNI takes where waiting is what is measured
@@ -64,7 +65,8 @@ def _one_round(scene: Scene, program: Program, kind: str) -> dict[str, float]:
                 if kind == "delivery" and size != "2 KB":
                     continue  # a dispatch doesn't carry the body
                 new = events if kind == "delivery" else scene.events(program, kind, length)
-                times = [_taken(function, next(new)) / share for _ in range(_WARM_UP + _EVENTS[size])]
+                count = _BATCHES if kind == "delivery" else _EVENTS[size]
+                times = [_taken(function, next(new)) / share for _ in range(_WARM_UP + count)]
                 found[size] = median(times[_WARM_UP:])
         found["memory"] = function.peak_megabytes()
     return found

@@ -40,6 +40,12 @@ def made(results: dict[str, Any]) -> str:
     return f"{about}\n\n{tables(results)}\n\n{images}\n"
 
 
+def read() -> dict[str, Any]:
+    """The results of the last run that wrote the page."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8"))
+    return found
+
+
 def write(results: dict[str, Any]) -> None:
     """Replaces the page's tables and the plots."""
     text = PAGE.read_text("utf-8")
@@ -50,4 +56,4 @@ def write(results: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    write(json.loads(RESULTS.read_text("utf-8")))
+    write(read())
