@@ -24,7 +24,16 @@ def test_the_ends_of_the_samples_are_counted_and_later_ones_said() -> None:
 
     live(end())
     live({"message": "event_received", "source": "github", "outcome": "sent", "routes_matched": ["a"], "ms": 12.1})
-    live({"message": "escalated", "source": "github", "event_id": "e", "to": 1, "scenario": "call", "state": "expired"})
+    live(
+        {
+            "message": "escalated",
+            "source": "github",
+            "event_id": "e",
+            "recipients": 1,
+            "scenario": "call",
+            "state": "expired",
+        }
+    )
     live({"message": "message_status", "outcome": "sent"})
     assert [line.split(" ", 1)[1] for line in said] == [
         "delivered 4179*****27 by SMS DELIVERED after 0.3 s",
