@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ import requests
 
 from relay.model.events import Event
 from relay.model.items import Parked, Reason
+from sandbox.running import announced
+from sandbox.stack.settings import PROJECT, StackSettings
 from tests.integration.cli.conftest import Command
 from tests.support.moto_stack import OUTPUTS, create_stack
 from tests.support.proxies import ProxiedStack
@@ -213,7 +216,19 @@ def test_a_test_to_oneself_arrives_in_the_sandbox(stack: ProxiedStack, local: Co
     assert [message["text"] for message in messages if message["text"] == "to myself"] == ["to myself"]
 
 
-def test_a_mute_silences_the_local_stack(stack: ProxiedStack, local: Command, eventually: Callable[..., Any]) -> None:
+def test_a_mute_silences_the_local_stack(
+    stack_settings: Callable[..., StackSettings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Callable[..., Any],
+) -> None:
+    monkeypatch.setenv("RUN_FILE", str(tmp_path / "run.json"))
+    settings = stack_settings(processes=1, template_parameters={"ConfigTtlSeconds": "1"})
+    with ProxiedStack(settings) as stack, announced(stack):
+        _muted_and_heard_again(stack, Command(PROJECT, {"RUN_FILE": str(tmp_path / "run.json")}), eventually)
+
+
+def _muted_and_heard_again(stack: ProxiedStack, local: Command, eventually: Callable[..., Any]) -> None:
     def posted() -> str:
         body = {"groupKey": "muting", "status": "firing", "at": datetime.now(UTC).isoformat(), "alerts": []}
         headers = {"authorization": "Bearer local-alertmanager-token"}
