@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from bench.builds import Program
 from sandbox.sam_local import ARCHITECTURE, SAM
 from sandbox.stack.settings import PROJECT
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.e2e
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}  # e_machine of ELF
 PYTHON_3_13 = 3571  # the magic number of Python 3.13's bytecode
 UNCHECKED_HASH = 1
-LIMIT = 250 * 2**20  # Lambda's limit, unzipped
+BUDGETS = tomllib.loads((PROJECT / "tests" / "unit" / "project" / "budgets.toml").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +50,9 @@ def test_the_build_holds_only_what_runs(function: Path) -> None:
     }
 
 
-def test_the_build_stays_far_below_lambda_s_limit(function: Path) -> None:
-    assert sum(path.stat().st_size for path in function.rglob("*") if path.is_file()) < LIMIT / 3
+def test_the_build_stays_within_its_budget(function: Path) -> None:
+    unzipped, _ = Program("ours", function, {}).size()
+    assert 0.9 * BUDGETS["unzipped_megabytes"] < unzipped <= BUDGETS["unzipped_megabytes"]
 
 
 def test_the_libraries_fit_this_machine(function: Path) -> None:

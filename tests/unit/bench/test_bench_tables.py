@@ -1,11 +1,13 @@
 """The tables put ratios first, made round by round, and docs/performance.md has what they say."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import page
+from bench.builds import Program
 from bench.measures import KINDS
 from bench.plot import plot
 from bench.table import cost, ratios, spread, tables
@@ -74,6 +76,14 @@ def test_what_grows_in_proportion_is_a_straight_line():
     [line] = re.findall(r'<polyline points="([^"]+)"', drawn)
     a, b, c = [tuple(map(float, point.split(","))) for point in line.split()]
     assert b == pytest.approx(((a[0] + c[0]) / 2, (a[1] + c[1]) / 2), abs=0.2)
+
+
+def test_a_size_is_that_of_all_files_and_of_their_zip(tmp_path: Path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "zeros").write_bytes(bytes(2_000_000))
+    unzipped, zipped = Program("one", tmp_path, {}).size()
+    assert unzipped == 2
+    assert zipped < 0.01
 
 
 def test_the_page_has_what_the_results_say():

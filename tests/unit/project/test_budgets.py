@@ -23,7 +23,8 @@ from sandbox.stack.settings import PROJECT
 from tests.support.canned_cloud import canned_cloud
 
 PREFIX = "/omni-relay/budget"
-BUDGETS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("budgets.toml").read_text("utf-8"))
+_FILE = tomllib.loads(Path(__file__).with_name("budgets.toml").read_text("utf-8"))
+BUDGETS: dict[str, dict[str, Any]] = {mode: budget for mode, budget in _FILE.items() if isinstance(budget, dict)}
 FUNCTIONS = {
     "handlers.webhook": "WebhookFunction",
     "handlers.delivery": "DeliveryFunction",
