@@ -59,4 +59,4 @@ def _row(record: "Record") -> tuple[str, ...]:
 
 
 def _shown(record: "Record") -> dict[str, Any]:
-    return record.model_dump(mode="json", exclude={"phone_hash", "email_hash", "told", "unless_delivered"})
+    return record.model_dump(mode="json", exclude={"phone_hash", "email_hash", "told", "awaited", "unless_delivered"})

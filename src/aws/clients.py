@@ -45,7 +45,8 @@ def patient_records() -> "DynamoDBClient":
 
 @cache
 def events() -> Any:
-    return boto3.client("events", config=_config(2))
+    """Makes one short attempt, because a sender may wait until a parking is published."""
+    return boto3.client("events", config=_config(1, read_timeout=0.7, connect_timeout=0.3))
 
 
 @cache

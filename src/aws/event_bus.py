@@ -1,11 +1,13 @@
 """The bus of EventBridge that other systems listen to."""
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.rest import Rest
 from relay.ports import BusUnavailable
 
 SOURCE = "omni-relay"
@@ -26,13 +28,16 @@ class NoBus:
 
 
 class EventBridgeBus:
-    """See `relay.ports.EventBus`."""
+    """See `relay.ports.EventBus`. After a failed call, the next ones fail at once for `aws.rest.REST_SECONDS`."""
 
-    def __init__(self, client: EventsClient, bus: str) -> None:
+    def __init__(self, client: EventsClient, bus: str, *, clock: Callable[[], float] = time.time) -> None:
         self._client, self._bus = client, bus
+        self._rest = Rest(clock)
 
     def publish(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """See `relay.ports.EventBus`."""
+        if self._rest.lasts:
+            raise BusUnavailable("the bus has just failed")
         entries = [
             {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail), "EventBusName": self._bus}
             for kind, detail in events
@@ -41,6 +46,7 @@ class EventBridgeBus:
             try:
                 answer = self._client.put_events(Entries=entries[start : start + _ENTRIES])
             except (ClientError, BotoCoreError) as problem:
+                self._rest.begin(problem)
                 raise BusUnavailable(type(problem).__name__) from None
             if answer["FailedEntryCount"]:
                 raise BusUnavailable("some events were refused")

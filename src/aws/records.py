@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from aws.rest import Rest
 from relay.model.records import Record, Report, State
 from relay.ports import OpenMessage, RecordsUnavailable
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 INDEXES = {"event_id": "by-event", "phone_hash": "by-phone", "email_hash": "by-email", "source": "by-source"}
 OPEN_INDEX = "open"
 SHARDS = 8  # of the index `open`: all writes of one value go to one partition, which takes 1,000 a second
-REST_SECONDS = 5
 _WRITES, _READS = 25, 100  # the limits of BatchWriteItem and of BatchGetItem
 _FAILURES = (ClientError, BotoCoreError)
 _REFUSED = "ConditionalCheckFailedException"
-_CHANGING = {"state", "ended_at", "report", "told"}  # attributes of their own; all else is one attribute of JSON
+# These are attributes of their own, because they change or go. All else is one attribute of JSON.
+_CHANGING = {"state", "ended_at", "report", "told", "unless_delivered"}
 _NOT_FINAL = "#state IN (:sent, :parked)"
 _UNLESS_NEWER = f"attribute_not_exists(message_id) OR ({_NOT_FINAL} AND #at <= :at)"
 _NAMES = {"#state": "state", "#at": "at"}
@@ -36,7 +37,7 @@ _Item = Mapping[str, Any]
 class DynamoDbRecords:
     """See `relay.ports.Records`. An item expires `ttl_seconds` after OMNI took its message.
 
-    After a failed write, the next ones fail at once for REST_SECONDS, so that not each message waits for a time-out.
+    After a failed write, the next ones fail at once for `aws.rest.REST_SECONDS`.
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class DynamoDbRecords:
     ) -> None:
         self._client, self._table, self._ttl = client, table, timedelta(seconds=ttl_seconds)
         self._clock = clock
-        self._resting_until = 0.0
+        self._rest = Rest(clock)
 
     def put(self, records: Sequence[Record], *, fresh: bool = False) -> None:
         """See `relay.ports.Records`."""
-        if 0 < self._resting_until - self._clock() <= REST_SECONDS:
+        if self._rest.lasts:
             raise RecordsUnavailable("the table has just failed")
         try:
             if fresh and len(records) > 1:
@@ -57,8 +58,11 @@ class DynamoDbRecords:
             else:
                 for record in records:
                     self._put(record)
+        except _FAILURES as problem:
+            self._rest.begin(problem)
+            raise _unavailable(problem) from None
         except RecordsUnavailable:
-            self._resting_until = self._clock() + REST_SECONDS
+            self._rest.begin()
             raise
 
     def get(self, message_ids: Collection[str]) -> Mapping[str, Record]:
@@ -101,7 +105,9 @@ class DynamoDbRecords:
 
     def mark_told(self, message_id: str) -> None:
         """See `relay.ports.Records`."""
-        self._update(message_id, "SET told = :true REMOVE #open", {"#open": "open"}, {":true": {"BOOL": True}})
+        # The steps hold texts and numbers, and nobody needs them any more.
+        change = "SET told = :true REMOVE #open, steps"
+        self._update(message_id, change, {"#open": "open"}, {":true": {"BOOL": True}})
 
     def open(self, since: datetime) -> Iterator[OpenMessage]:
         """See `relay.ports.Records`."""
@@ -111,9 +117,13 @@ class DynamoDbRecords:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=OPEN_INDEX,
-            KeyConditionExpression="#open = :open AND #at >= :since",
+            KeyConditionExpression="#open = :open AND #at BETWEEN :since AND :now",
             ExpressionAttributeNames={"#open": "open", "#at": "at"},
-            ExpressionAttributeValues={":open": {"S": shard}, ":since": {"S": _stamp(since)}},
+            ExpressionAttributeValues={
+                ":open": {"S": shard},
+                ":since": {"S": _stamp(since)},
+                ":now": {"S": _stamp(datetime.fromtimestamp(self._clock(), UTC))},
+            },
         )
         try:
             for page in pages:
@@ -135,16 +145,11 @@ class DynamoDbRecords:
             )
         except ClientError as problem:
             if _code(problem) != _REFUSED:  # else a newer record or an end is there, as it should be
-                raise _unavailable(problem) from None
-        except BotoCoreError as problem:
-            raise _unavailable(problem) from None
+                raise
 
     def _put_batch(self, records: Sequence[Record]) -> None:
         requests: list[WriteRequestTypeDef] = [{"PutRequest": {"Item": self._item(record)}} for record in records]
-        try:
-            answer = self._client.batch_write_item(RequestItems={self._table: requests})
-        except _FAILURES as problem:
-            raise _unavailable(problem) from None
+        answer = self._client.batch_write_item(RequestItems={self._table: requests})
         if answer.get("UnprocessedItems"):
             raise RecordsUnavailable("throttled")
 
@@ -184,7 +189,9 @@ class DynamoDbRecords:
         item |= {"at": {"S": _stamp(record.at)}, "state": {"S": record.state}}
         item["expiration"] = {"N": str(int((record.at + self._ttl).timestamp()))}
         item["record"] = {"S": record.model_dump_json(exclude=_CHANGING, exclude_none=True)}
-        if record.state is State.SENT:
+        if record.unless_delivered:
+            item["steps"] = {"S": record.model_dump_json(include={"unless_delivered"}, exclude_none=True)}
+        if record.awaited:
             item["open"] = {"S": _shard(record.message_id)}
         return item
 
@@ -195,6 +202,8 @@ def _record_of(item: _Item) -> Record:
         changing["ended_at"] = item["ended_at"]["S"]
     if "report" in item:
         changing["report"] = json.loads(item["report"]["S"])
+    if "steps" in item:
+        changing |= json.loads(item["steps"]["S"])
     return Record.model_validate(json.loads(item["record"]["S"]) | changing)
 
 

@@ -282,6 +282,8 @@ def _dispatcher(context: "LambdaContext") -> Dispatcher:
             now=now,
             hash_key=_hash_key,
             keep_content=env.keep_content,
+            follows=env.delivery_reports != "off",
+            remaining=partial(_remaining_seconds, context),
         ),
         notify_url=_notify_url if env.delivery_reports == "push" else lambda: None,
     )

@@ -51,6 +51,7 @@ REPORTS = 2_000  # the most that OMNI pushes at once
 REPORTS_BYTES = 4_000_000  # 2,000 characters for each; Lambda lets no more than 6 MB through
 
 # What is written down.
+REPORT_CHARS = 256  # of each text of a delivery report, such as its channel
 EXPLANATION_CHARS = 300  # of OMNI's own words about a refusal, in a parked item
 DISPATCHES_TOLD = 20  # dispatches that an event's log line names; it counts all of them
 LOG_LEVELS = 32  # of a log record; what is deeper is hidden

@@ -77,6 +77,13 @@ def masked_addresses(phone: str | None, email: str | None) -> dict[str, str]:
     return {kind: address for kind, address in shown.items() if address}
 
 
+def hide_secret(text: str, secret: str) -> str:
+    """Gives the text with "[redacted]" in place of a secret, as it is and encoded."""
+    for form in sorted(_encodings(secret), key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
+    return text
+
+
 class Redactor:
     """Masks what must not be logged. Secrets may be added at any time; everything else is found by its form."""
 

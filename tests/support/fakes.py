@@ -165,12 +165,15 @@ class FakeOmni:
 class FakeRecords:
     """Keeps records by message id."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.now = now
         self.records: dict[str, Record] = {}
+        self.written: list[int] = []  # how many by each call
         self.down = False
 
     def put(self, records: Sequence[Record], *, fresh: bool = False) -> None:
         self._check()
+        self.written.append(len(records))
         for record in records:
             known = self.records.get(record.message_id)
             if fresh or not (known and (known.state.final or known.at > record.at)):
@@ -189,12 +192,14 @@ class FakeRecords:
 
     def mark_told(self, message_id: str) -> None:
         self._check()
-        self.records[message_id] = self.records[message_id].model_copy(update={"told": True})
+        told = {"told": True, "unless_delivered": ()}
+        self.records[message_id] = self.records[message_id].model_copy(update=told)
 
     def open(self, since: datetime) -> Iterator[OpenMessage]:
         self._check()
-        some = [record for record in self.records.values() if since <= record.at and not record.told]
-        for record in sorted((r for r in some if r.state is not State.PARKED), key=lambda record: record.at):
+        known = [record for record in self.records.values() if since <= record.at <= self.now()]
+        some = [record for record in known if (record.awaited or record.state.final) and not record.told]
+        for record in sorted(some, key=lambda record: record.at):
             yield OpenMessage(record.message_id, record.dispatch_id, record.at)
 
     def _check(self) -> None:
@@ -284,17 +289,18 @@ class FakeTelemetry:
 class World:
     """A relay whose ports are all fakes in memory."""
 
-    def __init__(self, limit: int = 100) -> None:
+    def __init__(self, limit: int = 100, *, follows: bool = True, keep_content: bool = False) -> None:
         self.clock = Clock()
         self.ledger = FakeLedger(self.clock)
         self.outbox = FakeOutbox()
         self.omni = FakeOmni()
         self.configuration = FakeConfiguration()
         self.telemetry = FakeTelemetry()
-        self.records = FakeRecords()
+        self.records = FakeRecords(self.clock.now)
         self.bus = FakeBus()
-        self.follows = True
+        self.follows, self.keep_content = follows, keep_content
         self.hash_key: str | None = "local-records-key"
+        self.notify_url: str | None = None
         self.dispatcher = Dispatcher(
             ledger=self.ledger,
             outbox=self.outbox,
@@ -312,8 +318,11 @@ class World:
                 telemetry=self.telemetry,
                 now=self.clock.now,
                 hash_key=lambda: self.hash_key,
-                keep_content=False,
+                keep_content=self.keep_content,
+                follows=self.follows,
+                remaining=lambda: self.clock.remaining,
             ),
+            notify_url=lambda: self.notify_url,
             jitter=random.Random(7).uniform,
         )
         self.limit = limit

@@ -34,9 +34,11 @@ from relay.ports import (
     Telemetry,
     UnknownScenario,
 )
+from relay.redaction import hide_secret
 
 LEAST_CALL_SECONDS = 1.0  # a shorter call is not worth starting: OMNI may take the message, and we would not hear it
-RESERVE_SECONDS = 2.0  # kept for recording what happened: one write to the ledger, or one to the queue instead
+# Kept for writing down what happened: a record or its queueing, an event on the bus, and the receipt on the ledger.
+RESERVE_SECONDS = 3.0
 _EXHAUSTED: Mapping[Policy, Reason] = {
     Policy.RETRY: Reason.ATTEMPTS_EXHAUSTED,
     Policy.RETRY_ACCOUNT: Reason.ACCOUNT_BLOCKED,
@@ -165,9 +167,10 @@ class Dispatcher:
     def _attempt(self, attempt: Attempt) -> Receipt:
         attempt = replace(attempt, started=self.now())
         dispatch = attempt.dispatch
+        notify_url = self.notify_url() if dispatch.content.advanced else None
         try:
             key = self.configuration.scenario_key(dispatch.content.scenario)
-            response = self.omni.send(request_of(dispatch, key, self.notify_url), self.call_time())
+            response = self.omni.send(request_of(dispatch, key, notify_url), self.call_time())
             receipt = receipt_of(dispatch, response)
         except UnknownScenario:
             detail = f"scenario: no key is configured for {dispatch.content.scenario}"
@@ -176,7 +179,8 @@ class Dispatcher:
             raise Deferred(next(cause for kind, cause in _CAUSES.items() if isinstance(failure, kind))) from None
         except OmniError as error:
             if not (error.retryable or error.account):
-                return self._refused(attempt, Reason.REQUEST_REFUSED, _describe(error), explanation=_explanation(error))
+                explanation = _explanation(error, notify_url)
+                return self._refused(attempt, Reason.REQUEST_REFUSED, _describe(error), explanation=explanation)
             policy = Policy.RETRY_ACCOUNT if error.account else Policy.RETRY
             raise Deferred(_describe(error), policy, retry_after=getattr(error, "retry_after", None)) from None
         return self._received(attempt, receipt)
@@ -271,7 +275,12 @@ def _describe(error: OmniError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _explanation(error: OmniError) -> str:
-    """OMNI's own words, for the parked item only: they may repeat a number or the message, and that item holds both."""
+def _explanation(error: OmniError, notify_url: str | None) -> str:
+    """OMNI's own words, for the parked item only: they may repeat a number or the message, and that item holds both.
+
+    They may also repeat `notify_url`, whose last part is a secret that no item may hold.
+    """
     words = error.body.text if isinstance(error, AnswerError) else None
+    if words and notify_url:
+        words = hide_secret(words, notify_url.rpartition("/")[2])
     return f": {words[: limits.EXPLANATION_CHARS]}" if words else ""

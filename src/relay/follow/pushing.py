@@ -1,5 +1,6 @@
 """Reads a body of delivery reports that OMNI pushes, in JSON or XML. A result that can't be read spoils no other."""
 
+import codecs
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,6 +38,7 @@ def reports_in(body: bytes, telemetry: Telemetry) -> Sequence[Heard]:
 
 def _results(body: bytes) -> list[Any]:
     value: Any
+    body = body.removeprefix(codecs.BOM_UTF8)
     if body.lstrip().startswith(b"<"):
         try:
             value = read_document(body)[1]

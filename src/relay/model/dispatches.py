@@ -1,6 +1,6 @@
 """A dispatch: one OMNI request ready to send. It is the unit of sending, retrying and idempotency."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -162,12 +162,10 @@ def _dispatches(scope: str, to: Iterable[Recipient], limit: int, **common: Any) 
         yield Dispatch(id=_dispatch_id(scope, chunk), messages=chunk, **common)
 
 
-def request_of(
-    dispatch: Dispatch, scenario_key: str, report_url: Callable[[], str | None] = lambda: None
-) -> TextRequest | AdvancedRequest:
+def request_of(dispatch: Dispatch, scenario_key: str, report_url: str | None = None) -> TextRequest | AdvancedRequest:
     """Returns the OMNI request, for `/text` if that method can carry the content, else for `/advanced`.
 
-    `report_url` is asked where OMNI should push reports of an `/advanced` request without a `notify_url` of its own.
+    OMNI pushes the reports of an `/advanced` request without a `notify_url` of its own to `report_url`.
     """
     content = dispatch.content
     destinations = tuple(
@@ -177,7 +175,7 @@ def request_of(
     common = {"destinations": destinations, "bulk_id": dispatch.id, "scenario_key": scenario_key}
     if not content.advanced:
         return TextRequest(**common, text=content.text or "", mail_subject=content.subject)
-    notify_url = content.notify_url or report_url()
+    notify_url = content.notify_url or report_url
     extras = {
         "send_at": content.send_at,
         "callback_data": content.callback_data,

@@ -5,10 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from omni import statuses
 from omni.models import Status
+from relay import limits
 from relay.model.dispatches import Step
 
 
@@ -79,6 +80,14 @@ class Report(BaseModel):
     done_at: datetime | None = None
     price: dict[str, Any] | None = None
 
+    @field_validator("channel", "status", "error", "price")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        """Cuts long texts, so that the record of a hostile report still fits into the table."""
+        if isinstance(value, str):
+            return value[: limits.REPORT_CHARS]
+        return {name: cls._short(entry) for name, entry in value.items()} if isinstance(value, dict) else value
+
 
 class Record(BaseModel):
     """What is known of one message.
@@ -88,13 +97,14 @@ class Record(BaseModel):
         to: the recipient's addresses, masked.
         phone_hash, email_hash: keyed hashes of the addresses. They find the messages of a recipient.
         attempt: the number of the attempt that OMNI answered.
-        at: when OMNI took it, or when it was parked (aware).
+        at: when OMNI took it, or when it was parked (aware). If OMNI sends it later (`sendAt`), that time.
+        awaited: whether OMNI is asked what became of it.
         status: OMNI's answer to the send.
         detail: why it is parked.
         ended_at: when the final state was recorded (aware).
         report: the one that brought the final state.
         told: the final state was logged, counted and published.
-        unless_delivered: what follows if the message is not delivered.
+        unless_delivered: what follows if the message is not delivered. It is removed once the end was told.
         content: what was sent, if KeepContent is set.
     """
 
@@ -112,6 +122,7 @@ class Record(BaseModel):
     attempt: int
     at: datetime
     state: State
+    awaited: bool = True
     status: dict[str, Any] | None = None
     detail: str | None = None
     ended_at: datetime | None = None

@@ -5,9 +5,13 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectionError as Unreachable
 
-from aws.records import INDEXES, REST_SECONDS, DynamoDbRecords
+from aws.records import INDEXES, DynamoDbRecords
+from aws.rest import REST_SECONDS
+from relay.message.recipients import Recipient
+from relay.model.dispatches import Content, Step
 from relay.model.records import Record, Report, State
 from relay.ports import RecordsUnavailable
 from sandbox.stack.cloud import client as cloud_client
@@ -17,6 +21,7 @@ from sandbox.stack.settings import PROJECT
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REPORT = Report(channel="SMS", status={"groupId": 3, "name": "DELIVERED_TO_HANDSET"}, done_at=AT)
+NEXT = Step(within=60, to=(Recipient(phone="41793026731"),), content=Content(scenario="incident", text="Wake up"))
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def table(moto_endpoint: str) -> str:
 
 @pytest.fixture
 def records(client: Any, table: str) -> DynamoDbRecords:
-    return DynamoDbRecords(client, table, 30 * 86_400)
+    return DynamoDbRecords(client, table, 30 * 86_400, clock=(AT + timedelta(hours=1)).timestamp)
 
 
 def record(message_id: str = "m1", **changes: Any) -> Record:
@@ -99,7 +104,7 @@ def test_a_late_write_does_not_replace_a_newer_record(records: DynamoDbRecords) 
 
 
 def test_a_replayed_message_is_open_again(records: DynamoDbRecords) -> None:
-    records.put([record(state=State.PARKED)])
+    records.put([record(state=State.PARKED, awaited=False)])
     assert open_ids(records) == []
     records.put([record(at=AT + timedelta(minutes=1))])
 
@@ -107,7 +112,7 @@ def test_a_replayed_message_is_open_again(records: DynamoDbRecords) -> None:
 
 
 def test_a_message_is_open_until_its_end_is_told(records: DynamoDbRecords) -> None:
-    records.put([record(), record("parked", state=State.PARKED)], fresh=True)
+    records.put([record(), record("parked", state=State.PARKED, awaited=False)], fresh=True)
     assert open_ids(records) == ["m1"]
     for message_id in ("m1", "parked"):
         records.end(message_id, State.DELIVERED, REPORT, AT)
@@ -119,6 +124,37 @@ def test_a_message_is_open_until_its_end_is_told(records: DynamoDbRecords) -> No
     assert open_ids(records) == []
     assert records.get(["m1"])["m1"].told
     assert not records.get(["stranger"])
+
+
+def test_a_message_that_omni_sends_later_is_not_open_yet(client: Any, table: str) -> None:
+    now = AT.timestamp()
+    records = DynamoDbRecords(client, table, 60, clock=lambda: now)
+    records.put([record(at=AT + timedelta(days=3))])
+    assert open_ids(records) == []
+
+    now += 3 * 86_400 + 1
+    assert open_ids(records) == ["m1"]
+
+
+def test_a_parked_message_whose_end_is_awaited_is_open(records: DynamoDbRecords) -> None:
+    records.put([record(state=State.PARKED)])
+
+    assert open_ids(records) == ["m1"]
+
+
+def test_the_steps_are_kept_until_the_end_is_told(records: DynamoDbRecords, client: Any, table: str) -> None:
+    records.put([record(unless_delivered=(NEXT,))])
+    assert records.get(["m1"])["m1"].unless_delivered == (NEXT,)
+    ended = records.end("m1", State.EXPIRED, REPORT, AT)
+    assert ended
+    assert ended.unless_delivered == (NEXT,)
+
+    records.mark_told("m1")
+
+    assert records.get(["m1"])["m1"].unless_delivered == ()
+    [item] = client.scan(TableName=table)["Items"]
+    assert "Wake up" not in str(item)
+    assert "41793026731" not in str(item)
 
 
 def test_the_open_ones_come_in_the_order_of_time(records: DynamoDbRecords) -> None:
@@ -170,4 +206,16 @@ def test_a_table_that_failed_is_spared_for_some_seconds() -> None:
     now += REST_SECONDS
     client.put_item.side_effect = None
     records.put([record()])
+    assert client.put_item.call_count == 2
+
+
+def test_a_record_that_the_table_refuses_does_not_keep_others_waiting() -> None:
+    client = Mock()
+    client.put_item.side_effect = ClientError({"Error": {"Code": "ValidationException"}}, "PutItem")
+    records = DynamoDbRecords(client, "table", 60)
+    with pytest.raises(RecordsUnavailable):
+        records.put([record()])
+
+    client.put_item.side_effect = None
+    records.put([record("m2")])
     assert client.put_item.call_count == 2

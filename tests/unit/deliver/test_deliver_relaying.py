@@ -196,7 +196,7 @@ def test_a_dispatch_that_does_not_fit_into_the_time_left_is_queued(world):
 def test_a_call_never_gets_more_time_than_is_left(world):
     world.clock.remaining = 6.0
     world.relayer.relay(an_event(), world.add_source("ci", {"all": a_route(ONE)}))
-    assert world.omni.deadlines == [4.0]
+    assert world.omni.deadlines == [3.0]
 
 
 def test_a_copy_in_flight_is_a_conflict_but_the_other_dispatches_are_sent(world):
@@ -333,7 +333,7 @@ def test_no_log_line_shows_a_whole_number_or_address(world):
 def test_if_time_runs_out_the_event_is_queued_and_each_message_is_sent_once(world):
     routes = {f"r{n}": a_route(f"4179302670{n}") for n in range(5)}
     source = world.add_source("ci", routes)
-    send, world.clock.remaining = world.omni.send, 5.0
+    send, world.clock.remaining = world.omni.send, 6.0
 
     def slow(request, deadline):
         world.clock.remaining -= 1.5

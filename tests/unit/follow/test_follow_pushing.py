@@ -66,3 +66,18 @@ def test_any_other_body_is_refused(content: bytes, problem: type[Exception]) -> 
 
 def test_as_many_results_as_omni_pushes_are_taken() -> None:
     assert len(reports_in(body(*[RESULT] * limits.REPORTS), FakeTelemetry())) == limits.REPORTS
+
+
+@pytest.mark.parametrize("write", [body, lambda r: to_xml(ReportsResponse.from_wire({"results": [r]}))])
+def test_a_byte_order_mark_is_no_mistake(write: Any) -> None:
+    assert len(reports_in(b"\xef\xbb\xbf" + write(RESULT), FakeTelemetry())) == 1
+
+
+def test_long_texts_are_cut() -> None:
+    long = "x" * 400_000
+    status = DELIVERED | {"name": long, "groupName": long}
+    error = {"name": long, "groupName": long, "groupId": 1, "id": 1}
+    [heard] = reports_in(body({**RESULT, "channel": long, "status": status, "error": error}), FakeTelemetry())
+
+    assert heard.report
+    assert len(heard.report.model_dump_json()) < 10 * limits.REPORT_CHARS

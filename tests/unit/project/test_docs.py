@@ -18,6 +18,7 @@ QUOTED = {
     "NUMBER_CHARS": f"numbers of {limits.NUMBER_CHARS} characters",
     "EVENT_ID_CHARS": f"| event's id | {limits.EVENT_ID_CHARS} characters",
     "SENDER_ID_CHARS": f"{limits.SENDER_ID_CHARS} where a preset finds it",
+    "REPORT_CHARS": f"a report | its texts {limits.REPORT_CHARS} characters each",
     "REPEAT_SECONDS": f"| the same body under another, unsigned id | {limits.REPEAT_SECONDS} s: one event",
     "TOKEN_CHARS": f"| JSON Web Token | {limits.TOKEN_CHARS:,} characters",
     "CHALLENGE_CHARS": f"| a challenge that is echoed | {limits.CHALLENGE_CHARS:,} characters",
