@@ -143,6 +143,7 @@ def test_no_planted_value_is_in_a_segment_log_line_metric_or_answer(
     assert found(planted, "\n".join(daemon.datagrams)) == []
     for function in stack.template.functions:
         assert found(planted, stack.log_path(function).read_text(encoding="utf-8")) == []
+    for function in ("WebhookFunction", "DeliveryFunction", "ScheduleFunction"):
         assert heard_of(function, stack, daemon) >= {"## handler", "omni", "dynamodb", "ssm"}
 
 
