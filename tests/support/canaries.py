@@ -17,7 +17,7 @@ def each_secret(sources: Mapping[str, str | list[str]]) -> list[str]:
 
 
 def signatures(headers: Mapping[str, str]) -> set[str]:
-    """Returns the values of the headers that prove the sender, but not the time or a version. The names are in lower case."""
+    """Returns the values of the headers that prove the sender, but no time and no version. Names are in lower case."""
     proofs = {name: value for name, value in headers.items() if "sign" in name or name == "authorization"}
     return {value for name, value in proofs.items() if not name.endswith(("timestamp", "version"))}
 
