@@ -21,7 +21,7 @@ from uuid import uuid4
 from sandbox.stack.processes import base_environment
 from sandbox.stack.specs import REGION
 
-PATIENCE = 120  # seconds for one step on a busy machine
+PATIENCE = 300  # seconds for one step on a busy machine
 _SECONDS_LEFT = 600  # of an invocation, so that no program gives up because the machine is busy
 _PROCESS_TIME = 2  # the clock of a process's processor time, in the low bits of Linux's clock ids
 

@@ -1,5 +1,6 @@
 """Measures the programs in turn, round by round, so that what else the machine does meets all of them alike."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -219,6 +220,7 @@ def _again(measure: Callable[[], _T]) -> _T:
     for _ in range(_ATTEMPTS - 1):
         try:
             return measure()
-        except (FunctionFailed, RuntimeError):
+        except (FunctionFailed, RuntimeError) as failure:
+            sys.stderr.write(f"measured again, because {str(failure)[:300]}\n")
             sleep(1)
     return measure()
