@@ -18,7 +18,7 @@ from relay.redaction import masked_addresses
 
 PER_CALL = 25  # records that one call of the table writes, if nothing must be checked
 AT_ONCE = 5  # conditional writes on the way of a message; each is a call, so more go to the queue
-PER_ITEM = 100  # records in one item of the queue; DeliveryFunction writes them one by one
+PER_ITEM = 50  # records in one item of the queue; DeliveryFunction has 60 s to write them one by one
 # SQS takes 1 MiB. A character that it can't hold takes six bytes in place of three.
 ITEM_BYTES = 500_000
 RECORD_BYTES = 300_000  # of the steps and the content; DynamoDB takes 400 KB
