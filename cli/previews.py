@@ -87,12 +87,13 @@ def other_version(config: Path, against: str) -> Document:
 
 def _rows(found: Sequence[Found], explaining: Explaining) -> list[Row] | None:
     try:
-        return [row for each in found for one in explaining(each) for row in _of(one)]
+        return [row for each in found for one in explaining(each) for row in rows_of(one)]
     except NoSource:
         return None
 
 
-def _of(one: Explanation) -> Iterator[Row]:
+def rows_of(one: Explanation) -> Iterator[Row]:
+    """Yields a row for each text of each message; or one that says why nobody hears of the event."""
     if one.outcome == "refused":
         yield Row(one.source, "", NOBODY, text=f"refused: {'; '.join(one.errors) or one.problem}", fails=True)
         return
@@ -127,3 +128,15 @@ def _row(one: Explanation, route: str, message: Message, text: Text) -> Row:
 def _why(failure: Failure) -> str:
     parts = (f"item {failure.item}" if failure.item else "", failure.field, failure.problem)
     return ": ".join(part for part in parts if part)
+
+
+def in_words(row: Row) -> str:
+    """Returns the row as a line, such as `route all: +41793026727 by incident, every channel (1 SMS): hello`."""
+    route = f"route {row.route}" if row.route else f"source {row.source}"
+    by = f" by {row.scenario}, {row.channel}" if row.scenario else ""
+    segments = f" ({row.segments} SMS)" if row.segments else ""
+    return f"{route}: {row.to}{by}{segments}: {on_one_line(row.text)}"
+
+
+def on_one_line(text: str) -> str:
+    return text.replace("\n", " ⏎ ")

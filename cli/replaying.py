@@ -1,23 +1,21 @@
 """Puts parked items back on the delivery queue: dispatches as they were, events for today's routes."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 
 from aws.outbox import SqsOutbox
+from cli.letters import Entry, entry_of
 from relay.model.items import Parked, QueueItem, Reason
-from relay.problems import InvalidBody
-from relay.receive.schedules import events_of, firing_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    from cli.target import Target
 
 HELD_SECONDS = 300  # an item stays hidden that long if the command dies
 BATCH = 10  # SQS gives no more at once
@@ -26,23 +24,30 @@ QUIET_RECEIVES = 2  # after so many empty answers with nothing new in between, n
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which items to replay; None means any."""
+    """Which items to replay; None means any. `event` and `message` are ids."""
 
     source: str | None = None
     reason: Reason | None = None
+    event: str | None = None
+    message: str | None = None
 
-    def takes(self, parked: Parked) -> bool:
-        return self.source in {None, parked.source} and self.reason in {None, parked.reason}
+    def takes(self, entry: Entry) -> bool:
+        facts = entry.facts
+        return (
+            self.source in {None, entry.parked.source}
+            and self.reason in {None, entry.parked.reason}
+            and self.event in {None, *facts.events}
+            and self.message in {None, *(one.message_id for one in facts.messages)}
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One item of the dead-letter queue. `items` go back to the delivery queue; it is empty if nothing can."""
+class Fate(StrEnum):
+    """What a replay does with an item: it goes back, or stays for one of these reasons."""
 
-    parked: Parked
-    items: tuple[QueueItem, ...]
-    message_id: str
-    receipt_handle: str
+    GOES = "goes back"
+    NOT_CHOSEN = "not chosen"
+    UNREADABLE = "nothing in it can go back"
+    PARKED_AGAIN = "it was parked again meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class DeadLetters:
             empty, repeated = (0, 0) if fresh else (empty + (not messages), repeated + len(messages))
             for message in fresh:
                 seen.add(message["MessageId"])
-                yield _entry(message)
+                yield entry_of(message)
 
     def put_back(self, entry: Entry) -> None:
         """Queues the item, then deletes the dead letter. If it dies in between, repeated ids are recognised."""
@@ -98,14 +103,22 @@ class DeadLetters:
             )
 
 
+def dead_letters(
+    target: "Target", queue_url: str | None = None, dead_letter_queue_url: str | None = None
+) -> DeadLetters:
+    """Gives the target's queues. Raises Mistake if its stack doesn't name them."""
+    queue = queue_url or target.output("QueueUrl")
+    return DeadLetters(target.client("sqs"), queue, dead_letter_queue_url or target.output("DeadLetterQueueUrl"))
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     replayed: int
     left: int
 
 
-def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: Callable[[Entry, bool], None]) -> Tally:
-    """Puts back the items that the selection takes. `show` is told of each item, and if it goes (or would go) back.
+def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: Callable[[Entry, Fate], None]) -> Tally:
+    """Puts back the items that the selection takes. `show` is told once of each item what happens (or would) to it.
 
     Items that are parked again meanwhile stay for the next replay, because a broken route would never let this one end.
     """
@@ -114,18 +127,27 @@ def replay(letters: DeadLetters, selection: Selection, *, dry_run: bool, show: C
     kept: list[Entry] = []
     try:
         for entry in letters.entries():
-            goes = bool(entry.items) and selection.takes(entry.parked) and _key(entry.parked) not in back
-            show(entry, goes)
-            replayed += goes
+            fate = _fate(entry, selection, back)
+            goes = fate is Fate.GOES
             if goes and not dry_run:
                 letters.put_back(entry)
                 back.update(key for item in entry.items if (key := _key(item)))
             else:
                 kept.append(entry)
+            show(entry, fate)
+            replayed += goes
     finally:
         for entry in kept:
             letters.release(entry)
     return Tally(replayed, len(kept) if not dry_run else len(kept) - replayed)
+
+
+def _fate(entry: Entry, selection: Selection, back: Collection[tuple[str, ...]]) -> Fate:
+    if not selection.takes(entry):
+        return Fate.NOT_CHOSEN
+    if not entry.items:
+        return Fate.UNREADABLE
+    return Fate.PARKED_AGAIN if _key(entry.parked) in back else Fate.GOES
 
 
 def _key(what: Parked | QueueItem) -> tuple[str, ...]:
@@ -133,52 +155,3 @@ def _key(what: Parked | QueueItem) -> tuple[str, ...]:
     if what.dispatch:
         return (what.dispatch.id,)
     return (what.event.source, what.event.id, what.event.nonce) if what.event else ()
-
-
-def _entry(message: "MessageTypeDef") -> Entry:
-    """Reads an item that we parked, or one that AWS moved here because its function never finished with it."""
-    try:
-        parked = Parked.model_validate_json(message["Body"])
-    except ValidationError:
-        parked, items = _moved(message)
-    else:
-        item = parked.replayed(datetime.now(UTC))
-        items = (item,) if item else ()
-    return Entry(parked, items, message["MessageId"], message["ReceiptHandle"])
-
-
-def _moved(message: "MessageTypeDef") -> tuple[Parked, tuple[QueueItem, ...]]:
-    """Reads an item that AWS moved: a queue item (SQS), a schedule's input (Scheduler), or a record of one (Lambda)."""
-    sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-    items = _items(message["Body"], message["MessageId"], sent_at)
-    known = items[0].dispatch or items[0].event or items[0].watch if items else None
-    parked = Parked(
-        reason=Reason.ATTEMPTS_EXHAUSTED if items else Reason.MALFORMED_ITEM,
-        detail="moved by AWS: its function never finished with it",
-        source=known.source if known else "",
-        raw=message["Body"],
-        attempts=int(message["Attributes"]["ApproximateReceiveCount"]),
-        first_attempt_at=items[0].first_attempt_at if items else sent_at,
-        last_attempt_at=sent_at,
-    )
-    afresh = {"attempts": 0, "first_attempt_at": datetime.now(UTC)}
-    return parked, tuple(item.model_copy(update=afresh) for item in items)
-
-
-def _items(body: str, message_id: str, sent_at: datetime) -> tuple[QueueItem, ...]:
-    try:
-        return (QueueItem.model_validate_json(body),)
-    except ValidationError:
-        pass
-    try:
-        payload = json.loads(body)
-        request_id = message_id
-        if isinstance(payload, dict) and "firstAttemptAt" in payload:
-            return ()  # a queue item that can't be read: its `event` must not be taken for a schedule's
-        if isinstance(payload, dict) and "requestPayload" in payload:
-            request_id = payload["requestContext"]["requestId"]
-            payload = payload["requestPayload"]
-        events = events_of(firing_of(payload, request_id), sent_at)
-    except (ValueError, LookupError, TypeError, InvalidBody):
-        return ()
-    return tuple(QueueItem(event=event, first_attempt_at=sent_at) for event in events)

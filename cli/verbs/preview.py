@@ -59,13 +59,14 @@ def _compared(out: Output, changed: "Sequence[Difference]", events: int) -> int:
     from dataclasses import asdict
 
     from cli.explanations import counted
+    from cli.previews import in_words
 
     out.data([asdict(one) for one in changed])
     for one in changed:
         out.line(one.event, "bold")
         for sign, style, rows in (("-", "red", one.gone), ("+", "green", one.new)):
             for row in rows:
-                out.line(f"  {sign} {_words(row)}", style)
+                out.line(f"  {sign} {in_words(row)}", style)
     out.line(f"{len(changed)} of {counted(events, 'event')} would be told otherwise" if changed else "nothing changes")
     return _code(row for one in changed for row in one.new)
 
@@ -75,19 +76,10 @@ def _code(rows: "Iterable[Row]") -> int:
 
 
 def _cells(event: str, row: "Row") -> tuple[str, ...]:
-    return (event, row.route, row.to, row.scenario, row.channel, _segments(row), _line(row))
+    from cli.previews import on_one_line
 
-
-def _words(row: "Row") -> str:
-    route = f"route {row.route}" if row.route else f"source {row.source}"
-    by = f" by {row.scenario}, {row.channel}" if row.scenario else ""
-    segments = f" ({_segments(row)} SMS)" if row.segments else ""
-    return f"{route}: {row.to}{by}{segments}: {_line(row)}"
+    return (event, row.route, row.to, row.scenario, row.channel, _segments(row), on_one_line(row.text))
 
 
 def _segments(row: "Row") -> str:
     return str(row.segments) if row.segments else ""
-
-
-def _line(row: "Row") -> str:
-    return row.text.replace("\n", " ⏎ ")

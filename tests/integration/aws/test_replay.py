@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from cli.replaying import DeadLetters, Selection, replay
+from cli.replaying import DeadLetters, Fate, Selection, replay
 from relay.model.dispatches import Content, Dispatch, Message
 from relay.model.items import Parked, QueueItem, Reason
 
@@ -64,7 +64,7 @@ def an_item(reason=Reason.ATTEMPTS_EXHAUSTED, source="ci"):
 
 def run(letters, selection=ANY, dry_run=False):
     shown = []
-    tally = replay(letters, selection, dry_run=dry_run, show=lambda entry, goes: shown.append((entry.parked, goes)))
+    tally = replay(letters, selection, dry_run=dry_run, show=lambda entry, fate: shown.append((entry.parked, fate is Fate.GOES)))
     return tally, shown
 
 
