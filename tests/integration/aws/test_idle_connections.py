@@ -92,7 +92,7 @@ def test_an_invocation_after_a_pause_starts_with_new_connections(
     connections = clients.IdleConnections(composition._close_connections, clock=lambda: now)
     monkeypatch.setattr(composition, "_connections", connections)
     monkeypatch.setattr(composition, "_CONNECTED", (table, cache(lambda: None)))
-    for part in ("environment", "ledger", "outbox", "omni", "configuration", "telemetry"):
+    for part in ("environment", "ledger", "outbox", "omni", "configuration", "telemetry", "records", "event_bus"):
         monkeypatch.setattr(composition, part, Mock())
     composition.relayer(Mock())
     read(table())

@@ -75,9 +75,9 @@ def test_an_end_that_a_killed_function_recorded_and_did_not_tell_is_told_by_the_
     relay.stack.client("dynamodb").update_item(
         TableName=relay.stack.template.tables["RecordsTable"].name,
         Key={"message_id": {"S": line["message_id"]}},
-        UpdateExpression="SET #open = :shard REMOVE told",
+        UpdateExpression="SET #open = :shard, ended_at = :long_ago REMOVE told",
         ExpressionAttributeNames={"#open": "open"},
-        ExpressionAttributeValues={":shard": {"S": "0"}},
+        ExpressionAttributeValues={":shard": {"S": "0"}, ":long_ago": {"S": "2026-01-01T00:00:00.000000Z"}},
     )
 
     again = eventually(lambda: ends(relay)[1:])
