@@ -64,8 +64,11 @@ def an_item(reason=Reason.ATTEMPTS_EXHAUSTED, source="ci"):
 
 def run(letters, selection=ANY, dry_run=False):
     shown = []
-    tally = replay(letters, selection, dry_run=dry_run, show=lambda entry, fate: shown.append((entry.parked, fate is Fate.GOES)))
-    return tally, shown
+
+    def show(entry, fate):
+        shown.append((entry.parked, fate is Fate.GOES))
+
+    return replay(letters, selection, dry_run=dry_run, show=show), shown
 
 
 def queued(letters):
