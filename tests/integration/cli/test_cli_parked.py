@@ -1,6 +1,7 @@
 """`omni-relay parked` and `replay` as processes, with moto alone as AWS."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from relay.model.events import Event
 from relay.model.items import Parked, QueueItem, Reason, Watch
 from relay.model.records import Record, State
 from tests.integration.cli.conftest import Command
+from tests.integration.cli.test_cli_operations import shown
+from tests.support.fakes import BLOCKLISTED
 from tests.support.moto_stack import OUTPUTS
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -205,3 +208,21 @@ def test_a_mute_of_today_stops_no_event_that_was_parked_before(omni_relay: Comma
     aws.configure(**{"sources/ci/muted": "2099-01-01T00:00:00Z", "sources/ci/muted/all": "2099-01-01T00:00:00Z"})
     aws.park(MISROUTED)
     assert "shop failed" in omni_relay("replay", "--dry-run").out
+
+
+def test_the_page_shows_what_is_parked_and_its_way_back(omni_relay: Command, aws: Account) -> None:
+    aws.configure()
+    once = {"attempts": 1, "first_attempt_at": AT, "last_attempt_at": AT}
+    what = {
+        "event": EVENT.model_copy(update={"id": "4711"}),
+        "detail": "route all: text: line 1: 'projekt' is undefined",
+    }
+    aws.park(MISROUTED.model_copy(update=what | once))
+    messages = (Message(message_id="87716419-92ac-5a0e-8f0c-5f0b1f0f7a53", phone=PHONE),)
+    refused = DISPATCH.model_copy(update={"event_id": "4702", "messages": messages})
+    aws.park(REJECTED.model_copy(update={"detail": BLOCKLISTED["name"], "dispatch": refused, **once}))
+    commands = list(shown("What is parked, and why? Put one back"))
+    assert [command.partition(" ")[0] for command, _ in commands] == ["parked", "replay", "replay"]
+    for command, lines in commands:
+        run = omni_relay(*shlex.split(command))
+        assert run.out.splitlines() == lines, (run.out, run.err)
