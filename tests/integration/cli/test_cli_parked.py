@@ -226,3 +226,11 @@ def test_the_page_shows_what_is_parked_and_its_way_back(omni_relay: Command, aws
     for command, lines in commands:
         run = omni_relay(*shlex.split(command))
         assert run.out.splitlines() == lines, (run.out, run.err)
+
+
+def test_explain_finds_what_aws_moved_here_by_the_id_of_its_message(omni_relay: Command, aws: Account) -> None:
+    aws.configure()
+    aws.park(QueueItem(dispatch=DISPATCH, first_attempt_at=AT))
+    run = omni_relay("explain", "m1", "--deployed")
+    assert run.code == 0, run.err
+    assert f"to +{PHONE} and ops@example.com, by incident" in run.out
