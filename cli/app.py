@@ -22,7 +22,7 @@ VERBS = {
     ),
     "What happens": ("tail", "find", "story", "explain", "send", "mute", "unmute", "doctor"),
     "OMNI": ("scenarios",),
-    "Parked items": ("replay",),
+    "Parked items": ("parked", "replay"),
     "This command": ("completion",),
 }
 _NAMES = [name for names in VERBS.values() for name in names]

@@ -13,7 +13,7 @@ from cli.frame import Mistake
 from cli.replaying import DeadLetters
 from handlers.http import inbound_request
 from relay.model.events import Event
-from relay.model.items import Parked, QueueItem
+from relay.model.items import QueueItem
 from relay.problems import InvalidBody, MalformedRequest
 from relay.receive.schedules import events_of, firing_of
 from relay.verification.inbound import InboundRequest
@@ -84,23 +84,22 @@ def is_gateway_event(path: Path) -> bool:
     return isinstance(content, dict) and "rawPath" in content
 
 
-def parked(letters: DeadLetters, identity: str) -> Parked | None:
-    """Returns the parked item with this id: of its event, dispatch, one of its messages, or the queue's own."""
-    found, seen = None, []
+def parked(letters: DeadLetters, identity: str) -> QueueItem | None:
+    """Returns what is parked with this id: of its event, dispatch, one of its messages, or the queue's own."""
+    seen = []
     try:
         for entry in letters.entries():
             seen.append(entry)
-            if identity in _ids(entry.parked, entry.message_id):
-                found = entry.parked
-                break
+            for item in entry.held:
+                if identity in {entry.message_id, *_ids(item)}:
+                    return item
     finally:
         for entry in seen:
             letters.release(entry)
-    return found
+    return None
 
 
-def _ids(item: Parked, message_id: str) -> Iterator[str]:
-    yield message_id
+def _ids(item: QueueItem) -> Iterator[str]:
     if item.event:
         yield item.event.id
     if item.dispatch:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ class Explaining:
         elif isinstance(found, Event):
             yield self.explainer.event(found, self._source(found.source))
         elif found.event:
-            yield self.explainer.event(found.event, self._source(found.event.source))
+            yield self.explainer.event(found.event, _unmuted(self._source(found.event.source)))
         elif found.dispatch:
             yield self.explainer.dispatch(found.dispatch)
 
@@ -61,6 +61,11 @@ class Explaining:
         if source is None:
             raise NoSource(f"there is no source {name}: it is none under `sources`")
         return source
+
+
+def _unmuted(source: Source) -> Source:
+    """A mute is for events that come while it lasts. What was queued or parked before is sent."""
+    return replace(source, muted=False, mutes={}, routes=tuple(replace(rule, muted=False) for rule in source.routes))
 
 
 def by_files(config: Path, secrets: Path | None) -> Explaining:

@@ -45,19 +45,25 @@ class Entry:
     receipt_handle: str
 
     @property
+    def held(self) -> tuple[QueueItem, ...]:
+        """What is parked, under the ids that it has now. A replay gives rejected messages new ones."""
+        dispatch, event = self.parked.dispatch, self.parked.event
+        if not (dispatch or event):
+            return self.items
+        what = {"dispatch": dispatch} if dispatch else {"event": event}
+        return (QueueItem(first_attempt_at=self.parked.first_attempt_at, **what),)
+
+    @property
     def facts(self) -> Facts:
-        """Gives the ids that the item has now. A replay gives rejected messages new ones."""
-        held = self.parked if self.parked.dispatch or self.parked.event else next(iter(self.items), None)
-        if held is None:
+        if not self.held:
             return Facts("unreadable")
-        if held.event:
-            return Facts("event", tuple(item.event.id for item in self.items if item.event))
-        if held.dispatch:
-            to = tuple(
-                Addressee(one.message_id, masked_addresses(one.phone, one.email)) for one in held.dispatch.messages
-            )
-            return Facts("dispatch", (held.dispatch.event_id,), held.dispatch.route, to)
-        return _followed(held) if isinstance(held, QueueItem) else Facts("unreadable")
+        item = self.held[0]
+        if item.event:
+            return Facts("event", tuple(one.event.id for one in self.held if one.event))
+        if item.dispatch:
+            to = (Addressee(one.message_id, masked_addresses(one.phone, one.email)) for one in item.dispatch.messages)
+            return Facts("dispatch", (item.dispatch.event_id,), item.dispatch.route, tuple(to))
+        return _followed(item)
 
 
 def entry_of(message: "MessageTypeDef") -> Entry:

@@ -86,6 +86,19 @@ class DeadLetters:
                 seen.add(message["MessageId"])
                 yield entry_of(message)
 
+    def listed(self, selection: Selection, seen: Callable[[], None]) -> tuple[list[Entry], int]:
+        """Gives the chosen items, and the number of the others. `seen` is called for each. All stay visible."""
+        found: list[Entry] = []
+        try:
+            for entry in self.entries():
+                found.append(entry)
+                seen()
+        finally:
+            for entry in found:
+                self.release(entry)
+        chosen = [entry for entry in found if selection.takes(entry)]
+        return chosen, len(found) - len(chosen)
+
     def put_back(self, entry: Entry) -> None:
         """Queues the item, then deletes the dead letter. If it dies in between, repeated ids are recognised."""
         if not entry.items:

@@ -83,11 +83,10 @@ def _found(target: Target, event: str, source: str | None, headers: tuple[str, .
 def _parked(target: Target, identity: str) -> "Found":
     from cli.events import parked
     from cli.replaying import dead_letters
-    from relay.model.items import QueueItem
 
     if "/" in identity or identity.endswith(".json"):
         raise Mistake(f"there is no file {identity}")
     item = parked(dead_letters(target), identity)
     if item is None or not (item.event or item.dispatch):
         raise Mistake(f"{identity} is no event in events/, and nothing that is parked has this id")
-    return QueueItem(event=item.event, dispatch=item.dispatch, first_attempt_at=item.first_attempt_at)
+    return item
