@@ -30,6 +30,9 @@ SHARE_OF_PROCESSOR = 1024 / 1769  # Lambda gives a whole one at 1,769 MB
 LAMBDA_LOG_BYTES = 300  # START, END and REPORT of one invocation
 ACCESS_LOG_BYTES = 450
 SENT_BYTES = 1_500  # the request to OMNI, with its headers
+INDEX_WRITES = 4  # of a message's record: by-event, by-source, by-phone and open
+END_WRITES = 3  # its end, the mark that it was told, and the index `open`
+REPORT_LOG_BYTES = 1_000  # its line message_report
 POLLING = 3  # requests of SQS per queued event that is delivered alone: receive, delete, and the send
 
 
@@ -82,6 +85,12 @@ def billed_ms(kind: str, *, sends: bool, measured: Mapping[str, Any] = USAGE) ->
     return float(usage["processor_ms"] / SHARE_OF_PROCESSOR + waits + (OMNI_MS if sends else 0))
 
 
+def writes(way: str, measured: Mapping[str, Any] = USAGE) -> int:
+    """The write units of one event, with those that follow its message to its end."""
+    calls = measured[way]["calls"]
+    return int(calls["PutItem"] + calls["UpdateItem"]) + INDEX_WRITES + END_WRITES
+
+
 def lines(way: str, prices: Prices, measured: Mapping[str, Any] = USAGE) -> list[CostItem]:
     """Lists the items that one event with one message costs, `direct` or `queued`. `measured` is like `USAGE`."""
     usage, queued = measured[way], way == "queued"
@@ -89,14 +98,14 @@ def lines(way: str, prices: Prices, measured: Mapping[str, Any] = USAGE) -> list
     milliseconds += billed_ms("delivery", sends=True, measured=measured) if queued else 0
     requests = 2 if queued else 1
     logged = usage["log_bytes"] + (measured["delivery"]["log_bytes"] if queued else 0)
-    logged += requests * LAMBDA_LOG_BYTES + ACCESS_LOG_BYTES
-    writes = usage["calls"]["PutItem"] + usage["calls"]["UpdateItem"]
+    logged += requests * LAMBDA_LOG_BYTES + ACCESS_LOG_BYTES + REPORT_LOG_BYTES
+    written = writes(way, measured)
     gb_seconds = milliseconds / 1000 * MEMORY_GB
     return [
         CostItem("API Gateway, HTTP API", 1 / MILLION, prices.http_api_requests),
         CostItem(f"Lambda, {milliseconds:.0f} ms of 1 GB, arm64", gb_seconds, prices.lambda_gb_second),
         CostItem(f"Lambda, {requests} request{'s' if queued else ''}", requests / MILLION, prices.lambda_requests),
-        CostItem(f"DynamoDB, {writes} writes", writes / MILLION, prices.dynamodb_writes),
+        CostItem(f"DynamoDB, {written} writes", written / MILLION, prices.dynamodb_writes),
         *([CostItem(f"SQS, {POLLING} requests", POLLING / MILLION, prices.sqs_requests)] if queued else []),
         CostItem("SSM, standard parameters", 0, 0),
         CostItem(f"CloudWatch, {logged:,} bytes of logs", logged / 1e9, prices.logs_gb),
