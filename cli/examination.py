@@ -139,7 +139,7 @@ def _queues(stack: _Stack) -> Iterator[Finding]:
     yield Finding("queue", "ok", f"{waiting} due, {later} later")
     parked, held = stack.queue("DeadLetterQueueUrl")
     if parked + held:
-        yield Finding("dead letters", "bad", f"{parked + held} items are parked", "omni-relay parked")
+        yield Finding("dead letters", "bad", f"{parked + held} parked", "omni-relay parked")
     else:
         yield Finding("dead letters", "ok", "nothing is parked")
 

@@ -107,7 +107,7 @@ def test_doctor_finds_nothing_wrong_with_a_fresh_stack_and_names_what_is_parked(
     stack.client("sqs").send_message(QueueUrl=stack.queue_url("DeadLetterQueue"), MessageBody="something")
     ill = local("doctor", "--local")
     assert ill.code == 3
-    assert "bad      dead letters 1 items are parked — omni-relay parked" in ill.out
+    assert "bad      dead letters 1 parked — omni-relay parked" in ill.out
 
 
 def test_doctor_names_each_fault_of_a_stack_in_aws_with_its_cure(

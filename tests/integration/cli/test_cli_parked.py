@@ -129,6 +129,12 @@ def test_parked_is_data_for_programs_and_can_be_narrowed(omni_relay: Command, aw
     assert "expected one of route_invalid" in omni_relay("parked", "--reason", "rejected").err
 
 
+def test_reasons_stand_out_on_a_terminal_unless_colours_are_off(omni_relay: Command, aws: Account) -> None:
+    aws.park(REJECTED)
+    assert "\x1b[1;31mmessages_rejected" in omni_relay.on_terminal("parked").out
+    assert "\x1b[1;31m" not in omni_relay.on_terminal("parked", NO_COLOR="1").out
+
+
 @pytest.mark.parametrize(
     ("option", "identity", "held"),
     [
