@@ -92,7 +92,8 @@ def copy_for_moto(template: StackTemplate, parameters: Mapping[str, str], made_b
         resource.pop("DependsOn", None)  # moto finds the order by the references
     instead = {name: _instead(name, resources[name]) for name in left_out}
     copy["Resources"] = {name: _without(instead, _decided(resource, holds)) for name, resource in kept.items()}
-    copy["Outputs"] = _without(instead, _decided(_existing(copy.get("Outputs", {}), holds), holds))
+    outputs = _with_values(resources, _existing(copy.get("Outputs", {}), holds))
+    copy["Outputs"] = _without(instead, _decided(outputs, holds))
     retained = {name for name, r in copy["Resources"].items() if r.get("DeletionPolicy", "").startswith("Retain")}
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
@@ -150,6 +151,19 @@ def _without(instead: Mapping[str, Json], value: Json) -> Json:
     if target in instead:
         return instead[target]
     return {key: _without(instead, member) for key, member in value.items()}
+
+
+def _with_values(resources: Mapping[str, Json], value: Json) -> Json:
+    """Replaces the value of a parameter in SSM by what makes it, because moto has no such attribute."""
+    if isinstance(value, list):
+        return [_with_values(resources, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    path = value.get("Fn::GetAtt", "")
+    name, attribute = path.partition(".")[::2] if isinstance(path, str) else path
+    if attribute == "Value" and resources[name]["Type"] == "AWS::SSM::Parameter":
+        return resources[name]["Properties"]["Value"]
+    return {key: _with_values(resources, member) for key, member in value.items()}
 
 
 def _in_text(instead: Mapping[str, Json], placeholder: re.Match[str]) -> str:
