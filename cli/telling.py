@@ -67,7 +67,7 @@ def _report(line: Line) -> Iterator[tuple[str, str]]:
     yield f"by {line['channel']}" if line.get("channel") else "", ""
     yield str((line.get("status") or {}).get("name", "")), ""
     error = line.get("error") or {}
-    yield f"{error.get('name')}: {error.get('description', '')}" if error.get("id") else "", "red"
+    yield str(error.get("name", "")), "red"
     seconds = line.get("seconds")
     yield f"after {seconds:g} s" if seconds is not None else "", "dim"
 

@@ -31,7 +31,10 @@ def command(*, target: Target, out: Output, pushes: tuple[str, ...]) -> None:
     history = history_of(target)
     if len(pushes) > 2:  # noqa: PLR2004 - from and to
         raise Mistake("expected at most two pushes")
-    to = pushes[-1] if pushes else str(history.head().number)
+    latest = history.head().number
+    if not pushes and not latest:
+        raise Mistake(f"nothing was pushed to {target.name} yet")
+    to = pushes[-1] if pushes else str(latest)
     before = pushes[0] if len(pushes) > 1 else str(_number(to) - 1)
     show_changes(out, changes_between(_state(target, history, before), _state(target, history, to)))
 

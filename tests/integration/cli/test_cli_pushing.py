@@ -302,3 +302,9 @@ def test_unless_delivered_is_refused_while_the_stacks_delivery_reports_are_off(
     assert "unless_delivered" in run.err
     assert not parameters()
     assert omni_relay(*PUSH).code == 0
+
+
+def test_without_a_push_there_is_nothing_to_compare(omni_relay: Command) -> None:
+    run = omni_relay("diff")
+    assert run.code == 2
+    assert "nothing was pushed to omni-relay yet" in run.err
