@@ -4,19 +4,23 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.finding import Wanted, find
+from cli.frame import Mistake
 from cli.target import Target
 from omni.client import OmniClient
 from omni.errors import OmniError
 from relay.configure.sources import ConfigurationMistake, parse_secrets, parse_source
+from relay.ports import RecordsUnavailable
 
 _PAGE = 100
+_MESSAGES = 1_000  # that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,10 @@ def examine(target: Target) -> Iterator[Finding]:
     for subject, check in _CHECKS.items():
         try:
             yield from check(stack)
-        except (ClientError, BotoCoreError) as problem:
+        except (ClientError, BotoCoreError, RecordsUnavailable) as problem:
             yield Finding(subject, "warning", f"could not be checked: {problem}", "ask for the right to read it")
+        except Mistake as problem:  # the stack lacks an output
+            yield Finding(subject, "warning", f"could not be checked: {problem.message}", "deploy the stack again")
 
 
 class _Stack:
@@ -144,6 +150,19 @@ def _queues(stack: _Stack) -> Iterator[Finding]:
         yield Finding("dead letters", "ok", "nothing is parked")
 
 
+def _reports(stack: _Stack) -> Iterator[Finding]:
+    """Looks at the messages of the last day that OMNI took more than an hour ago."""
+    now = datetime.now(UTC)
+    found = find(stack.target, Wanted(since=now - timedelta(days=1)), _MESSAGES)
+    due = [record for record in found if record.awaited and now - record.at > timedelta(hours=1)]
+    ended = sum(record.state.final for record in due)
+    if due and not ended:
+        cure = "is DeliveryReports on, and may the key read OMNI's logs? docs/operations.md"
+        yield Finding("reports", "bad", f"none of {len(due)} messages has an end after an hour", cure)
+    else:
+        yield Finding("reports", "ok", f"{ended} of {len(due)} messages of the last day have an end")
+
+
 def _alarms(stack: _Stack) -> Iterator[Finding]:
     if stack.target.is_local:
         return
@@ -187,6 +206,7 @@ _CHECKS: Mapping[str, Callable[[_Stack], Iterator[Finding]]] = {
     "sources": _sources,
     "mutes": _mutes,
     "queues": _queues,
+    "reports": _reports,
     "alarms": _alarms,
     "versions": _versions,
 }

@@ -11,25 +11,32 @@ OUTPUTS = {
     "QueueUrl": {"Value": {"Ref": "Queue"}},
     "DeadLetterQueueUrl": {"Value": {"Ref": "DeadLetterQueue"}},
     "TableName": {"Value": {"Ref": "Table"}},
+    "RecordsTableName": {"Value": {"Ref": "RecordsTable"}},
     "ScheduleGroupName": {"Value": GROUP},
     "ScheduleFunctionArn": {"Value": "arn:aws:lambda:eu-central-1:123456789012:function:schedule:live"},
     "SchedulerRoleArn": {"Value": "arn:aws:iam::123456789012:role/scheduler"},
     "DeadLetterQueueArn": {"Value": "arn:aws:sqs:eu-central-1:123456789012:letters"},
 }
-_KEY = {"AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}
+
+
+def _table(key: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    }
+
+
 _TEMPLATE: dict[str, Any] = {
     "Parameters": {"Stage": {"Type": "String", "Default": "dev"}},
     "Resources": {
         "Queue": {"Type": "AWS::SQS::Queue"},
         "DeadLetterQueue": {"Type": "AWS::SQS::Queue"},
-        "Table": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                **_KEY,
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                "BillingMode": "PAY_PER_REQUEST",
-            },
-        },
+        "Table": _table("id"),
+        "RecordsTable": _table("message_id"),
     },
 }
 

@@ -4,7 +4,7 @@ import json
 import select
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import boto3
 import requests
 import yaml
 
+from aws.records import DynamoDbRecords
+from relay.model.records import Record, State
 from sandbox.stack.settings import PROJECT
 from tests.integration.cli.conftest import Command
 from tests.support.proxies import ProxiedStack
@@ -123,12 +125,20 @@ def test_doctor_names_each_fault_of_a_stack_in_aws_with_its_cure(
         "sources/shop/muted": "2031-01-01T00:00:00Z",
     }.items():
         ssm.put_parameter(Name=f"/omni-relay/dev/{name}", Value=value, Type="String")
+    outputs = boto3.client("cloudformation").describe_stacks(StackName="omni-relay")["Stacks"][0]["Outputs"]
+    table = next(one["OutputValue"] for one in outputs if one["OutputKey"] == "RecordsTableName")
+    names = {"event_id": "e1", "source": "ci", "route": "all", "scenario": "incident", "dispatch_id": "d1"}
+    record = Record(
+        message_id="m1", **names, to={}, attempt=1, at=datetime.now(UTC) - timedelta(hours=2), state=State.SENT
+    )
+    DynamoDbRecords(boto3.client("dynamodb"), table, 86_400).put([record])
     run = omni_relay("doctor", "--json")
     assert run.code == 3, run.err
     findings = {finding["subject"]: finding for finding in json.loads(run.out)}
     assert findings["OMNI"]["grade"] == "bad"
     assert findings["source ci"]["detail"] == "it has no secret, so it refuses everything"
     assert findings["alarms"]["cure"] == "deploy with AlarmEmail or AlarmTopicArn"
+    assert findings["reports"]["detail"] == "none of 1 messages has an end after an hour"
     assert "expected a preset" in run.out
     assert "omni-relay unmute shop" in run.out
 
