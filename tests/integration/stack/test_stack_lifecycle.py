@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_a_signal_ends_it_with_all_its_processes(
     servants = children(process.pid)
     assert len(servants) >= 5  # three functions, the sandbox, AWS
     assert process.stdout
-    guide = list(iter(process.stdout.readline, "Ctrl-C stops everything.\n"))
+    guide = list(takewhile(lambda line: "Ctrl-C stops everything." not in line, process.stdout))
     assert any("make event EVENT=github-release" in line for line in guide)
     told = verb(tmp_path, "sandbox.event_files", "post", "github-release")
     assert told.stdout.startswith("HTTP 200 OK"), told.stderr
