@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from cli.replaying import DeadLetters, Selection, Tally
 from cli.replaying import replay as dry
 from relay.model.dispatches import Content, Dispatch, Message
 from relay.model.items import QueueItem, Reason
+from sandbox.running import announced
 from sandbox.stack.cloud import CREDENTIALS
 from sandbox.stack.settings import PROJECT
 from sandbox.stack.specs import REGION
@@ -39,14 +41,14 @@ sys.exit(cli.app.main(sys.argv[1:]))
 """
 
 
-def replay(relay: Relay, *options: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
+def replay(relay: Relay, *options: str, code: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs `python -m cli replay` against the stack's queues."""
     queue, letters = relay.stack.queue_url("Queue"), relay.stack.queue_url("DeadLetterQueue")
     urls = ("--queue-url", queue, "--dead-letter-queue-url", letters)
     environment = CREDENTIALS | {"AWS_ENDPOINT_URL": relay.stack.aws_url, "AWS_DEFAULT_REGION": REGION}
     return subprocess.run(
         [sys.executable, *(("-c", code) if code else ("-m", "cli")), "replay", *urls, *options],
-        env={"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}", "PATH": os.environ["PATH"], **environment},
+        env={"PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}", "PATH": os.environ["PATH"], **environment, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -103,13 +105,16 @@ def test_a_replay_of_an_event_that_is_still_broken_ends_and_leaves_it_parked(rel
     assert len(relay.messages()) == 1
 
 
-def test_a_dry_run_changes_nothing(relay: Relay) -> None:
+def test_a_dry_run_changes_nothing(relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     event = a_broken_event(relay)
     before = relay.parked()
-    run = replay(relay, "--dry-run")
+    file = str(tmp_path / "run.json")
+    monkeypatch.setenv("RUN_FILE", file)
+    with announced(relay.stack):
+        run = replay(relay, "--dry-run", "--local", RUN_FILE=file)
     assert tally(run) == (1, 0)
     assert "route broken: text" in run.stdout
-    assert f"direct {event.id}: route_invalid" in run.stdout
+    assert f"would go back: direct {event.id}: 1 event\n  route_invalid: route broken" in run.stdout
     assert relay.parked() == before
     assert relay.waiting() == 0
 
