@@ -15,6 +15,7 @@ import yaml
 from tests.integration.cli.conftest import Command
 from tests.support.moto_stack import create_stack
 
+pytestmark = pytest.mark.slow  # each test starts the command several times, a second each
 Parameters = Callable[[], dict[str, tuple[str, str]]]
 ROUTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "{{ body.text }} failed"}
 CONFIG: dict[str, Any] = {

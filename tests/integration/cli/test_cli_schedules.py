@@ -17,6 +17,7 @@ from sandbox.stack.stack import Stack
 from tests.integration.cli.conftest import Command
 from tests.support.moto_stack import GROUP
 
+pytestmark = pytest.mark.slow  # each test starts the command several times, a second each
 NOTE = {"scenario": "incident", "to": [{"phone": "+41793026727"}], "text": "Good morning"}
 EVENT = {"source": "ci", "body": {"result": "failed"}}
 CONFIG: dict[str, Any] = {

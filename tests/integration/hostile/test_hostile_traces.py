@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from sandbox import event_files
 from sandbox.renewal import Sources, body_of, resigned
 from sandbox.stack.settings import OMNI_AUTHORIZATION, StackSettings
@@ -124,6 +126,7 @@ def every_other_flow(course: Course) -> None:
     course.fire(schedule | {"to": [{PHONE: EMAIL}], TEXT: TEXT})
 
 
+@pytest.mark.slow
 def test_no_planted_value_is_in_a_segment_log_line_metric_or_answer(
     stack_settings: Callable[..., StackSettings], eventually: Wait
 ) -> None:
