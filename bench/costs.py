@@ -128,7 +128,7 @@ def total(items: Iterable[CostItem]) -> float:
 
 
 def tables(prices: Prices) -> str:
-    """What docs/cost.md says of a region."""
+    """Returns the part of docs/cost.md about a region."""
     direct, queued = (total(lines(way, prices)) for way in ("direct", "queued"))
     traced = direct + prices.x_ray_traces / MILLION
     ratios = f"""A queued event costs {queued / direct:.2f} times as much as a direct one.

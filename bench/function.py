@@ -111,7 +111,7 @@ class Function:
         return int(line.split()[1]) * 1024 / 1_000_000
 
     def log(self) -> str:
-        """What the process wrote so far."""
+        """Returns the text that the process wrote so far."""
         self._log.flush()
         return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
 

@@ -34,7 +34,7 @@ def plots(results: dict[str, Any]) -> dict[str, str]:
 
 
 def made(results: dict[str, Any]) -> str:
-    """What the page says of the results."""
+    """Returns the page's part about the results."""
     about = f"Measured on {results['date']} on {results['machine']}, in {results['count']} rounds."
     images = "\n\n".join(f"![{alternative}](performance/{name})" for name, alternative in _IMAGES.items())
     return f"{about}\n\n{tables(results)}\n\n{images}\n"

@@ -1,4 +1,4 @@
-"""What the programs call while they are measured: AWS and OMNI in other processes, with a configuration each.
+"""AWS and OMNI in other processes, which the programs call while they are measured, with a configuration each.
 
 It also makes the events that the programs get.
 """

@@ -122,7 +122,7 @@ def growth(results: Results) -> str:
 
 def spread(values: Sequence[float]) -> str:
     """The median, and the least and the most."""
-    digits = 0 if median(values) >= 50 else 1  # noqa: PLR2004
+    digits = 0 if median(values) >= 50 else 1  # noqa: PLR2004  # of two digits, tenths say nothing
     return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
@@ -144,7 +144,7 @@ def _notifications(results: Results) -> list[str]:
 
 
 def _goal(goal: float | None) -> str:
-    return "-" if goal is None else f"{goal:.2f}" if goal < 2 else f"{goal:.0f}"  # noqa: PLR2004
+    return "-" if goal is None else f"{goal:.2f}" if goal < 2 else f"{goal:.0f}"  # noqa: PLR2004  # small ratios differ in hundredths
 
 
 def _called(variant: str) -> str:

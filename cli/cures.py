@@ -1,4 +1,4 @@
-"""What to do about each reason for which something is parked. docs/reliability.md has the same table."""
+"""The cure for each reason for which something is parked. docs/reliability.md has the same table."""
 
 from collections.abc import Mapping
 

@@ -25,7 +25,7 @@ _MESSAGES = 1_000  # that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found. `cure` says what to do; it is empty if nothing is to be done."""
+    """A result of a check. `cure` says what to do; it is empty if nothing is to be done."""
 
     subject: str
     grade: Literal["ok", "warning", "bad"]
@@ -46,7 +46,7 @@ def examine(target: Target) -> Iterator[Finding]:
 
 
 class _Stack:
-    """What the checks read of a stack, each part once."""
+    """Reads the parts of a stack that the checks need, each once."""
 
     def __init__(self, target: Target) -> None:
         self.target = target

@@ -18,7 +18,7 @@ _BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look for; None means any. At most one of `to`, `event` and `source` chooses the index."""
+    """The conditions of a search; None means any. At most one of `to`, `event` and `source` chooses the index."""
 
     since: datetime
     to: str | None = None

@@ -164,7 +164,7 @@ class History:
             "ExpressionAttributeValues": {":before": {"N": str(made.number - 1)}, ":now": {"N": str(int(time.time()))}},
         }
         self.client.transact_write_items(
-            TransactItems=[{"Put": head}, {"Put": {"TableName": self.table, "Item": item}}]  # type: ignore[typeddict-item]
+            TransactItems=[{"Put": head}, {"Put": {"TableName": self.table, "Item": item}}]  # type: ignore[typeddict-item]  # items are built as dicts
         )
 
     def _set_lease(self, number: int, until: int) -> None:

@@ -27,7 +27,7 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a dead letter holds. `kind` is `dispatch`, `event`, `watch`, `records` or `unreadable`."""
+    """The content of a dead letter. `kind` is `dispatch`, `event`, `watch`, `records` or `unreadable`."""
 
     kind: str
     events: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Entry:
 
     @property
     def held(self) -> tuple[QueueItem, ...]:
-        """What is parked, under the ids that it has now. A replay gives rejected messages new ones."""
+        """Returns the parked content, under the ids that it has now. A replay gives rejected messages new ones."""
         dispatch, event = self.parked.dispatch, self.parked.event
         if not (dispatch or event):
             return self.items

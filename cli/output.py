@@ -25,7 +25,7 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class Output:
-    """What a verb prints. Results go to standard output; remarks and progress go to standard error.
+    """Prints for a verb. Results go to standard output; remarks and progress go to standard error.
 
     With `as_json` only `data` prints to standard output, so that programs read one JSON value.
     """

@@ -1,4 +1,4 @@
-"""What a push or a rollback would change: the parameters in SSM compared with those that are wanted."""
+"""The changes that a push or a rollback would make: the parameters in SSM compared with those that are wanted."""
 
 import json
 import re

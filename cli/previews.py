@@ -23,7 +23,7 @@ _WHY_NOBODY = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one channel says to one or more recipients; or why nobody hears of an event.
+    """The words of one channel to one or more recipients, or the reason why nobody hears of an event.
 
     Attributes:
         fails: the event would be parked or refused.
@@ -45,7 +45,7 @@ Preview = Mapping[str, Sequence[Row]]  # by the events' names
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changes for one event."""
+    """The changes for one event."""
 
     event: str
     gone: tuple[Row, ...]

@@ -29,7 +29,7 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the options of plan and push name."""
+    """The options of plan and push."""
 
     config: Path
     secrets: Path | None

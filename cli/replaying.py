@@ -42,7 +42,7 @@ class Selection:
 
 
 class Fate(StrEnum):
-    """What a replay does with an item: it goes back, or stays for one of these reasons."""
+    """The fate of an item in a replay: it goes back, or stays for one of these reasons."""
 
     GOES = "goes back"
     NOT_CHOSEN = "not chosen"

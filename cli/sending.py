@@ -20,7 +20,7 @@ _SCENARIO = re.compile(r"scenarios/([^/]+)")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is to be said; `channels` are the only ones that may say it, if there are any."""
+    """A text to send; only `channels` may carry it, if there are any."""
 
     text: str
     subject: str | None = None

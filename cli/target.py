@@ -38,7 +38,7 @@ class Target:
 
     @property
     def prefix(self) -> str:
-        """What the names of its parameters begin with, such as `/omni-relay/dev`."""
+        """Gives the beginning of the names of its parameters, such as `/omni-relay/dev`."""
         return self.output("ParameterPrefix")
 
     def output(self, key: str) -> str:

@@ -13,7 +13,7 @@ _SURE, _SURE_IF_SHORT = 0.65, 0.5  # the share of equal letters from which a nam
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What a person wrote wrong.
+    """A mistake that a person wrote.
 
     Attributes:
         problem: what was expected. It holds no secret.

@@ -13,7 +13,7 @@ _RETRIES = {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a schedule invokes, by ARNs: the function, the role for it, and the queue for firings that fail."""
+    """The target of a schedule, by ARNs: the function, the role for it, and the queue for firings that fail."""
 
     function: str
     role: str

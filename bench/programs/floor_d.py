@@ -35,7 +35,7 @@ _WINDOW = 300  # seconds
 
 
 class Dispatch(BaseModel):
-    """What is sent, or waits in the queue."""
+    """A message to send, now or from the queue."""
 
     id: str
     event_id: str
@@ -53,7 +53,7 @@ class Message(BaseModel):
 
 
 class Answer(BaseModel):
-    """What OMNI answers."""
+    """OMNI's answer."""
 
     messages: list[Message]
 

@@ -38,7 +38,7 @@ class Content(BaseModel):
 
 
 class Dispatch(BaseModel):
-    """What is sent, or waits in the queue."""
+    """A message to send, now or from the queue."""
 
     id: str
     event_id: str

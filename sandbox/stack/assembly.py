@@ -100,7 +100,7 @@ class Assembly:
         return replace(template, queues=queues, functions=functions)
 
     def parameters(self, config: Mapping[str, Any], secrets: Mapping[str, Any]) -> list[Parameter]:
-        """What the functions read in SSM. Raises Mistakes."""
+        """Returns the parameters that the functions read in SSM. Raises Mistakes."""
         prefix = self.template.environment.get("PARAMETER_PREFIX")
         if prefix is None:
             return list(self.template.parameters)

@@ -160,7 +160,7 @@ class Stack:
 
     @property
     def bus_events(self) -> list[dict[str, Any]]:
-        """What was published on EventBridge's buses since the start: `{time, bus, detail-type, detail}`."""
+        """Returns the events published on EventBridge's buses so far: `{time, bus, detail-type, detail}`."""
         return _records(self.log_path("EventBus"))
 
     def _call(self, work: Coroutine[Any, Any, _T]) -> _T:

@@ -106,7 +106,7 @@ class OpenMessage(NamedTuple):
 
 
 class Records(Protocol):
-    """What is known of each message. A final state is never undone."""
+    """The records of all messages. A final state is never undone."""
 
     def put(self, records: Sequence[Record], *, fresh: bool = False) -> None:
         """Writes records, each unless a final or a newer one is there.

@@ -9,10 +9,10 @@ import sys
 _BEFORE = set(sys.modules)
 
 import importlib  # noqa: E402  # after the modules were noted
-import json  # noqa: E402
-import os  # noqa: E402
-import urllib.request  # noqa: E402
-from typing import Any  # noqa: E402
+import json  # noqa: E402  # as above
+import os  # noqa: E402  # as above
+import urllib.request  # noqa: E402  # as above
+from typing import Any  # noqa: E402  # as above
 
 
 class _Context:

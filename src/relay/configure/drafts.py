@@ -48,7 +48,7 @@ To = Annotated[Any, AfterValidator(_expression_or_recipients)]
 
 
 class Texts(BaseModel):
-    """What a route says, as it is written; the names of the fields are those of a notification."""
+    """The texts of a route, as they are written; the names of the fields are those of a notification."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

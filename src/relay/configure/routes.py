@@ -50,7 +50,7 @@ class _RouteSettings(Texts):
 
 
 class _StepSettings(Texts):
-    """What is left out is the route's own."""
+    """A step as it is written. Fields that are left out are the route's own."""
 
     within: Annotated[int, BeforeValidator(_seconds)]
     scenario: ScenarioName | None = None

@@ -33,7 +33,7 @@ Misrouted = tuple[Reason, str]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one route says of an event.
+    """The verdict of one route on an event.
 
     Attributes:
         notifications: one for each item that the route can serve; none if it doesn't want the event.
@@ -66,7 +66,7 @@ def dispatches_in(verdicts: Iterable[Verdict]) -> list[Dispatch]:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a route made of one item: the notification, and what follows if it is not delivered. `item` is its key."""
+    """A notification for one item of a route, and what follows if it is not delivered. `item` is its key."""
 
     item: str
     notification: Notification

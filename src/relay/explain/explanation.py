@@ -1,4 +1,4 @@
-"""What an explanation consists of: plain data, which `dataclasses.asdict` makes ready for JSON."""
+"""The parts of an explanation: plain data, which `dataclasses.asdict` makes ready for JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What one channel says; `channel` is `every channel` where the scenario's channels all say the same.
+    """The words of one channel; `channel` is `every channel` where the scenario's channels all say the same.
 
     `sms` is the size as an SMS, where it may be sent as one.
     """
@@ -73,7 +73,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RouteExplanation:
-    """What one route says of the event.
+    """The verdict of one route on the event.
 
     Attributes:
         verdict: `matched`, `unmatched`, `failed` or `muted`.
@@ -91,7 +91,7 @@ class RouteExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the relay would do with an event.
+    """The steps that the relay would take with an event.
 
     Attributes:
         outcome: `messages`, `ignored`, `muted`, `parked` (some may be sent, too), `handshake` or `refused`.

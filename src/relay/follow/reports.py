@@ -33,7 +33,7 @@ _Out = TypeVar("_Out")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What OMNI says of a message.
+    """OMNI's word on a message.
 
     Attributes:
         state: the final state that this means, or None if the message is still on its way.

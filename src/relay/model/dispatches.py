@@ -47,7 +47,7 @@ class Content(BaseModel):
 
 
 class Step(BaseModel):
-    """What is sent for a message that is not delivered in time. A route's `unless_delivered` makes it.
+    """A message to the next person, for one that is not delivered in time. A route's `unless_delivered` makes it.
 
     Attributes:
         within: how long to wait for the delivered report, in seconds.

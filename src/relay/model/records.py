@@ -60,7 +60,7 @@ def shown_status(status: Status) -> dict[str, Any]:
 
 
 class Report(BaseModel):
-    """What OMNI said of a message after it took it.
+    """OMNI's word on a message after it took it.
 
     Attributes:
         channel: the one that carried the message, in OMNI's words, such as `VIBER`.
@@ -90,7 +90,7 @@ class Report(BaseModel):
 
 
 class Record(BaseModel):
-    """What is known of one message.
+    """All that is known of one message.
 
     Attributes:
         dispatch_id: also OMNI's bulk id.

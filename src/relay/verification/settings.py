@@ -97,7 +97,7 @@ class PubSubSettings(VerifySettings):
 
 
 class OpenSettings(VerifySettings):
-    """What any sender may need besides its proof: Handshake and Verification explain the fields."""
+    """The settings that any sender may need besides its proof: Handshake and Verification explain the fields."""
 
     accepted: Literal[200, 202] = 202
     handshakes: Annotated[tuple[Handshake, ...], Field(max_length=5)] = ()

@@ -1,4 +1,4 @@
-"""What the tests sign as Linear and Paddle do: these senders' own libraries take it, and nothing that was altered."""
+"""The libraries of Linear and Paddle take the tests' signatures, and nothing that was altered."""
 
 import json
 import subprocess

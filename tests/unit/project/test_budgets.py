@@ -1,4 +1,4 @@
-"""What a function imports, calls and connects to stays within budgets.toml, which needs no clock.
+"""Each function imports, calls and connects to no more than budgets.toml allows, which needs no clock.
 
 A cold start is slow because of what is imported, and an event because of what is called. Each mode runs in a fresh
 process against canned answers of AWS and OMNI.

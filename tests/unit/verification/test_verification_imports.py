@@ -1,4 +1,4 @@
-"""What only some sources need isn't imported for the others, because it would make each cold start slower."""
+"""Modules that only some sources need aren't imported for the others, because it would make each cold start slower."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a source can describe by settings alone: where a proof stands, what it covers, and how it is written."""
+"""A source describes by settings alone where a proof stands, what it covers, and how it is written."""
 
 import base64
 import hashlib
